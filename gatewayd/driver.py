@@ -1,0 +1,182 @@
+"""The contract between the gateway and a driver.
+
+A driver folder holds `protocol.py` (sans-IO: `StreamProtocol` or `DatagramProtocol`), `driver.py` (a thin `Driver`), and
+`simulator.py` (the other end). Its `__init__.py` exports `DRIVER` and `SETTINGS`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import logging
+
+    from gatewayd.clock import Clock
+    from gatewayd.model import Page, Recorded, Report
+
+EventT_co = TypeVar("EventT_co", covariant=True)
+Address = tuple[str, int]
+
+
+class StreamProtocol(Protocol[EventT_co]):
+    """One end of a protocol over a byte stream, without any input or output of its own.
+
+    Nothing here sleeps, reads a clock or raises on bad input: garbage becomes an answer or an event.
+    """
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the wire."""
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes that have to go out."""
+
+    def next_event(self) -> EventT_co | None:
+        """Return the next thing that happened, or None."""
+
+    def get_timer(self) -> float | None:
+        """Return when `handle_timer` wants to be called, on the timeline, or None."""
+
+    def handle_timer(self, now: float) -> None:
+        """Act on every deadline that has passed."""
+
+
+class DatagramProtocol(Protocol[EventT_co]):
+    """One end of a protocol over datagrams, without any input or output of its own."""
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take one datagram."""
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
+        """Return, and forget, the datagrams that have to go out."""
+
+    def next_event(self) -> EventT_co | None:
+        """Return the next thing that happened, or None."""
+
+    def get_timer(self) -> float | None:
+        """Return when `handle_timer` wants to be called, on the timeline, or None."""
+
+    def handle_timer(self, now: float) -> None:
+        """Act on every deadline that has passed."""
+
+
+class LineSettings(BaseModel):
+    """Base of every driver's settings: unknown keys are refused, and errors never show the values."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a driver can do; optional abilities are flags, never guessed.
+
+    `parallel` is how many pages it takes at once; to one address there is never more than one page under way.
+    `longest_text` is in characters; the engine cuts to it and says so in the journal.
+    """
+
+    receives: bool = False
+    sends: bool = False
+    confirms_delivery: bool = False
+    carries_answers: bool = False
+    longest_text: int | None = None
+    parallel: int = 1
+
+
+class Outcome(Enum):
+    """How one delivery attempt ended."""
+
+    SENT = "sent"  # the device took it
+    RECEIVED = "received"  # the person's device has it
+    READ = "read"  # the person saw it
+    REFUSED = "refused"  # this address or text will never be taken
+    FAILED = "failed"  # not now
+    UNKNOWN = "unknown"  # it went out, no answer came
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The result of one delivery attempt.
+
+    `detail` is the device's own word for people to read; `reference` identifies the page in later reports of the driver;
+    `retry_after` is the device's own wish, in seconds.
+    """
+
+    outcome: Outcome
+    detail: str = ""
+    reference: str = ""
+    retry_after: float | None = None
+
+
+class LineMemory(Protocol):
+    """A small durable key-value store of one line: registrations, cursors. Values are JSON-able."""
+
+    def items(self) -> dict[str, Any]:
+        """Return everything that is remembered."""
+
+    async def save(self, changes: dict[str, Any]) -> None:
+        """Record changes on disk, all or nothing; a value of None forgets the key. Raises StoreUnavailable."""
+
+
+class Line(Protocol):
+    """What a driver sees of the gateway."""
+
+    @property
+    def name(self) -> str:
+        """The name of the line in the configuration."""
+
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that names the line."""
+
+    @property
+    def memory(self) -> LineMemory:
+        """What has to survive a restart."""
+
+    def up(self) -> None:
+        """Say that the device answers and is initialised: pages may be sent, the line's fault clears."""
+
+    def count(self, what: str, amount: int = 1) -> None:
+        """Add to one of the line's counters (`frames`, `naks`, `retries`, …)."""
+
+    async def report(self, report: Report) -> Recorded:
+        """Record what the device reported; it is on disk when this returns. Raises StoreUnavailable: do not acknowledge."""
+
+
+class Driver(ABC):
+    """One line's code. `run` serves the line until it is cancelled; `send` makes exactly one delivery attempt.
+
+    When `send` is cancelled (somebody accepted, so the page is withdrawn) the driver sends nothing more of that page, not even a
+    retransmission, and stays able to send the next one.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this line can do, as configured."""
+
+    @property
+    @abstractmethod
+    def port(self) -> str:
+        """Where the line is connected, as people name it: a device path, or `udp:127.0.0.1:5060`."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Open the device, call `line.up()` when it answers, serve until cancelled; raise LineDown when it is lost."""
+
+    async def send(self, page: Page) -> Receipt:
+        """Make one attempt to deliver `page`. Raises LineDown when the device is lost meanwhile."""
+        del page
+        return Receipt(Outcome.REFUSED, f"a {self.kind} line configured like this cannot send")
