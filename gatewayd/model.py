@@ -156,6 +156,22 @@ class Route:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that people edit. Users, contacts, groups and plans share one space of recipient ids.
+
+    `fallback_id` is the recipient of whatever no route matches, and of alarms that nobody accepted.
+    """
+
+    users: tuple[User, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    groups: tuple[Group, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    definitions: tuple[AlarmDefinition, ...] = ()
+    routes: tuple[Route, ...] = ()
+    fallback_id: int | None = None
+
+
 # --- what happens -----------------------------------------------------------------------------------------------------
 
 
