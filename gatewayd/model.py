@@ -315,6 +315,42 @@ class Escalation:
     state: EscalationState = EscalationState.RUNNING
 
 
+class JournalKind(StrEnum):
+    """What kind of thing the journal tells of."""
+
+    ALARM = "alarm"
+    PAGE = "page"
+    ANSWER = "answer"
+    ESCALATION = "escalation"
+    LINE = "line"
+    SITE = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of the box's diary: what happened and why, for whoever asks later. Never changed, only added."""
+
+    id: int
+    time: float
+    kind: JournalKind
+    text: str
+    line: str = ""
+    alarm_id: int | None = None
+    message_id: int | None = None
+    recipient_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A session of the API: only the SHA-256 of the token is kept. `created` and `used` lie on the timeline."""
+
+    hash: str
+    user_id: int
+    created: float
+    used: float
+    client: str = ""
+
+
 # --- what a driver reports ----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,129 @@
+"""Opening the database file: pragmas, migrations, and the lock that keeps a second process out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import GatewayError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "gatewayd.db"
+LOCK = "gatewayd.lock"
+APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
+BUSY_TIMEOUT = 5000  # ms that an import waits for the daemon's commit and the other way round
+CACHED_STATEMENTS = 256  # every statement of the hot path stays compiled
+
+
+class DataDirectoryBusy(GatewayError):
+    """Another gatewayd works on this data directory."""
+
+
+class NewerDatabase(GatewayError):
+    """The database was written by a newer gatewayd than this one."""
+
+
+class DataLock:
+    """The lock of one data directory; holds the process id for whoever wants to signal the daemon."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            owner = running_daemon(data_dir)
+            message = f"another gatewayd (process {owner or 'unknown'}) already works on {data_dir}"
+            raise DataDirectoryBusy(message) from None
+        os.ftruncate(self._file, 0)
+        os.write(self._file, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Let another process in."""
+        os.ftruncate(self._file, 0)
+        os.close(self._file)
+
+
+def running_daemon(data_dir: Path) -> int | None:
+    """Return the process id of the daemon that holds the data directory, or None."""
+    try:
+        handle = os.open(data_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        content = os.read(handle, 32).decode("ascii", "replace").strip()
+        return int(content) if content.isdigit() else None
+    finally:
+        os.close(handle)
+    return None
+
+
+def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Open the database in autocommit mode, with WAL and full durability."""
+    data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path = data_dir / FILE
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
+    if not readonly:
+        path.chmod(0o600)  # password hashes and messages about people
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16384")
+    if readonly:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Return the numbered migrations that come with the code, oldest first."""
+    folder = resources.files("gatewayd.store") / "migrations"
+    scripts = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(entry.name[:4]), entry.read_text("utf-8")) for entry in scripts)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each migration in a transaction of its own. Raises NewerDatabase."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    known = migrations()
+    if version > known[-1][0]:
+        message = f"the database has schema version {version}, this gatewayd knows {known[-1][0]}: install the newer one"
+        raise NewerDatabase(message)
+    for number, script in known:
+        if number > version:
+            apply(connection, number, script)
+
+
+def apply(connection: sqlite3.Connection, number: int, script: str) -> None:
+    """Run one migration and note its number, all or nothing."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in split_statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def split_statements(script: str) -> list[str]:
+    """Split a script at the ends of its statements (`executescript` would commit behind our back)."""
+    statements, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements

@@ -1,0 +1,93 @@
+"""Reading events: messages in people's inboxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.model import Event, Message, MsgStatus
+from gatewayd.store.listing import Column, Listing, ListSource, Query
+from gatewayd.store.rows import EVENTS, MESSAGES
+
+if TYPE_CHECKING:
+    import sqlite3
+
+EVENT_WIDTH = len(EVENTS.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """An event with its message; `current_cycle` is not 0 while (or after) the message escalates."""
+
+    event: Event
+    message: Message
+    current_cycle: int
+    current_step: int
+
+
+def _load_item(row: tuple[Any, ...]) -> InboxItem:
+    cycle, step = row[-2:]
+    return InboxItem(EVENTS.load(row[:EVENT_WIDTH]), MESSAGES.load(row[EVENT_WIDTH:-2]), cycle, step)
+
+
+_ITEM = (
+    "SELECT "
+    + ", ".join([*(f"e.{c}" for c in EVENTS.columns), *(f"m.{c}" for c in MESSAGES.columns)])
+    + ", COALESCE((SELECT MAX(cycle) FROM escalations x WHERE x.message_id = m.id), 0)"
+    + ", COALESCE((SELECT step FROM escalations x WHERE x.message_id = m.id ORDER BY cycle DESC, step DESC LIMIT 1), 0)"
+)
+_FROM = "FROM events e JOIN messages m ON m.id = e.message_id LEFT JOIN users u ON u.id = m.from_user_id"
+
+ORDERS = {
+    "priority": "m.priority",
+    "queue_time": "m.queue_time",
+    "status": "e.status",
+    "thread_id": "m.thread_id",
+    "from_user_id": "m.from_user_id",
+    "message": "m.text COLLATE NOCASE",
+    "id": "e.id",
+    "name": "COALESCE(u.name, m.from_address) COLLATE NOCASE",
+}
+FILTERS = {"gateway": Column("m.from_line", exact=True), "name": Column("COALESCE(u.name, m.from_address)")}
+
+
+class Inbox:
+    """The events of the store, for reading."""
+
+    def __init__(self, reader: sqlite3.Connection) -> None:
+        self._reader = reader
+        self._list = ListSource(
+            _ITEM,
+            f"{_FROM} WHERE e.user_id = ? AND e.status <> {MsgStatus.QUEUED_DELETE.value}",
+            FILTERS,
+            ORDERS,
+            "m.queue_time DESC",
+            "e.id DESC",
+            _load_item,
+        )
+
+    def listing(self, user_id: int, query: Query) -> Listing[InboxItem]:
+        """Return part of a user's inbox, newest first unless ordered otherwise; deleted events are not in it."""
+        return self._list.read(self._reader, (user_id,), query)
+
+    def item(self, event_id: int) -> InboxItem | None:
+        """Return one event with its message."""
+        row = self._reader.execute(f"{_ITEM} {_FROM} WHERE e.id = ?", (event_id,)).fetchone()
+        return _load_item(row) if row else None
+
+    def of_message(self, message_id: int) -> list[Event]:
+        """Return the events of one message, over all users."""
+        rows = self._reader.execute(EVENTS.select("WHERE message_id = ?"), (message_id,))
+        return [EVENTS.load(row) for row in rows]
+
+    def of_user(self, user_id: int, message_id: int) -> Event | None:
+        """Return a user's event of one message."""
+        row = self._reader.execute(
+            EVENTS.select("WHERE user_id = ? AND message_id = ?"), (user_id, message_id)
+        ).fetchone()
+        return EVENTS.load(row) if row else None
+
+    def message(self, message_id: int) -> Message | None:
+        """Return one message."""
+        row = self._reader.execute(MESSAGES.select("WHERE id = ?"), (message_id,)).fetchone()
+        return MESSAGES.load(row) if row else None

@@ -1,0 +1,82 @@
+"""Lists for people: paging, filters and order from allow-lists; nothing that a caller writes becomes SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What part of a list is wanted.
+
+    `filter_field` and the names in `order` are keys of the list's allow-lists. `pattern` has `*` for any run of characters; a
+    pattern with a `*` has to match the whole value, one without is searched for (or compared whole, where the field says so).
+    """
+
+    offset: int = 0
+    limit: int | None = None
+    filter_field: str = ""
+    pattern: str = ""
+    order: tuple[tuple[str, bool], ...] = ()  # (name, descending)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[ItemT]):
+    """A part of a list, and how long the whole list is."""
+
+    offset: int
+    total: int
+    items: tuple[ItemT, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that may be filtered by; `exact`: without a `*` the whole value is compared."""
+
+    sql: str
+    exact: bool = False
+
+
+def like(pattern: str, *, exact: bool) -> str:
+    """Translate a pattern to LIKE with `\\` as the escape character; `%` and `_` are literal."""
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    if "*" in pattern:
+        return escaped.replace("*", "%")
+    return escaped if exact else f"%{escaped}%"
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource(Generic[ItemT]):
+    """How a list is read: its FROM clause with the fixed condition, what may be filtered, how it may be ordered."""
+
+    select: str
+    source: str
+    filters: Mapping[str, Column]
+    orders: Mapping[str, str]
+    default_order: str
+    tiebreak: str
+    load: Callable[[tuple[Any, ...]], ItemT]
+
+    def read(self, connection: sqlite3.Connection, values: tuple[Any, ...], query: Query) -> Listing[ItemT]:
+        """Read one part of the list. `values` fill the fixed condition."""
+        source = self.source
+        if query.filter_field:
+            column = self.filters[query.filter_field]
+            source += f" AND CAST({column.sql} AS TEXT) LIKE ? ESCAPE '\\'"
+            values = (*values, like(query.pattern, exact=column.exact))
+        total = connection.execute(f"SELECT COUNT(*) {source}", values).fetchone()[0]  # noqa: S608 - allow-listed
+        order = [f"{self.orders[name]} {'DESC' if down else 'ASC'}" for name, down in query.order]
+        order_by = ", ".join([*(order or [self.default_order]), self.tiebreak])
+        limit = -1 if query.limit is None else query.limit
+        rows = connection.execute(
+            f"{self.select} {source} ORDER BY {order_by} LIMIT ? OFFSET ?",  # noqa: S608 - allow-listed
+            (*values, limit, query.offset),
+        )
+        return Listing(query.offset, total, tuple(self.load(row) for row in rows))

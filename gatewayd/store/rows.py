@@ -1,0 +1,113 @@
+"""How the frozen values of the domain become rows of a table and come back."""
+
+from __future__ import annotations
+
+import json
+import types
+from dataclasses import asdict, fields
+from enum import Enum
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from gatewayd import model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+RowT = TypeVar("RowT")
+Statement = tuple[str, tuple[Any, ...]]
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what turns a column back into a value of `hint`, or None where SQLite returns it as it is."""
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = next(arg for arg in get_args(hint) if arg is not type(None))
+        decode = _decoder(inner)
+        return None if decode is None else lambda value: None if value is None else decode(value)
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        return lambda value: tuple(_from_json(item, entry) for entry in json.loads(value))
+    if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return hint
+    return None
+
+
+def _from_json(hint: Any, entry: Any) -> Any:
+    """Rebuild one entry of a JSON column: an int, or one of the nested values (`Way`, `Step`)."""
+    if hint is model.Step:
+        return model.Step(tuple(entry["recipients"]), entry["wait"])
+    return model.Way(**entry) if hint is model.Way else entry
+
+
+def _encoder(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what turns a value of `hint` into a column, or None where SQLite takes it as it is."""
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = next(arg for arg in get_args(hint) if arg is not type(None))
+        encode = _encoder(inner)
+        return None if encode is None else lambda value: None if value is None else encode(value)
+    if get_origin(hint) is tuple:
+        return lambda value: json.dumps([entry if isinstance(entry, int) else asdict(entry) for entry in value])
+    if hint is bool:
+        return int
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return attrgetter("value")
+    return None
+
+
+class Table(Generic[RowT]):
+    """One table and the dataclass of its rows; columns are the fields, in order."""
+
+    def __init__(self, name: str, row: type[RowT], key: str = "id") -> None:
+        hints = get_type_hints(row)
+        self.name = name
+        self.row = row
+        self.columns = [field.name for field in fields(row)]  # type: ignore[arg-type]
+        self._values = attrgetter(*self.columns)
+        self._encoders = [(i, encode) for i, column in enumerate(self.columns) if (encode := _encoder(hints[column]))]
+        self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
+        changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column != key)
+        self._upsert = (
+            f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
+            f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
+        )
+
+    def select(self, condition: str = "", alias: str = "") -> str:
+        """Return a SELECT of whole rows; `condition` is everything after the table's name."""
+        prefix = f"{alias}." if alias else ""
+        names = ", ".join(prefix + column for column in self.columns)
+        return f"SELECT {names} FROM {self.name} {alias} {condition}"  # noqa: S608 - names are our own
+
+    def save(self, row: RowT) -> Statement:
+        """Return the statement that writes `row`, new or changed."""
+        values = list(self._values(row))
+        for index, encode in self._encoders:
+            values[index] = encode(values[index])
+        return self._upsert, tuple(values)
+
+    def load(self, columns: Iterable[Any]) -> RowT:
+        """Rebuild a value from a row that `select` returned."""
+        values = list(columns)
+        for index, decode in self._decoders:
+            values[index] = decode(values[index])
+        return self.row(*values)
+
+
+USERS = Table("users", model.User)
+CONTACTS = Table("contacts", model.Contact)
+GROUPS = Table("groups", model.Group)
+PLANS = Table("plans", model.Plan)
+DEFINITIONS = Table("definitions", model.AlarmDefinition)
+ROUTES = Table("routes", model.Route)
+ALARMS = Table("alarms", model.Alarm)
+MESSAGES = Table("messages", model.Message)
+EVENTS = Table("events", model.Event)
+PAGES = Table("pages", model.Page)
+ESCALATIONS = Table("escalations", model.Escalation)
+JOURNAL = Table("journal", model.JournalEntry)
+TOKENS = Table("tokens", model.Token, key="hash")
+
+SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIONS, ROUTES)
+TABLES: dict[type[Any], Table[Any]] = {
+    table.row: table for table in (*SITE_TABLES, ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL, TOKENS)
+}
+SEQUENCED: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)

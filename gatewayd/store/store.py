@@ -1,0 +1,184 @@
+"""The store: record, read, remember."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gatewayd.clock import Anchor
+from gatewayd.errors import StoreUnavailable
+from gatewayd.model import Site, Token
+from gatewayd.store import database, rows
+from gatewayd.store.alarms import Alarms
+from gatewayd.store.inbox import Inbox
+from gatewayd.store.journal import Journal
+from gatewayd.store.paging import Paging
+from gatewayd.store.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RowT = TypeVar("RowT")
+
+ANCHOR = "anchor"
+FALLBACK = "fallback"
+LINE_IDS = "line_ids"
+NEXT_RECIPIENT = "next_recipient"
+
+
+def open_store(data_dir: Path) -> Store:
+    """Open (and create or migrate) the store of a data directory. Raises StoreUnavailable, NewerDatabase."""
+    try:
+        connection = database.connect(data_dir)
+        database.migrate(connection)
+        return Store(connection, database.connect(data_dir, readonly=True))
+    except (sqlite3.Error, OSError) as error:
+        message = f"cannot open the store in {data_dir}: {error}"
+        raise StoreUnavailable(message) from error
+
+
+class Store:
+    """Everything that survives. Reading is immediate; `record` returns when the rows are on disk."""
+
+    def __init__(self, connection: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._reader = reader
+        self.writer = Writer(connection)
+        self.alarms = Alarms(reader)
+        self.inbox = Inbox(reader)
+        self.paging = Paging(reader)
+        self.journal = Journal(reader)
+        self._ids = {table.row: itertools.count(self._last_id(table.name) + 1) for table in rows.SEQUENCED}
+
+    def next_id(self, kind: type[Any]) -> int:
+        """Return a fresh id for a row of this class."""
+        return next(self._ids[kind])
+
+    async def record(self, *values: Any) -> None:
+        """Write domain values, new or changed, all or none of them. Raises StoreUnavailable; then nothing was written."""
+        await self.writer.commit([rows.TABLES[type(value)].save(value) for value in values])
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self.writer.close()
+        self._reader.close()
+        self._connection.close()
+
+    # --- the site -----------------------------------------------------------------------------------------------------
+
+    def load_site(self) -> Site:
+        """Return everything that people edit."""
+        fallback = self._meta(FALLBACK)
+        return Site(
+            users=self._all(rows.USERS),
+            contacts=self._all(rows.CONTACTS),
+            groups=self._all(rows.GROUPS),
+            plans=self._all(rows.PLANS),
+            definitions=self._all(rows.DEFINITIONS),
+            routes=self._all(rows.ROUTES, "ORDER BY position, id"),
+            fallback_id=None if fallback is None else int(fallback),
+        )
+
+    def save_site(self, site: Site) -> None:
+        """Replace everything that people edit, all or nothing. Raises StoreUnavailable."""
+        content = (site.users, site.contacts, site.groups, site.plans, site.definitions, site.routes)
+        newest = max((row.id for group in content[:4] for row in group), default=0)
+        statements: list[rows.Statement] = []
+        for table, values in zip(rows.SITE_TABLES, content, strict=True):
+            statements.append((f"DELETE FROM {table.name}", ()))  # noqa: S608 - the names are our own
+            statements += [table.save(value) for value in values]
+        statements.append(_set_meta(FALLBACK, None if site.fallback_id is None else str(site.fallback_id)))
+        statements.append(_set_meta(NEXT_RECIPIENT, str(max(newest + 1, self.next_recipient_id()))))
+        self._write(statements)
+
+    def next_recipient_id(self) -> int:
+        """Return the smallest recipient id that was never used."""
+        return int(self._meta(NEXT_RECIPIENT) or 1)
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def token(self, token_hash: str) -> Token | None:
+        """Return the session with this SHA-256."""
+        row = self._reader.execute(rows.TOKENS.select("WHERE hash = ?"), (token_hash,)).fetchone()
+        return rows.TOKENS.load(row) if row else None
+
+    def tokens(self, *, created_after: float, used_after: float) -> list[Token]:
+        """Return the sessions that are not expired."""
+        condition = "WHERE created > ? AND used > ? ORDER BY used"
+        return [rows.TOKENS.load(row) for row in self._reader.execute(rows.TOKENS.select(condition), (created_after, used_after))]
+
+    async def drop_tokens(self, *hashes: str) -> None:
+        """Forget sessions."""
+        await self.writer.commit([("DELETE FROM tokens WHERE hash = ?", (item,)) for item in hashes])
+
+    # --- lines, and the box itself ------------------------------------------------------------------------------------
+
+    def line_memory(self, line: str) -> dict[str, Any]:
+        """Return what a line remembers."""
+        found = self._reader.execute("SELECT key, value FROM line_memory WHERE line = ?", (line,))
+        return {key: json.loads(value) for key, value in found}
+
+    async def save_line_memory(self, line: str, changes: dict[str, Any]) -> None:
+        """Record what a line wants remembered, all or nothing; None forgets a key."""
+        await self.writer.commit([_remember(line, key, value) for key, value in changes.items()])
+
+    def anchor(self) -> tuple[Anchor | None, float]:
+        """Return where the timeline lay last, and the latest time on it that is known to have been reached."""
+        stored = self._meta(ANCHOR)
+        latest = self._reader.execute("SELECT COALESCE(MAX(created), 0) FROM pages").fetchone()[0]
+        return (Anchor(**json.loads(stored)) if stored else None), latest
+
+    def save_anchor(self, anchor: Anchor) -> None:
+        """Remember where the timeline lies."""
+        content = json.dumps({"boot_id": anchor.boot_id, "offset": anchor.offset})
+        self._write([_set_meta(ANCHOR, content)])
+
+    def line_ids(self, names: list[str]) -> dict[str, int]:
+        """Return the number of every line that was ever configured; lines met for the first time get one."""
+        known: dict[str, int] = json.loads(self._meta(LINE_IDS) or "{}")
+        for name in names:
+            known.setdefault(name, len(known) + 1)
+        self._write([_set_meta(LINE_IDS, json.dumps(known))])
+        return known
+
+    def _all(self, table: rows.Table[RowT], order: str = "ORDER BY id") -> tuple[RowT, ...]:
+        return tuple(table.load(row) for row in self._reader.execute(table.select(order)))
+
+    def _meta(self, key: str) -> str | None:
+        row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _last_id(self, table: str) -> int:
+        row = self._reader.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return row[0] if row else 0
+
+    def _write(self, statements: list[rows.Statement]) -> None:
+        """Write at once, outside the group commit: for what happens rarely and outside the loop's hot path."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in statements:
+                self._connection.execute(sql, values)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            message = f"cannot write to the store: {error}"
+            raise StoreUnavailable(message) from error
+
+
+def _set_meta(key: str, value: str | None) -> rows.Statement:
+    if value is None:
+        return "DELETE FROM meta WHERE key = ?", (key,)
+    return "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+
+
+def _remember(line: str, key: str, value: Any) -> rows.Statement:
+    if value is None:
+        return "DELETE FROM line_memory WHERE line = ? AND key = ?", (line, key)
+    return (
+        "INSERT INTO line_memory (line, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (line, key) DO UPDATE SET value = excluded.value",
+        (line, key, json.dumps(value)),
+    )

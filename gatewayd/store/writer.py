@@ -1,0 +1,130 @@
+"""The one writer: group commit on one SQLite connection, inline on a fast disk, in a thread on a slow one.
+
+Everything that is submitted in one turn of the loop goes into one transaction, so the cost of the disk's sync is shared
+without any added delay. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync takes
+only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves to the thread, and
+back, by itself (see `docs/decisions/0004-group-commit.md`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from gatewayd.store.rows import Statement
+
+log = logging.getLogger(__name__)
+
+SLOW_COMMIT = 0.005  # seconds; above this mean a commit may not stand on the loop
+FAST_COMMIT = 0.0025  # below this mean it comes back
+SMOOTHING = 0.1  # weight of the newest commit in the mean
+LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
+
+Submission = tuple["list[Statement]", "asyncio.Future[None]"]
+
+
+class Writer:
+    """Commits statements; `commit` returns when they are on disk."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._pending: list[Submission] = []
+        self._scheduled = False
+        self._thread = ThreadPoolExecutor(1, "store-writer")
+        self._closed = False
+        self.mean_commit = 0.0
+        self.in_thread = False
+        self.commits = 0
+
+    async def commit(self, statements: list[Statement]) -> None:
+        """Write `statements`, all or none of them. Raises StoreUnavailable when they are not on disk."""
+        if self._closed:
+            message = "the store is closed"
+            raise StoreUnavailable(message)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._pending.append((statements, done))
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush)
+        await asyncio.shield(done)
+
+    def close(self) -> None:
+        """Write what is pending and stop."""
+        self._closed = True
+        self._thread.shutdown(wait=True)
+        if self._pending:
+            self._settle(*self._write_group(self._take()))
+
+    def _take(self) -> list[Submission]:
+        group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
+        return group
+
+    def _flush(self) -> None:
+        group = self._take()
+        if self._closed:
+            self._settle(*self._write_group(group))
+        elif self.in_thread:
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._write_group, group)
+            work.add_done_callback(lambda finished: self._after(*finished.result()))
+        else:
+            self._after(*self._write_group(group))
+
+    def _after(self, results: list[tuple[Submission, Exception | None]], seconds: float) -> None:
+        self._settle(results, seconds)
+        if self._pending:
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._scheduled = False
+
+    def _settle(self, results: list[tuple[Submission, Exception | None]], seconds: float) -> None:
+        self._measure(seconds)
+        for (_, done), error in results:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+                done.exception()  # the one who waits may have gone: then nobody else asks for it
+
+    def _measure(self, seconds: float) -> None:
+        self.commits += 1
+        self.mean_commit += SMOOTHING * (seconds - self.mean_commit)
+        if self.in_thread != (self.mean_commit > (FAST_COMMIT if self.in_thread else SLOW_COMMIT)):
+            self.in_thread = not self.in_thread
+            where = "a thread" if self.in_thread else "the loop"
+            log.info("commits take %.1f ms on average: they now run on %s", self.mean_commit * 1000, where)
+
+    def _write_group(self, group: list[Submission]) -> tuple[list[tuple[Submission, Exception | None]], float]:
+        """Commit a group; when it fails, every submission for itself, so that one bad one does not take others along."""
+        started = time.perf_counter()
+        error = self._transact([statement for statements, _ in group for statement in statements])
+        if error is None or len(group) == 1:
+            results = [(submission, error) for submission in group]
+        else:
+            results = [(submission, self._transact(submission[0])) for submission in group]
+        return results, time.perf_counter() - started
+
+    def _transact(self, statements: list[Statement]) -> Exception | None:
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            for sql, values in statements:
+                execute(sql, values)
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            log.exception("a commit of %d statements failed", len(statements))
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            failure = StoreUnavailable(f"cannot write to the store: {error}")
+            failure.__cause__ = error
+            return failure
+        return None
