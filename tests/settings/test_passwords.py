@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from gatewayd import passwords
+from gatewayd.passwords import DUMMY_HASH, hash_password, is_password_hash, verify_password
+
+
+@pytest.fixture(scope="module")
+def stored() -> str:
+    return hash_password("correct horse")
+
+
+def test_the_password_that_was_hashed_fits(stored: str) -> None:
+    assert verify_password("correct horse", stored)
+
+
+def test_another_password_does_not_fit(stored: str) -> None:
+    assert not verify_password("Correct horse", stored)
+
+
+def test_the_hash_names_its_costs_and_hides_the_password(stored: str) -> None:
+    assert stored.startswith("scrypt$32768$8$1$")
+    assert "horse" not in stored
+
+
+def test_two_hashes_of_one_password_differ_by_their_salt(stored: str) -> None:
+    assert hash_password("correct horse") != stored
+
+
+def test_the_dummy_is_a_hash_of_the_same_cost_and_fits_nothing(stored: str) -> None:
+    assert is_password_hash(DUMMY_HASH)
+    assert DUMMY_HASH.split("$")[:4] == stored.split("$")[:4]
+    assert not verify_password("", DUMMY_HASH)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "plain",
+        "scrypt$32768$8$1$x$y",
+        "bcrypt$32768$8$1$AAAA$" + "A" * 43 + "=",
+        "scrypt$1073741824$8$1$AAAA$" + "A" * 43 + "=",
+        "scrypt$32767$8$1$AAAA$" + "A" * 43 + "=",
+        "scrypt$32768$8$999$AAAA$" + "A" * 43 + "=",
+        "scrypt$32768$8$1$AAAA$AAAA",
+    ],
+)
+def test_a_text_that_is_no_affordable_hash_fits_nothing_but_costs_the_same(
+    stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derived: list[tuple[int, int, int]] = []
+
+    def fake(password: str, salt: bytes, costs: tuple[int, int, int]) -> bytes:
+        derived.append(costs)
+        return b""
+
+    monkeypatch.setattr(passwords, "_derive", fake)
+    assert not verify_password("plain", stored)
+    assert not is_password_hash(stored)
+    assert derived == [(2**15, 8, 1)]
