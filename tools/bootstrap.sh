@@ -72,7 +72,7 @@ _make_venv() {
     _find_python
     say "setting up $venv with $("$_python" -V)"
     rm -rf "$venv"
-    mkdir -p "$venv" && : >"$venv/.building" && "$_python" -m venv "$venv" || die "cannot create $venv"
+    { mkdir -p "$venv" && : >"$venv/.building" && "$_python" -m venv "$venv"; } || die "cannot create $venv"
     _install_pins build || die "installing pip failed; the lines above say why"
     _install_set runtime
 }
@@ -81,7 +81,7 @@ _install_set() { # set
     say "installing the $1 packages"
     : >"$venv/.building"
     _install_pins "$1" || die "installing the $1 packages failed; the lines above say why"
-    _pins_key >"$venv/.stamp-$1" && rm "$venv/.building" || die "cannot write to $venv"
+    { _pins_key >"$venv/.stamp-$1" && rm "$venv/.building"; } || die "cannot write to $venv"
 }
 
 _install_pins() { # set; http-ece exists only as source and is built with the pinned backend, not in an unpinned one
