@@ -7,7 +7,7 @@ completed, text from the environment becomes a list. The walk finds those places
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -66,6 +66,11 @@ def is_text(annotation: Annotation) -> bool:
 def is_container(annotation: Annotation) -> bool:
     """Return whether the value is a list or a table."""
     return bool(_models(annotation)) or any((_origin(option) or option) in CONTAINERS for option in options(annotation))
+
+
+def choices(annotation: Annotation) -> list[Value]:
+    """Return the values of `Literal` annotations."""
+    return [choice for option in options(annotation) if _origin(option) is Literal for choice in get_args(option)]
 
 
 def _below(places: list[Annotation], part: str | int) -> list[Annotation]:

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from gatewayd.errors import Problem
+from gatewayd.settings import ApiSettings, GatewaySettings, PagingSettings
+from tests.registry.kinds.horn import HornSettings
+from tests.registry.kinds.horn.simulator import HornSimulatorSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.settings.conftest import Box
+
+HORN = '[lines.north-horn]\nkind = "horn"\nport = "/dev/ttyS0"\n'
+
+
+def test_an_empty_file_is_a_valid_box_with_every_default(box: Box, tmp_path: Path) -> None:
+    settings = box.settings
+    assert settings.gateway == GatewaySettings(data_dir=tmp_path / "data")
+    assert settings.api == ApiSettings(host="127.0.0.1", port=50443)
+    assert settings.paging == PagingSettings(retry_waits=(2, 5, 10, 30, 60))
+    assert (dict(settings.lines), dict(settings.simulators)) == ({}, {})
+
+
+def test_a_line_is_validated_by_its_own_driver(box: Box) -> None:
+    box.write(HORN + "baudrate = 1200\n")
+    line = box.settings.lines["north-horn"]
+    assert (line.name, line.kind) == ("north-horn", "horn")
+    assert line.settings == HornSettings(port="/dev/ttyS0", baudrate=1200)
+
+
+def test_a_simulator_is_validated_by_its_own_model(box: Box, tmp_path: Path) -> None:
+    box.write('[simulators.s]\nkind = "horn-listener"\nport = "pty/s"\nfaults = { nak = 2 }\n')
+    simulator = box.settings.simulators["s"]
+    assert simulator.kind == "horn-listener"
+    assert simulator.settings == HornSimulatorSettings(port=f"{tmp_path}/data/pty/s", faults={"nak": 2})
+
+
+def test_settings_cannot_be_changed(box: Box) -> None:
+    box.write(HORN)
+    settings = box.settings
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.api = ApiSettings()  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        settings.api.port = 1  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        settings.lines["x"] = settings.lines["north-horn"]  # type: ignore[index]
+
+
+# --- precedence ------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_wins_over_environment_over_file_over_default(box: Box) -> None:
+    box.write('[api]\nhost = "10.0.0.1"\nport = 1\nmax_api_sessions = 7\n')
+    box.env = {"GATEWAYD_API__PORT": "2", "GATEWAYD_API__HOST": "10.0.0.2"}
+    box.overrides = {"api": {"port": 3}}
+    assert box.settings.api == ApiSettings(host="10.0.0.2", port=3, max_api_sessions=7)
+
+
+def test_a_variable_finds_its_line_without_case_and_with_underscores_for_dashes(box: Box) -> None:
+    box.write(HORN)
+    box.env = {"GATEWAYD_LINES__NORTH_HORN__BAUDRATE": "2400"}
+    assert box.settings.lines["north-horn"].settings == HornSettings(port="/dev/ttyS0", baudrate=2400)
+
+
+def test_a_variable_finds_a_key_deep_inside_a_line(box: Box) -> None:
+    box.write(HORN + '[lines.north-horn.accounts.Desk]\npassword = "env:P"\n')
+    box.env = {"P": "hidden-key", "GATEWAYD_LINES__NORTH_HORN__ACCOUNTS__DESK__TONES": '["a", "b"]'}
+    settings = box.settings.lines["north-horn"].settings
+    assert isinstance(settings, HornSettings)
+    assert settings.accounts["Desk"].tones == ("a", "b")
+
+
+def test_a_whole_line_can_come_from_the_environment(box: Box) -> None:
+    box.env = {"GATEWAYD_LINES__ROOF__KIND": "horn", "GATEWAYD_LINES__ROOF__PORT": "/dev/ttyS9"}
+    assert box.settings.lines["roof"].settings == HornSettings(port="/dev/ttyS9")
+
+
+@pytest.mark.parametrize("text", ['["/a", "/b/c"]', "/a, /b/c"])
+def test_a_list_in_a_variable_is_json_or_has_commas(text: str, box: Box) -> None:
+    box.env = {"GATEWAYD_API__PREFIXES": text}
+    assert box.settings.api.prefixes == ("/a", "/b/c")
+
+
+def test_the_origin_of_each_value_is_known(box: Box) -> None:
+    box.write("[api]\nport = 1\nmax_api_sessions = 7\n")
+    box.env = {"GATEWAYD_API__PORT": "2"}
+    box.overrides = {"gateway": {"data_dir": "/tmp"}}
+    origin = box.examined().sources.origin
+    assert origin(("api", "port")) == ("environment", "GATEWAYD_API__PORT")
+    assert origin(("api", "max_api_sessions")) == (str(box.file), "api.max_api_sessions")
+    assert origin(("gateway", "data_dir")) == ("command line", "gateway.data_dir")
+
+
+# --- paths -----------------------------------------------------------------------------------------------
+
+
+def test_a_relative_data_directory_lies_in_the_current_directory(box: Box, tmp_path: Path) -> None:
+    box.write('[gateway]\ndata_dir = "here"\n')
+    assert box.settings.gateway.data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("port", "meant"),
+    [
+        ("pty/horn", "/data/pty/horn"),
+        ("/dev/ttyS0", "/dev/ttyS0"),
+        ("socket://10.0.0.9:4001", "socket://10.0.0.9:4001"),
+        ("rfc2217://10.0.0.9:4001", "rfc2217://10.0.0.9:4001"),
+    ],
+)
+def test_a_relative_port_lies_in_the_data_directory(port: str, meant: str, box: Box) -> None:
+    box.write(f'[gateway]\ndata_dir = "/data"\n[lines.h]\nkind = "horn"\nport = "{port}"\n')
+    assert box.settings.lines["h"].settings == HornSettings(port=meant)
+
+
+def test_a_port_that_is_a_number_stays_one(box: Box) -> None:
+    box.write('[lines.l]\nkind = "lamp"\n')
+    box.env = {"GATEWAYD_LINES__L__PORT": "7"}
+    assert box.settings.lines["l"].settings.model_dump() == {"port": 7}
+
+
+# --- what is refused -------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_an_error(box: Box) -> None:
+    box.file.unlink()
+    assert box.problems() == [Problem(str(box.file), "", "cannot be read: No such file or directory")]
+
+
+def test_a_file_that_is_not_text_is_an_error(box: Box) -> None:
+    box.file.write_bytes(b"name = '\xff'\n")
+    assert box.problems() == [Problem(str(box.file), "", "is not UTF-8 text (byte 8)")]
+
+
+def test_broken_toml_is_located(box: Box) -> None:
+    box.write("[api]\nport = = 1\n")
+    assert box.problems() == [Problem(str(box.file), "", "is not TOML at line 2, column 8: Invalid value")]
+
+
+def test_every_problem_is_reported_at_once(box: Box) -> None:
+    box.write(
+        '[gateway]\nlog_level = "loud"\n[api]\nprot = 1\nport = 70000\n[lines.h]\nkind = "horn"\nbaudrat = 1\n'
+        '[lines.x]\nkind = "hron"\n[lines.y]\n[simulators.s]\nkind = "horn-listner"\n[lanes.a]\n'
+        '[lines."A B"]\nkind = "horn"\n'
+    )
+    assert box.complaints() == {
+        "gateway.log_level": "should be 'debug', 'info', 'warning' or 'error'",
+        "api.prot": "unknown key; did you mean 'port'?",
+        "api.port": "should be less than or equal to 65535",
+        "lines.h.port": "is missing",
+        "lines.h.baudrat": "unknown key; did you mean 'baudrate'?",
+        "lines.x.kind": "there is no driver 'hron'; did you mean 'horn'?",
+        "lines.y.kind": "is missing",
+        "lines.A B": "a name has 1 to 32 characters of a-z 0-9 - _ and begins with a letter or digit",
+        "simulators.s.kind": "there is no simulator 'horn-listner'; did you mean 'horn-listener'?",
+        "lanes": "unknown section; did you mean 'lines'?",
+    }
+
+
+def test_a_problem_names_the_source_it_came_from(box: Box) -> None:
+    box.write(HORN)
+    box.env = {"GATEWAYD_LINES__NORTH_HORN__BAUDRATE": "fast", "GATEWAYD_LIENS__X__PORT": "1"}
+    box.overrides = {"api": {"port": -1}}
+    assert {(problem.file, problem.where) for problem in box.problems()} == {
+        ("environment", "GATEWAYD_LINES__NORTH_HORN__BAUDRATE"),
+        ("environment", "GATEWAYD_LIENS__X__PORT"),
+        ("command line", "api.port"),
+    }
+
+
+def test_a_variable_for_something_else_than_settings_is_left_alone(box: Box) -> None:
+    box.env = {"GATEWAYD_VENV": "/opt/venv", "PATH": "/bin"}
+    assert box.settings.api == ApiSettings()
+
+
+@pytest.mark.parametrize("text", ["lines = 3\n", "[lines]\nh = 3\n", "api = []\n"])
+def test_a_section_that_is_no_table_is_refused(text: str, box: Box) -> None:
+    box.write(text)
+    assert "should be a table" in box.complaints().values()
+
+
+def test_two_lines_cannot_share_a_port(box: Box) -> None:
+    box.write(HORN + HORN.replace("north", "south"))
+    assert box.complaints() == {"lines.south-horn.port": "the line 'north-horn' has this port already"}
+
+
+def test_a_simulator_refers_to_a_line_that_exists(box: Box) -> None:
+    box.write(HORN + '[simulators.s]\nkind = "horn-listener"\nport = "line:north-hron"\n')
+    assert box.complaints() == {
+        "simulators.s.port": "there is no line of that name; did you mean 'north-horn'?",
+    }
+
+
+def test_the_address_of_a_line_is_left_for_the_daemon_to_fill_in(box: Box) -> None:
+    box.write(HORN + '[simulators.s]\nkind = "horn-listener"\nport = "line:north-horn"\n')
+    assert box.settings.simulators["s"].settings == HornSimulatorSettings(port="line:north-horn")
