@@ -1,164 +1,261 @@
 """The one loop that runs any sans-IO protocol on any asyncio transport.
 
-An adapter is itself an asyncio protocol: it hands bytes to the core, writes what the core wants written, keeps one timer for
-it, and queues its events in order. After calling a method of the core directly, call `flush`.
+An adapter is itself an asyncio protocol: it hands bytes to the core, writes what the core wants written, keeps one
+timer for it, and queues its events in order. After calling a method of the core directly, call `flush`.
+An adapter lives for one connection: after LineDown, build a new core and a new adapter.
 """
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gatewayd.errors import LineDown
+from gatewayd.transport.base import EVENTS_HIGH, Adapter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
     from gatewayd.clock import Clock, TimerHandle
     from gatewayd.driver import Address, DatagramProtocol, StreamProtocol
 
+__all__ = ["DatagramAdapter", "DatagramTrace", "StreamAdapter", "Trace"]
+
 EventT = TypeVar("EventT")
+Trace = Callable[[str, bytes], None]
+DatagramTrace = Callable[[str, bytes, "Address"], None]
+
+MAX_UNSENT = 1 << 20  # bytes; nothing that we say is this long: the other end has stopped taking them
+HIGHEST_PORT = 65_535
+
+log = logging.getLogger(__name__)
 
 
-class _Adapter(ABC, Generic[EventT]):
-    """What both kinds of adapter share: the timer, the queue of events, the end of the connection."""
-
-    def __init__(self, core: StreamProtocol[EventT] | DatagramProtocol[EventT], clock: Clock) -> None:
-        self._core = core
-        self._clock = clock
-        self._timer: TimerHandle | None = None
-        self._timer_due: float | None = None
-        self._events: asyncio.Queue[EventT | LineDown] = asyncio.Queue()
-        self.lost: LineDown | None = None
-
-    @abstractmethod
-    def _send_pending(self) -> None:
-        """Write what the core wants written."""
-
-    def flush(self) -> None:
-        """Carry out what the core decided: events out, bytes out, timer set."""
-        while (event := self._core.next_event()) is not None:
-            self._events.put_nowait(event)
-        self._send_pending()
-        self._set_timer(self._core.get_timer())
-
-    async def next_event(self) -> EventT:
-        """Wait for the next event. Raises LineDown when the connection is lost and every event before that was taken."""
-        item = await self._events.get()
-        if isinstance(item, LineDown):
-            self._events.put_nowait(item)
-            raise item
-        return item
-
-    async def events(self) -> AsyncIterator[EventT]:
-        """Yield events for ever; ends only by LineDown."""
-        while True:
-            yield await self.next_event()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Asyncio calls this once: the device or the peer is gone."""
-        self.fail(LineDown(f"connection lost: {exc}" if exc else "connection closed by the other end"))
-
-    def fail(self, reason: LineDown) -> None:
-        """End the adapter: no timer any more, and `next_event` raises `reason`."""
-        if self.lost is None:
-            self.lost = reason
-            self._set_timer(None)
-            self._events.put_nowait(reason)
-
-    def _set_timer(self, due: float | None) -> None:
-        if self.lost is not None:
-            due = None
-        if due == self._timer_due and self._timer is not None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_due = due
-        self._timer = None if due is None else self._clock.call_at(due, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = self._timer_due = None
-        self._core.handle_timer(self._clock.now())
-        self.flush()
-
-
-class StreamAdapter(_Adapter[EventT], asyncio.Protocol):
+class StreamAdapter(Adapter[EventT], asyncio.Protocol):
     """Runs a `StreamProtocol` on a byte stream. `trace`, when given, sees every byte: ("in" | "out", data)."""
 
-    def __init__(
-        self, core: StreamProtocol[EventT], clock: Clock, trace: Callable[[str, bytes], None] | None = None
-    ) -> None:
+    def __init__(self, core: StreamProtocol[EventT], clock: Clock, trace: Trace | None = None) -> None:
         super().__init__(core, clock)
         self._stream = core
         self._trace = trace
-        self._transport: asyncio.WriteTransport | None = None
+        self._transport: asyncio.Transport | None = None
+        self._idle_timer: TimerHandle | None = None
+        self._last_input = clock.now()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio calls this once: bytes may flow."""
-        self._transport = cast("asyncio.WriteTransport", transport)
-        self.flush()
-
-    def data_received(self, data: bytes) -> None:
-        """Asyncio calls this with what arrived."""
-        if self._trace is not None:
-            self._trace("in", data)
-        self._stream.receive_data(data, self._clock.now())
-        self.flush()
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """What the bytes go through, once there is a connection."""
+        return self._transport
 
     def close(self) -> None:
-        """Close the connection; what was written is still sent."""
-        if self._transport is not None:
-            self._transport.close()
+        """Close the connection; what was written is still sent, as far as that is possible within CLOSE_LIMIT."""
+        if self._closing or self.lost is not None:
+            return
+        self._closing = True
+        if self._transport is None:
+            self.fail(LineDown("connection closed"))
+            return
+        self._set_timer(None)
+        self._guard_close()
+        self._transport.close()
 
     def abort(self) -> None:
         """Close the connection at once; what was written may be lost."""
-        if self._transport is not None:
+        self._closing = True
+        self.fail(LineDown("connection closed"))
+
+    def close_when_idle(self, seconds: float) -> None:
+        """Fail the connection when nothing arrives for `seconds`: for listeners, whose peers may vanish in silence."""
+
+        def check() -> None:
+            due = self._last_input + seconds
+            if self._closing or self.lost is not None:
+                return
+            if self._clock.now() < due:
+                self._idle_timer = self._clock.call_at(due, check)
+            else:
+                self.fail(LineDown(f"nothing was received for {seconds:g} s"))
+
+        self._last_input = self._clock.now()
+        self._idle_timer = self._clock.call_at(self._last_input + seconds, check)
+
+    def fail(self, reason: LineDown) -> None:
+        """End the adapter and drop the connection: no timer any more, and `next_event` raises `reason`."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().fail(reason)
+
+    # --- for asyncio ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio calls this once: bytes may flow."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self.lost is not None:
+            self._transport.abort()
+        else:
+            self._run(_nothing)
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio calls this with what arrived."""
+        if self._closing or self.lost is not None:
+            return
+        now = self._last_input = self._clock.now()
+        self.traffic.bytes_in += len(data)
+
+        def receive() -> None:
+            if self._trace is not None:
+                self._trace("in", data)
+            self._stream.receive_data(data, now)
+
+        self._run(receive)
+
+    def eof_received(self) -> bool:
+        """Asyncio calls this when the other end will send no more: the transport then closes, under our guard."""
+        self._guard_close()
+        return False
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _abort(self) -> None:
+        if self._transport is None:
+            self._closed.set()
+        else:
             self._transport.abort()
 
     def _send_pending(self) -> None:
-        if self._transport is None:
+        transport = self._transport
+        if transport is None or self.lost is not None:
             return
         data = self._stream.data_to_send()
         if not data:
             return
-        if self._transport.is_closing():
+        if transport.is_closing():
             self.fail(LineDown("the connection is closing"))
-            return
-        if self._trace is not None:
-            self._trace("out", data)
-        self._transport.write(data)
+        elif transport.get_write_buffer_size() > MAX_UNSENT:
+            self.fail(LineDown("the other end has stopped taking data"))
+        else:
+            transport.write(data)
+            self.traffic.bytes_out += len(data)
+            if self._trace is not None:
+                self._trace("out", data)
+
+    def _discard_pending(self) -> bool:
+        return bool(self._stream.data_to_send())
+
+    def _fell_behind(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _caught_up(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
 
-class DatagramAdapter(_Adapter[EventT], asyncio.DatagramProtocol):
-    """Runs a `DatagramProtocol` on one socket."""
+class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
+    """Runs a `DatagramProtocol` on one socket. `trace`, when given, sees all of it: ("in" | "out", data, address)."""
 
-    def __init__(self, core: DatagramProtocol[EventT], clock: Clock) -> None:
+    def __init__(self, core: DatagramProtocol[EventT], clock: Clock, trace: DatagramTrace | None = None) -> None:
         super().__init__(core, clock)
         self._datagram = core
+        self._trace = trace
         self._transport: asyncio.DatagramTransport | None = None
+        self._congested = False
+
+    @property
+    def transport(self) -> asyncio.DatagramTransport | None:
+        """The socket, once it is open."""
+        return self._transport
+
+    def close(self) -> None:
+        """Close the socket; datagrams still in its buffer are lost."""
+        self._closing = True
+        self.fail(LineDown("socket closed"))
+
+    # --- for asyncio ------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this once: datagrams may flow."""
         self._transport = cast("asyncio.DatagramTransport", transport)
-        self.flush()
+        if self.lost is not None:
+            self._transport.abort()
+        else:
+            self._run(_nothing)
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Asyncio calls this with each datagram."""
-        self._datagram.receive_datagram(data, (addr[0], addr[1]), self._clock.now())
-        self.flush()
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Asyncio calls this with each datagram; while the driver is behind it is dropped, and the sender repeats."""
+        if self.lost is not None:
+            return
+        if len(self._events) >= EVENTS_HIGH:
+            self.traffic.dropped += 1
+            return
+        self.traffic.bytes_in += len(data)
+        source = _readable(addr)
+
+        def receive() -> None:
+            if self._trace is not None:
+                self._trace("in", data, source)
+            self._datagram.receive_datagram(data, source, self._clock.now())
+
+        self._run(receive)
 
     def error_received(self, exc: Exception) -> None:
-        """An earlier datagram was refused (ICMP): the core's own timers decide what that means."""
+        """Ignore that an earlier datagram was refused (ICMP): the core's own timers decide what that means."""
         del exc
 
-    def close(self) -> None:
-        """Close the socket."""
-        if self._transport is not None:
-            self._transport.close()
+    def pause_writing(self) -> None:
+        """Asyncio calls this when the network takes nothing: datagrams are dropped until it does."""
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        """Asyncio calls this when the network takes datagrams again."""
+        self._congested = False
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _abort(self) -> None:
+        if self._transport is None:
+            self._closed.set()
+        else:
+            self._transport.abort()
 
     def _send_pending(self) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self.lost is not None:
             return
         for data, target in self._datagram.datagrams_to_send():
-            self._transport.sendto(data, target)
+            self._send(self._transport, data, target)
+
+    def _send(self, transport: asyncio.DatagramTransport, data: bytes, target: Address) -> None:
+        if not _sendable(target) or self._congested:
+            self.traffic.dropped += 1
+            return
+        transport.sendto(data, target)
+        self.traffic.bytes_out += len(data)
+        if self._trace is not None:
+            self._trace("out", data, target)
+
+    def _discard_pending(self) -> bool:
+        return bool(self._datagram.datagrams_to_send())
+
+
+def _nothing() -> None:
+    """Do nothing: the connection may have been waiting for what the core wanted to say first."""
+
+
+def _readable(addr: tuple[Any, ...]) -> Address:
+    """Return host and port; a link-local IPv6 address keeps its scope, without which it cannot be answered."""
+    host, port, *rest = addr
+    return (f"{host}%{rest[1]}", port) if rest and rest[1] and "%" not in host else (host, port)
+
+
+@lru_cache(maxsize=1_024)
+def _sendable(target: Address) -> bool:
+    """Return whether a datagram can go there: a host name would be looked up in the loop and hold everything up."""
+    host, port = target
+    try:
+        ip_address(host)
+    except ValueError:
+        log.warning("a datagram to %.80r was dropped: not a numeric address", host)
+        return False
+    return 0 < port <= HIGHEST_PORT

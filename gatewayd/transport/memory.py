@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from gatewayd.clock import Clock
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 class Wire:
     """How a wire treats bytes.
 
-    `chunk` bytes arrive at a time (0: as written), `delay` seconds later; `alter` sees every chunk and may damage or drop it.
+    `chunk` bytes arrive at a time (0: as written), `delay` seconds later; `alter` sees every chunk and may damage it or
+    drop it (return nothing).
     """
 
     chunk: int = 0
@@ -24,8 +27,29 @@ class Wire:
     alter: Callable[[bytes], bytes] | None = None
 
 
+def drop_every(n: int) -> Callable[[bytes], bytes]:
+    """Return an alteration that loses every `n`-th byte."""
+    seen = 0
+
+    def alter(chunk: bytes) -> bytes:
+        nonlocal seen
+        first, seen = seen, seen + len(chunk)
+        return bytes(byte for position, byte in enumerate(chunk, first + 1) if position % n)
+
+    return alter
+
+
+def flip_bits(rng: random.Random, rate: float = 0.01) -> Callable[[bytes], bytes]:
+    """Return an alteration that turns one bit over in about `rate` of the bytes."""
+
+    def alter(chunk: bytes) -> bytes:
+        return bytes(byte ^ (1 << rng.randrange(8)) if rng.random() < rate else byte for byte in chunk)
+
+    return alter
+
+
 class MemoryTransport(asyncio.Transport):
-    """One end of a wire; what is written here arrives at the peer's protocol."""
+    """One end of a wire; what is written here arrives at the other end, in order, in a later turn of the loop."""
 
     def __init__(self, clock: Clock, wire: Wire) -> None:
         super().__init__()
@@ -33,6 +57,9 @@ class MemoryTransport(asyncio.Transport):
         self._wire = wire
         self._peer: MemoryTransport | None = None
         self._protocol: asyncio.Protocol | None = None
+        self._incoming: deque[bytes | None] = deque()  # None: the other end has closed
+        self._arrived = 0
+        self._paused = False
         self._closing = False
         self.written = bytearray()
 
@@ -41,59 +68,97 @@ class MemoryTransport(asyncio.Transport):
         self._protocol, self._peer = protocol, peer
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send bytes to the other end; they arrive in a later turn of the loop."""
+        """Send bytes to the other end."""
         if self._closing:
             return
         self.written += data
         size = self._wire.chunk or len(data) or 1
         for start in range(0, len(data), size):
-            self._carry(bytes(data[start : start + size]))
+            chunk = bytes(data[start : start + size])
+            self._carry(chunk if self._wire.alter is None else self._wire.alter(chunk))
+
+    def get_write_buffer_size(self) -> int:
+        """Return 0: a wire takes everything at once."""
+        return 0
 
     def is_closing(self) -> bool:
-        """Return whether the wire was cut."""
+        """Return whether this end is closed or the wire was cut."""
         return self._closing
 
+    def pause_reading(self) -> None:
+        """Let what arrives wait."""
+        self._paused = True
+
+    def resume_reading(self) -> None:
+        """Take what waits, and go on."""
+        self._paused = False
+        asyncio.get_running_loop().call_soon(self._deliver)
+
     def close(self) -> None:
-        """Cut the wire at both ends."""
-        self.cut(None)
+        """Close this end; the other end still receives what is on the wire, and then the end."""
+        if not self._closing:
+            self._carry(None)
+            self.lose(None)
 
     def abort(self) -> None:
-        """Cut the wire at both ends."""
+        """Cut the wire at both ends; what is on it is lost."""
         self.cut(None)
 
     def cut(self, reason: Exception | None) -> None:
         """Lose the connection at both ends, as an unplugged cable does."""
-        for end in (self, self._peer):
-            if end is not None and not end._closing:
-                end._closing = True
-                asyncio.get_running_loop().call_soon(end._lose, reason)
+        self.lose(reason)
+        if self._peer is not None:
+            self._peer.lose(reason)
 
-    def _lose(self, reason: Exception | None) -> None:
-        if self._protocol is not None:
-            self._protocol.connection_lost(reason)
+    def lose(self, reason: Exception | None) -> None:
+        """Lose the connection at this end only."""
+        if not self._closing:
+            self._closing = True
+            if self._protocol is not None:
+                asyncio.get_running_loop().call_soon(self._protocol.connection_lost, reason)
 
-    def _carry(self, chunk: bytes) -> None:
-        if self._wire.alter is not None:
-            chunk = self._wire.alter(chunk)
-        if not chunk:
-            return
-        if self._wire.delay:
-            self._clock.call_at(self._clock.now() + self._wire.delay, lambda: self._arrive(chunk))
-        else:
-            asyncio.get_running_loop().call_soon(self._arrive, chunk)
+    def expect(self, item: bytes | None) -> None:
+        """Take note of what is on the wire towards this end; None is its end."""
+        self._incoming.append(item)
 
-    def _arrive(self, chunk: bytes) -> None:
+    def arrive(self) -> None:
+        """Let the next thing on the wire arrive: the order is that of the wire, whatever the order of the timers."""
+        self._arrived += 1
+        self._deliver()
+
+    def _carry(self, item: bytes | None) -> None:
         peer = self._peer
-        if peer is not None and not peer._closing and peer._protocol is not None:
-            peer._protocol.data_received(chunk)
+        if peer is None or item == b"":
+            return
+        peer.expect(item)
+        if self._wire.delay:
+            self._clock.call_at(self._clock.now() + self._wire.delay, peer.arrive)
+        else:
+            asyncio.get_running_loop().call_soon(peer.arrive)
+
+    def _deliver(self) -> None:
+        while self._arrived and not self._paused and not self._closing and self._protocol is not None:
+            self._arrived -= 1
+            item = self._incoming.popleft()
+            if item is None:
+                self.lose(None)
+            else:
+                self._protocol.data_received(item)
 
 
 def connect(
-    left: asyncio.Protocol, right: asyncio.Protocol, clock: Clock, wire: Wire | None = None
+    left: asyncio.Protocol,
+    right: asyncio.Protocol,
+    clock: Clock,
+    wire: Wire | None = None,
+    back: Wire | None = None,
 ) -> tuple[MemoryTransport, MemoryTransport]:
-    """Join two asyncio protocols by a wire and return its ends; both see `connection_made` before this returns."""
+    """Join two asyncio protocols and return the ends; both see `connection_made` before this returns.
+
+    `wire` carries from left to right and, unless `back` is given, from right to left as well.
+    """
     wire = wire or Wire()
-    a, b = MemoryTransport(clock, wire), MemoryTransport(clock, wire)
+    a, b = MemoryTransport(clock, wire), MemoryTransport(clock, back or wire)
     a.attach(left, b)
     b.attach(right, a)
     left.connection_made(a)

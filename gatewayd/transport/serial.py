@@ -1,28 +1,176 @@
-"""Serial ports: one facade over pyserial-asyncio-fast and pyserial-asyncio."""
+"""Serial lines: one facade over pyserial-asyncio-fast and pyserial-asyncio, and raw TCP device servers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import asyncio
+import importlib
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-from gatewayd.driver import LineSettings
+from gatewayd.errors import LineDown
+from gatewayd.transport.fdio import FdWriter
+from gatewayd.transport.framing import SevenBits, software_framing
+from gatewayd.transport.link import Link
+from gatewayd.transport.settings import BAUD_RATES, SerialSettings
+from gatewayd.transport.tcp import connect_tcp
 
 if TYPE_CHECKING:
     from gatewayd.transport.adapter import StreamAdapter
+    from gatewayd.transport.ports import Port
+
+__all__ = ["BAUD_RATES", "SerialSettings", "open_serial"]
+
+OPEN_LIMIT = 10.0  # seconds; some drivers (Bluetooth, device servers) hang in open for minutes
+DRAIN_LIMIT = 1.0  # seconds for what was written to leave when a line closes; a device that holds us up does not
+DRAIN_CHECK = 0.01  # seconds; the kernel does not tell when its buffer is empty
+BACKENDS = ("serial_asyncio_fast", "serial_asyncio")  # the same interface; the first is maintained
+
+Opened = tuple["Port", SevenBits | None]
 
 
-class SerialSettings(LineSettings):
-    """The port of a serial line; drivers extend it with their own keys.
+async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
+    """Open the port and join it to `adapter`. Raises LineDown when it cannot be opened within OPEN_LIMIT."""
+    try:
+        if (address := settings.address) is not None:
+            framing = software_framing(settings, forced=False)
+            await connect_tcp(*address, adapter if framing is None else Link(adapter, framing))
+        else:
+            await _open_device(settings, adapter)
+    except BaseException:
+        adapter.abort()
+        raise
 
-    `port` is a device path (`/dev/serial/by-id/...`, a PTY) or `socket://host:port` for a raw TCP device server.
+
+async def _open_device(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
+    path = _device_of(settings)
+    try:
+        async with asyncio.timeout(OPEN_LIMIT):
+            await _previous_closed(path)
+            port, framing = await _open_in_thread(settings, path)
+    except TimeoutError as error:
+        raise LineDown(f"cannot open {settings.port}: the device does not answer") from error
+    _links[path] = link = SerialLink(adapter, port, framing)
+    await _backend().connection_for_serial(asyncio.get_running_loop(), lambda: link, port)
+    await asyncio.sleep(0)  # both libraries call connection_made in the next turn of the loop
+
+
+def _backend() -> Any:  # noqa: ANN401 - neither library has types
+    """Import the library that is installed."""
+    for name in BACKENDS:
+        with suppress(ImportError):
+            return importlib.import_module(name)
+    raise LineDown(f"no serial support: neither {' nor '.join(BACKENDS)} is installed")
+
+
+# --- opening: in a thread of its own; a hanging open would hold up one of the few that all share
+
+_opening: set[str] = set()
+_links: WeakValueDictionary[str, SerialLink] = WeakValueDictionary()
+
+
+def _device_of(settings: SerialSettings) -> str:
+    """Return what the path leads to now: a link by id follows its device from port to port."""
+    return str(Path(settings.port).resolve())
+
+
+async def _previous_closed(path: str) -> None:
+    """Wait for our own last use of the port, if it is just ending."""
+    previous = _links.get(path)
+    if previous is not None and previous.is_closing():
+        await previous.closed()
+
+
+async def _open_in_thread(settings: SerialSettings, path: str) -> Opened:
+    from gatewayd.transport.ports import open_port
+
+    if path in _opening:
+        raise LineDown(f"cannot open {settings.port}: an earlier attempt still hangs in the device")
+    result: Future[Opened] = Future()
+
+    def work() -> None:
+        try:
+            result.set_result(open_port(settings))
+        except BaseException as error:  # noqa: BLE001 - it goes to whoever waits
+            result.set_exception(error)
+        finally:
+            _opening.discard(path)
+
+    _opening.add(path)
+    threading.Thread(target=work, name=f"open {path}", daemon=True).start()
+    try:
+        # Shielded: the thread cannot be stopped, so whoever gives up leaves word to close the port.
+        return await asyncio.shield(asyncio.wrap_future(result))
+    except BaseException:
+        result.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(result: Future[Opened]) -> None:
+    if result.exception() is None:
+        result.result()[0].close()
+
+
+class SerialLink(Link):
+    """A serial device on the way to an adapter: bytes leave at once, a loss is told at once, closing has a limit.
+
+    The library carries what arrives; what leaves is written here (docs/decisions/0002).
     """
 
-    port: str
-    baudrate: int = 9600
-    bytesize: Literal[7, 8] = 8
-    parity: Literal["none", "even", "odd"] = "none"
-    stopbits: Literal[1, 2] = 1
-    flow: Literal["none", "rtscts", "xonxoff"] = "none"
+    def __init__(self, adapter: StreamAdapter[Any], port: Port, framing: SevenBits | None) -> None:
+        super().__init__(adapter, framing)
+        self._port = port
+        self._clock = adapter.clock
+        self._writer = FdWriter(port.fileno(), lambda error: port.lose(error.strerror or "write failed"))
+        self._closing = self._aborted = False
+        port.on_loss = self._lose
 
+    async def closed(self) -> None:
+        """Wait until the device is free again."""
+        await self._adapter.wait_closed()
 
-async def open_serial(settings: SerialSettings, adapter: StreamAdapter) -> None:  # type: ignore[type-arg]
-    """Open the port and join it to `adapter`. Raises LineDown when it cannot be opened."""
+    def is_closing(self) -> bool:
+        """Return whether no more can be sent: closing, or the device is gone."""
+        return self._closing
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait for the kernel to take them."""
+        return self._writer.unsent
+
+    def close(self) -> None:
+        """Let what was written leave within DRAIN_LIMIT, then close."""
+        if not self._closing:
+            self._closing = True
+            self.pause_reading()
+            self._drain(self._clock.now() + DRAIN_LIMIT)
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._aborted:
+            return
+        self._closing = self._aborted = True
+        if self._writer.unsent or self._port.unsent:
+            self._port.discard()
+        self._writer.stop()
+        self.below.abort()
+
+    def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    def _drain(self, deadline: float) -> None:
+        if self._aborted:
+            return
+        now = self._clock.now()
+        if now < deadline and (self._writer.unsent or self._port.unsent):
+            self._clock.call_at(now + DRAIN_CHECK, lambda: self._drain(deadline))
+        else:
+            self.abort()
+
+    def _lose(self, reason: str) -> None:
+        """Note that the device is gone, and close in the next turn: this may run inside a read or a write."""
+        if not self._aborted:
+            self._closing = True
+            asyncio.get_running_loop().call_soon(self._adapter.fail, LineDown(f"{self._port.port}: {reason}"))

@@ -1,0 +1,199 @@
+"""Pseudo-terminals: the serial ports of simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tty
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.transport.fdio import FdWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewayd.clock import Clock, TimerHandle
+    from gatewayd.transport.adapter import StreamAdapter
+
+BITS_PER_BYTE = 10  # start, eight (or seven and parity), stop
+TICK = 0.005  # seconds; a throttled wire hands over at most this much of its time at once
+READ_SIZE = 4_096  # bytes; what the kernel keeps for one direction of a PTY
+UNHEARD_LIMIT = 65_536  # bytes kept for a reader that does not read; beyond that they are lost, as on a real wire
+
+
+class Pace:
+    """How fast a wire is: when a piece that is put on it now has arrived completely."""
+
+    def __init__(self, baudrate: int) -> None:
+        self.byte_time = BITS_PER_BYTE / baudrate
+        self.piece = max(1, int(TICK / self.byte_time))
+        self._free = 0.0
+
+    def book(self, count: int, now: float) -> float:
+        """Put `count` bytes on the wire behind what is already there; return when the last one arrives."""
+        self._free = max(now, self._free) + count * self.byte_time
+        return self._free
+
+
+def open_pty(adapter: StreamAdapter[Any], link: Path | None = None, *, baudrate: int | None = None) -> Pty:
+    """Make a PTY whose device side is `adapter`; `link` becomes a symbolic link to its other side.
+
+    An old link is replaced. With `baudrate`, bytes take their time in both directions.
+    Raises OSError when the system has no PTY left or the link cannot be made.
+    """
+    pty = Pty(adapter, link, baudrate)
+    pty.replug()
+    adapter.connection_made(pty)
+    return pty
+
+
+class Pty(asyncio.Transport):
+    """The device side of a PTY. It survives that the other side closes and opens again, as a device does.
+
+    `path` is what the gateway opens: the link where there is one.
+    """
+
+    def __init__(self, adapter: StreamAdapter[Any], link: Path | None, baudrate: int | None) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._clock: Clock = adapter.clock
+        self._link = link
+        self._input = Pace(baudrate) if baudrate else None
+        self._output = Pace(baudrate) if baudrate else None
+        self._loop = asyncio.get_running_loop()
+        self._fds: tuple[int, int] | None = None
+        self._writer: FdWriter | None = None
+        self._waiting = bytearray()
+        self._timers: dict[str, TimerHandle] = {}
+        self._closing = False
+        self.path = ""
+
+    # --- cable ------------------------------------------------------------------------------------------------------
+
+    def unplug(self) -> None:
+        """Pull the plug: the other side sees a hang-up, the link is gone, and what the device sends is lost."""
+        if self._fds is None:
+            return
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+        if self._writer is not None:
+            self._writer.stop()
+        master, slave = self._fds
+        self._fds = self._writer = None
+        self._loop.remove_reader(master)
+        if self._link is not None and _target(self._link) == os.ttyname(slave):
+            self._link.unlink()
+        os.close(master)
+        os.close(slave)
+
+    def replug(self) -> None:
+        """Plug in (again): a new PTY under the same link; without a link `path` is a new one."""
+        self.unplug()
+        master, slave = os.openpty()
+        try:
+            os.set_blocking(master, False)
+            tty.setraw(slave)
+            name = os.ttyname(slave)
+            if self._link is not None:
+                _point(self._link, name)
+        except BaseException:
+            os.close(master)
+            os.close(slave)
+            raise
+        self.path = str(self._link or name)
+        self._fds = (master, slave)
+        self._writer = FdWriter(master, lambda _: None)
+        self._loop.add_reader(master, self._readable)
+
+    # --- transport --------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send to the other side; while unplugged, or when nobody reads for long, the bytes are lost."""
+        if self._writer is None or self.get_write_buffer_size() > UNHEARD_LIMIT:
+            return
+        if self._output is None:
+            self._writer.write(data)
+            return
+        self._waiting += data
+        if "out" not in self._timers:
+            self._put_on_wire(self._output)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes have not left."""
+        return len(self._waiting) + (self._writer.unsent if self._writer is not None else 0)
+
+    def is_closing(self) -> bool:
+        """Return whether the device was switched off for good."""
+        return self._closing
+
+    def pause_reading(self) -> None:
+        """Stop reading; the other side's writes back up."""
+        if self._fds is not None:
+            self._loop.remove_reader(self._fds[0])
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        if self._fds is not None and "in" not in self._timers:
+            self._loop.add_reader(self._fds[0], self._readable)
+
+    def close(self) -> None:
+        """Switch the device off for good and remove the link."""
+        if not self._closing:
+            self._closing = True
+            self.unplug()
+            self._loop.call_soon(self._adapter.connection_lost, None)
+
+    def abort(self) -> None:
+        """Switch the device off for good and remove the link."""
+        self.close()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _put_on_wire(self, pace: Pace) -> None:
+        piece = bytes(self._waiting[: pace.piece])
+        del self._waiting[: pace.piece]
+        due = pace.book(len(piece), self._clock.now())
+        self._timers["out"] = self._clock.call_at(due, lambda: self._leave_wire(pace, piece))
+
+    def _leave_wire(self, pace: Pace, piece: bytes) -> None:
+        del self._timers["out"]
+        if self._writer is not None:
+            self._writer.write(piece)
+        if self._waiting:
+            self._put_on_wire(pace)
+
+    def _readable(self) -> None:
+        if self._fds is None:
+            return
+        try:
+            data = os.read(self._fds[0], self._input.piece if self._input is not None else READ_SIZE)
+        except BlockingIOError:
+            return
+        if self._input is None:
+            self._adapter.data_received(data)
+            return
+        self._loop.remove_reader(self._fds[0])
+        due = self._input.book(len(data), self._clock.now())
+        self._timers["in"] = self._clock.call_at(due, lambda: self._arrive(data))
+
+    def _arrive(self, data: bytes) -> None:
+        del self._timers["in"]
+        self.resume_reading()
+        self._adapter.data_received(data)
+
+
+def _target(link: Path) -> str | None:
+    with suppress(OSError):
+        return str(link.readlink())
+    return None
+
+
+def _point(link: Path, name: str) -> None:
+    """Make the link in one step, so that nobody ever finds it missing or half made."""
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(name)
+    fresh.replace(link)
