@@ -1,0 +1,1 @@
+"""ESPA 4.4.4: panels call paging systems over a polled serial line."""

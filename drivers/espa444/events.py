@@ -1,0 +1,122 @@
+"""What the stations of an ESPA 4.4.4 line can be told, and what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+from drivers.espa444.charset import Charset
+
+if TYPE_CHECKING:
+    from drivers.espa444.frames import Block
+
+
+class SelfPoll(StrEnum):
+    """Whether the control station polls itself before it selects, which is what tells a select from a poll.
+
+    `strict`: after an EOT of either side the first enquiry is a poll. `optional`: only after an EOT of the control
+    station, and a block that follows a poll at once is taken. `absent`: nothing is a poll, every enquiry is a select,
+    and a block needs none.
+    """
+
+    STRICT = "strict"
+    OPTIONAL = "optional"
+    ABSENT = "absent"
+
+
+class NakReason(StrEnum):
+    """The prefix of a NAK (1984 proposal, optional)."""
+
+    TRANSMISSION = "1"
+    BUSY = "2"
+    INVALID = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One station. Addresses are strings of any characters; times are seconds.
+
+    `peers` are the stations that a control station polls (calls go to the first), or the one a paging system obeys.
+    `watchdog` is the specification's only timeout; `char_time` is how long one character takes on the line;
+    `silent_after` None means that silence is normal, `poll_interval` 0 that nobody is polled.
+    """
+
+    own: str
+    peers: tuple[str, ...]
+    self_poll: SelfPoll = SelfPoll.STRICT
+    charset: Charset = Charset.ASCII
+    check_bcc: bool = True
+    raw_text: bool = False
+    ack_timeout: float = 2.0
+    gap_timeout: float = 3.0
+    watchdog: float = 10.0
+    retransmissions: int = 2
+    poll_interval: float = 1.0
+    silent_after: float | None = 120.0
+    char_time: float = 11 / 9600
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceived:
+    """A good block for the paging system; the sender waits for `accept_block` or `reject_block`."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReceived:
+    """A good block for the control station; the sender waits for `accept_block` or `reject_block`."""
+
+    block: Block
+
+
+class Ending(Enum):
+    """How a call that the control station made has ended."""
+
+    TAKEN = "taken"  # the block was acknowledged
+    BUSY = "busy"  # the select or the block was refused: later
+    INVALID = "invalid"  # the block was refused for what it says: never again
+    GARBLED = "garbled"  # every transmission was refused as damaged
+    NOT_READY = "not ready"  # the select was not answered: the block was never sent
+    UNANSWERED = "unanswered"  # the block was sent, and no answer came: it may have been taken
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The call is over; `detail` is for people."""
+
+    ending: Ending
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSilent:
+    """Nothing was understood from this station for `silent_after` seconds."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRestored:
+    """The station is heard: for the first time, or again after silence."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRefused:
+    """A block was answered NAK without anybody being asked."""
+
+    reason: NakReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """So many bytes belonged to nothing."""
+
+    count: int
+
+
+Event = CallReceived | StatusReceived | CallEnded | LinkSilent | LinkRestored | BlockRefused | Noise

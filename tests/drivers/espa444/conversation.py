@@ -1,0 +1,90 @@
+"""A station and the bytes that it exchanges, at a time that the test sets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from drivers.espa444.protocol import Config, ControlStation, Event, PagingStation, SelfPoll
+
+if TYPE_CHECKING:
+    from drivers.espa444.protocol import Block, NakReason
+
+EOT, ENQ, ACK, NAK = b"\x04", b"\x05", b"\x06", b"\x15"
+SELF_POLL, POLL = b"1\x05", b"2\x05"
+SELECT = SELF_POLL + POLL
+OPENING = EOT + SELECT
+
+
+StationT = TypeVar("StationT", bound=PagingStation | ControlStation)
+
+
+class Conversation(Generic[StationT]):
+    """The other end of a station under test."""
+
+    def __init__(self, station: StationT) -> None:
+        self.station = station
+        self.now = 0.0
+
+    def hears(self, data: bytes) -> bytes:
+        """Let the station receive `data`; return what it answers at once."""
+        self.station.receive_data(data, self.now)
+        return self.station.data_to_send()
+
+    def waits(self, seconds: float) -> bytes:
+        """Let time pass, with every deadline in its turn; return what the station says meanwhile."""
+        end, said = self.now + seconds, b""
+        while (due := self.station.get_timer()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.station.handle_timer(self.now)
+            said += self.station.data_to_send()
+        self.now = end
+        return said
+
+    def accepts(self) -> bytes:
+        """Accept the block under decision; return what goes out."""
+        self.station.accept_block(self.now)
+        return self.station.data_to_send()
+
+    def rejects(self, reason: NakReason) -> bytes:
+        """Refuse the block under decision; return what goes out."""
+        self.station.reject_block(reason, self.now)
+        return self.station.data_to_send()
+
+    def calls(self, block: Block) -> bytes:
+        """Let the control station call; return what goes out."""
+        assert isinstance(self.station, ControlStation)
+        self.station.send_call(block, self.now)
+        return self.station.data_to_send()
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last look."""
+        found = []
+        while (event := self.station.next_event()) is not None:
+            found.append(event)
+        return found
+
+    def event(self, kind: type) -> list[Event]:
+        """Return what happened of one kind since the last look."""
+        return [event for event in self.events() if isinstance(event, kind)]
+
+
+def paging(self_poll: SelfPoll = SelfPoll.STRICT, *, silent_after: float | None = None) -> Conversation[PagingStation]:
+    """Return a paging system with address 2 and a very fast line."""
+    return Conversation(
+        PagingStation(Config("2", ("1",), self_poll=self_poll, silent_after=silent_after, char_time=0), 0.0)
+    )
+
+
+def control(
+    *peers: str, self_poll: SelfPoll = SelfPoll.STRICT, poll_interval: float = 0, char_time: float = 0
+) -> Conversation[ControlStation]:
+    """Return a control station with address 1 and, unless told otherwise, a very fast line and no polls."""
+    config = Config(
+        "1",
+        peers or ("2",),
+        self_poll=self_poll,
+        poll_interval=poll_interval,
+        silent_after=30 if poll_interval else None,
+        char_time=char_time,
+    )
+    return Conversation(ControlStation(config, 0.0))
