@@ -97,7 +97,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     known = migrations()
     if version > known[-1][0]:
-        message = f"the database has schema version {version}, this gatewayd knows {known[-1][0]}: install the newer one"
+        message = (
+            f"the database has schema version {version}, this gatewayd knows {known[-1][0]}: install the newer one"
+        )
         raise NewerDatabase(message)
     for number, script in known:
         if number > version:

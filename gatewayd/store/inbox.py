@@ -80,6 +80,11 @@ class Inbox:
         rows = self._reader.execute(EVENTS.select("WHERE message_id = ?"), (message_id,))
         return [EVENTS.load(row) for row in rows]
 
+    def of_alarm(self, alarm_id: int) -> list[Event]:
+        """Return the events of an alarm except those of its reset text, over all users."""
+        condition = "JOIN messages m ON m.id = e.message_id WHERE m.alarm_id = ? AND m.kind <> 'reset'"
+        return [EVENTS.load(row) for row in self._reader.execute(EVENTS.select(condition, alias="e"), (alarm_id,))]
+
     def of_user(self, user_id: int, message_id: int) -> Event | None:
         """Return a user's event of one message."""
         row = self._reader.execute(

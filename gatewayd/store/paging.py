@@ -64,6 +64,11 @@ class Paging:
         row = self._reader.execute(PAGES.select(condition), (message_id, line, address)).fetchone()
         return PAGES.load(row) if row else None
 
+    def ever_sent(self, line: str, address: str) -> bool:
+        """Return whether anything was ever paged to this address."""
+        sql = "SELECT 1 FROM pages WHERE line = ? AND address = ? LIMIT 1"
+        return self._reader.execute(sql, (line, address)).fetchone() is not None
+
     def deadlines(self) -> list[tuple[int, float, int]]:
         """Return (id, due, priority) of every running escalation."""
         return self._reader.execute(

@@ -107,7 +107,10 @@ class Store:
     def tokens(self, *, created_after: float, used_after: float) -> list[Token]:
         """Return the sessions that are not expired."""
         condition = "WHERE created > ? AND used > ? ORDER BY used"
-        return [rows.TOKENS.load(row) for row in self._reader.execute(rows.TOKENS.select(condition), (created_after, used_after))]
+        return [
+            rows.TOKENS.load(row)
+            for row in self._reader.execute(rows.TOKENS.select(condition), (created_after, used_after))
+        ]
 
     async def drop_tokens(self, *hashes: str) -> None:
         """Forget sessions."""
@@ -171,7 +174,10 @@ class Store:
 def _set_meta(key: str, value: str | None) -> rows.Statement:
     if value is None:
         return "DELETE FROM meta WHERE key = ?", (key,)
-    return "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+    return "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (
+        key,
+        value,
+    )
 
 
 def _remember(line: str, key: str, value: Any) -> rows.Statement:

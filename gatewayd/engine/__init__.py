@@ -1,0 +1,1 @@
+"""The rules of paging and the one shell that carries them out."""

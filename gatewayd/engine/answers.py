@@ -1,0 +1,32 @@
+"""What a person's text means: taken, not taken, or something else that a person has to read."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gatewayd.model import Answer
+
+ACCEPT_WORDS = frozenset({"1", "ok", "okay", "ack", "yes", "y", "ja", "accept", "oui", "si"})
+DECLINE_WORDS = frozenset({"2", "no", "n", "nein", "decline", "non", "busy"})
+PATTERN = re.compile(r"(?P<word>[^\W\d_]+|[12])?[\s:.,!]*(?:(?P<hash>#)?(?P<code>\d{1,15}))?[\s.!]*", re.ASCII)
+
+
+class TextAnswer(NamedTuple):
+    """An answer by text; `code` is the number that stood behind the `#` of the page, None where it was left out."""
+
+    answer: Answer
+    code: int | None
+
+
+def parse(text: str) -> TextAnswer | None:
+    """Read `OK`, `1`, `#4711`, `JA 4711`, `2 #4711`; None when the text is not an answer."""
+    found = PATTERN.fullmatch(text.strip())
+    if found is None:
+        return None
+    word, code = found["word"], int(found["code"]) if found["code"] else None
+    if word is None:
+        return TextAnswer(Answer.ACCEPT, code) if found["hash"] else None
+    if word.casefold() in ACCEPT_WORDS:
+        return TextAnswer(Answer.ACCEPT, code)
+    return TextAnswer(Answer.DECLINE, code) if word.casefold() in DECLINE_WORDS else None

@@ -1,0 +1,66 @@
+"""A case: one alarm, or one message without an alarm, with everything that was done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewayd.model import Alarm, Escalation, EscalationState, Event, Message, MessageKind, Page, PageState
+
+if TYPE_CHECKING:
+    from gatewayd.store import Store
+
+CaseKey = tuple[str, int]
+DELIVERED = frozenset({PageState.SENT, PageState.RECEIVED, PageState.READ, PageState.UNKNOWN})
+
+
+def case_key(alarm_id: int | None, message_id: int) -> CaseKey:
+    """Return what a case is locked by: decisions about one case are taken one after the other."""
+    return ("alarm", alarm_id) if alarm_id is not None else ("message", message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The state that decisions are taken on. `message` is the one that started it; reset texts are not part of it."""
+
+    message: Message
+    alarm: Alarm | None = None
+    events: tuple[Event, ...] = ()
+    pages: tuple[Page, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to take it."""
+        if self.alarm is not None:
+            return self.alarm.is_active and self.alarm.accepted_time is None
+        return any(one.state is EscalationState.RUNNING for one in self.escalations)
+
+    def queued(self) -> list[Page]:
+        """Return the pages that have not left yet."""
+        return [page for page in self.pages if page.state is PageState.QUEUED]
+
+    def running(self) -> list[Escalation]:
+        """Return the escalations that go on."""
+        return [one for one in self.escalations if one.state is EscalationState.RUNNING]
+
+
+def load_case(store: Store, message: Message) -> Case:
+    """Read the case that a message belongs to."""
+    alarm = store.alarms.get(message.alarm_id) if message.alarm_id is not None else None
+    if alarm is None or message.kind is MessageKind.RESET:
+        return Case(
+            message,
+            None,
+            tuple(store.inbox.of_message(message.id)),
+            tuple(store.paging.of_message(message.id)),
+            tuple(store.paging.escalations_of_message(message.id)),
+        )
+    first = store.inbox.message(alarm.message_id) or message
+    return Case(
+        first,
+        alarm,
+        tuple(store.inbox.of_alarm(alarm.id)),
+        tuple(store.paging.of_alarm(alarm.id)),
+        tuple(store.paging.escalations_of_alarm(alarm.id)),
+    )

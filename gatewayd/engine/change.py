@@ -1,0 +1,118 @@
+"""What a decision consists of: rows to write, and what happens once they are on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.model import (
+    Alarm,
+    Escalation,
+    EscalationState,
+    Event,
+    JournalEntry,
+    JournalKind,
+    Message,
+    Page,
+    PageState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewayd.driver import Capabilities
+    from gatewayd.engine.directory import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Figures of paging (seconds).
+
+    `retry_waits`: how long to wait after the 1st, 2nd, … failed attempt; after the last the page has failed.
+    `unknown_attempts`: how often a page is sent when the device never says whether it arrived.
+    """
+
+    retry_waits: tuple[float, ...] = (2.0, 5.0, 10.0, 30.0, 60.0)
+    unknown_attempts: int = 2
+    page_lifetime: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules may know of the world at the moment of a decision."""
+
+    directory: Directory
+    capabilities: Callable[[str], Capabilities | None]
+    new_id: Callable[[type[Any]], int]
+    now: float
+    wall: float
+    policy: Policy = Policy()
+    in_flight: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class Change:
+    """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`."""
+
+    ctx: Context
+    alarms: dict[int, Alarm] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
+    pages: dict[int, Page] = field(default_factory=dict)
+    escalations: dict[int, Escalation] = field(default_factory=dict)
+    journal: list[JournalEntry] = field(default_factory=list)
+
+    def save(self, *values: Alarm | Message | Event | Page | Escalation) -> None:
+        """Take new versions of domain values into the decision; a later version replaces an earlier one."""
+        for value in values:
+            if isinstance(value, Page):
+                self.pages[value.id] = value
+            elif isinstance(value, Event):
+                self.events[value.id] = value
+            elif isinstance(value, Escalation):
+                self.escalations[value.id] = value
+            elif isinstance(value, Message):
+                self.messages[value.id] = value
+            else:
+                self.alarms[value.id] = value
+
+    def note(
+        self,
+        kind: JournalKind,
+        text: str,
+        *,
+        line: str = "",
+        alarm_id: int | None = None,
+        message_id: int | None = None,
+        recipient_id: int | None = None,
+    ) -> None:
+        """Add a line to the journal."""
+        entry_id = self.ctx.new_id(JournalEntry)
+        self.journal.append(JournalEntry(entry_id, self.ctx.wall, kind, text, line, alarm_id, message_id, recipient_id))
+
+    def rows(self) -> list[Any]:
+        """Return everything that has to be written."""
+        return [
+            *self.alarms.values(),
+            *self.messages.values(),
+            *self.events.values(),
+            *self.pages.values(),
+            *self.escalations.values(),
+            *self.journal,
+        ]
+
+    def queued(self) -> list[Page]:
+        """Return the pages that go to their lines' queues."""
+        return [page for page in self.pages.values() if page.state is PageState.QUEUED]
+
+    def settled(self) -> list[Page]:
+        """Return the pages that leave the queues."""
+        return [page for page in self.pages.values() if page.state is not PageState.QUEUED]
+
+    def running(self) -> list[Escalation]:
+        """Return the escalations whose deadline has to be set."""
+        return [one for one in self.escalations.values() if one.state is EscalationState.RUNNING]
+
+    def ended(self) -> list[Escalation]:
+        """Return the escalations whose deadline falls away."""
+        return [one for one in self.escalations.values() if one.state is not EscalationState.RUNNING]

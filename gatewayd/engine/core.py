@@ -1,0 +1,108 @@
+"""The ground that every service of the engine stands on: store, clock, lines, locks, and carrying decisions out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from gatewayd.engine.change import Change, Context, Policy
+from gatewayd.engine.locks import KeyedLocks
+from gatewayd.engine.queue import Agenda
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewayd.clock import Clock
+    from gatewayd.driver import Capabilities
+    from gatewayd.engine.directory import Directory
+    from gatewayd.engine.line import RunningLine
+    from gatewayd.engine.wakeup import WakeUp
+    from gatewayd.store import Store
+
+log = logging.getLogger(__name__)
+
+CUT_TIMEOUT = 2.0  # seconds that a driver gets to stop a page that was taken back
+
+
+class Core:
+    """Shared by the services; owns no rule of its own."""
+
+    def __init__(self, store: Store, clock: Clock, directory: Directory, policy: Policy) -> None:
+        self.store = store
+        self.clock = clock
+        self.directory = directory
+        self.policy = policy
+        self.lines: dict[str, RunningLine] = {}
+        self.locks = KeyedLocks()
+        self.agenda: Agenda[int] = Agenda()
+        self.wake_up: WakeUp | None = None
+
+    def capabilities(self, line: str) -> Capabilities | None:
+        """Return what a line can do; None when there is no such line."""
+        running = self.lines.get(line)
+        return running.driver.capabilities if running is not None and running.driver is not None else None
+
+    def change(self) -> Change:
+        """Begin a decision, at this moment."""
+        in_flight = frozenset(page_id for line in self.lines.values() for page_id in line.in_flight())
+        return Change(
+            Context(
+                self.directory,
+                self.capabilities,
+                self.store.next_id,
+                self.clock.now(),
+                self.clock.wall(),
+                self.policy,
+                in_flight,
+            )
+        )
+
+    async def carry_out(self, change: Change) -> list[asyncio.Task[None]]:
+        """Record a decision, then let it take effect; returns the attempts that were cut short and are ending.
+
+        Pages that the decision takes back are held while it is being written: none of them leaves meanwhile.
+        Raises StoreUnavailable; then nothing has changed.
+        """
+        held = [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
+        try:
+            await self.store.record(*change.rows())
+        except BaseException:
+            for page in held:
+                self.lines[page.line].release(page.id)
+            raise
+        return self._apply(change)
+
+    def _apply(self, change: Change) -> list[asyncio.Task[None]]:
+        ending = []
+        for page in change.settled():
+            line = self.lines.get(page.line)
+            if line is not None and (task := line.drop(page.id)) is not None:
+                ending.append(task)
+        for run in change.ended():
+            self.agenda.forget(run.id)
+        for run in change.running():
+            self.agenda.set(run.id, run.due, run.priority)
+        touched = set()
+        for page in change.queued():
+            if page.line in self.lines:
+                self.lines[page.line].push(page)
+                touched.add(page.line)
+        for name in touched:
+            self.lines[name].pump()
+        self.wake_at(self.agenda.next_due())
+        return ending
+
+    def wake_at(self, when: float | None) -> None:
+        """Have everything looked at again at `when` at the latest."""
+        if self.wake_up is not None:
+            self.wake_up.at(when)
+
+    @staticmethod
+    async def ended(attempts: Iterable[asyncio.Task[None]]) -> None:
+        """Wait until attempts that were cut short have really ended: nothing more of those pages leaves."""
+        waiting = list(attempts)
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=CUT_TIMEOUT)
+            if late:
+                log.error("%d withdrawn pages could not be stopped within %g s", len(late), CUT_TIMEOUT)

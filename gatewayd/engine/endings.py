@@ -1,0 +1,152 @@
+"""How paging for a case ends: somebody accepts, somebody cancels, the condition clears, nobody comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gatewayd.engine import escalation as rule
+from gatewayd.engine import posting
+from gatewayd.engine.case import DELIVERED, Case
+from gatewayd.model import (
+    Alarm,
+    Escalation,
+    EscalationState,
+    Event,
+    JournalKind,
+    Message,
+    MessageKind,
+    MsgStatus,
+    Page,
+    PageState,
+)
+
+if TYPE_CHECKING:
+    from gatewayd.engine.change import Change
+
+CUT_SHORT = "taken back while it was being sent"
+
+
+def accept(change: Change, case: Case, who: int) -> None:
+    """Somebody took it: no later page leaves, the first one to accept stays on record."""
+    ctx, alarm = change.ctx, case.alarm
+    name = ctx.directory.recipient_name(who)
+    if alarm is not None and alarm.is_active and alarm.accepted_time is None:
+        change.save(replace(alarm, accepted_by=who, accepted_time=ctx.wall))
+    _stop(change, case, EscalationState.ACCEPTED)
+    change.note(
+        JournalKind.ANSWER,
+        f"accepted by {name}",
+        alarm_id=case.message.alarm_id,
+        message_id=case.message.id,
+        recipient_id=who,
+    )
+
+
+def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> None:
+    """The condition is over (or a person ends it): whoever was paged gets the reset text."""
+    ctx, alarm = change.ctx, case.alarm
+    if alarm is None or not alarm.is_active:
+        return
+    _stop(change, case, EscalationState.CLEARED if cancelled_by is None else EscalationState.CANCELLED)
+    cleared = replace(alarm, cleared_time=ctx.wall, cancelled_by=cancelled_by)
+    if alarm.send_resets and (case.events or _paged(case, ctx.in_flight)):
+        cleared = replace(cleared, reset_message_id=_post_reset(change, case, alarm))
+    change.save(cleared)
+    how = (
+        "cleared by the device"
+        if cancelled_by is None
+        else f"cancelled by {ctx.directory.recipient_name(cancelled_by)}"
+    )
+    change.note(JournalKind.ALARM, how, line=alarm.line, alarm_id=alarm.id, recipient_id=cancelled_by)
+
+
+def advance(change: Change, case: Case, run: Escalation, why: str) -> None:
+    """The wait is over, or somebody asked for it: on to the next step, or give up loudly."""
+    ctx = change.ctx
+    plan = ctx.directory.plan(run.plan_id)
+    message = case.message
+    if plan is None:
+        change.save(replace(run, state=EscalationState.EXHAUSTED))
+        change.note(JournalKind.ESCALATION, "the plan was removed", alarm_id=run.alarm_id, message_id=run.message_id)
+        posting.give_up(change, case, run)
+        return
+    advanced = rule.advance(run, plan, ctx.now, lambda step: posting.reaches(ctx, step))
+    change.save(advanced.escalation)
+    if advanced.step is None:
+        posting.give_up(change, case, run)
+        return
+    change.note(JournalKind.ESCALATION, why, alarm_id=run.alarm_id, message_id=run.message_id)
+    posting.page_step(change, message, advanced.escalation, advanced.step, case)
+
+
+def withdraw(change: Change, page: Page) -> None:
+    """Take back a page that waits; one that is on its way right now is noted as honestly unknown."""
+    if page.id in change.ctx.in_flight:
+        change.save(replace(page, state=PageState.UNKNOWN, detail=CUT_SHORT))
+    else:
+        change.save(replace(page, state=PageState.WITHDRAWN))
+
+
+def mark(change: Change, event: Event, status: MsgStatus) -> None:
+    """Set the status that a person gave to an event."""
+    change.save(replace(event, status=status, status_time=change.ctx.wall))
+
+
+def _stop(change: Change, case: Case, state: EscalationState) -> None:
+    for run in case.running():
+        change.save(replace(run, state=state))
+    for page in case.queued():
+        withdraw(change, page)
+
+
+def _paged(case: Case, in_flight: frozenset[int]) -> list[Page]:
+    """Return one page for every address that the alarm may have reached."""
+    reached: dict[tuple[str, str], Page] = {}
+    for page in case.pages:
+        if page.state in DELIVERED or page.id in in_flight or (page.attempts and page.state is PageState.QUEUED):
+            reached.setdefault((page.line, page.address), page)
+    return list(reached.values())
+
+
+def _post_reset(change: Change, case: Case, alarm: Alarm) -> int:
+    """Send the reset text to every inbox and every address that had the alarm; returns the message's id."""
+    ctx = change.ctx
+    message = Message(
+        ctx.new_id(Message),
+        alarm.reset_text,
+        alarm.priority,
+        ctx.wall,
+        MessageKind.RESET,
+        case.message.thread_id,
+        alarm_id=alarm.id,
+        from_line=alarm.line,
+        from_address=alarm.address,
+    )
+    change.save(message)
+    for user_id in dict.fromkeys(event.user_id for event in case.events):
+        change.save(Event(ctx.new_id(Event), user_id, message.id, MsgStatus.QUEUED, ctx.wall))
+    for page in _paged(case, ctx.in_flight):
+        change.save(_reset_page(change, message, page))
+    return message.id
+
+
+def _reset_page(change: Change, message: Message, page: Page) -> Page:
+    ctx = change.ctx
+    return Page(
+        id=ctx.new_id(Page),
+        message_id=message.id,
+        line=page.line,
+        address=page.address,
+        text=posting.page_text(message, ctx.capabilities(page.line)),
+        priority=message.priority,
+        created=ctx.now,
+        due=ctx.now,
+        expires=ctx.now + ctx.policy.page_lifetime,
+        queue_time=ctx.wall,
+        alarm_id=message.alarm_id,
+        user_id=page.user_id,
+        contact_id=page.contact_id,
+        way=page.way,
+        tone=page.tone,
+    )

@@ -1,0 +1,242 @@
+"""The one async shell around the rules: it wakes up when something is due, and carries decisions out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.engine import delivery, endings
+from gatewayd.engine.case import case_key
+from gatewayd.engine.change import Policy
+from gatewayd.engine.core import Core
+from gatewayd.engine.desk import Desk
+from gatewayd.engine.directory import Directory
+from gatewayd.engine.intake import Intake, raise_events
+from gatewayd.engine.line import RunningLine
+from gatewayd.engine.wakeup import WakeUp
+from gatewayd.errors import StoreUnavailable
+from gatewayd.model import AlarmActivated, EscalationState, JournalKind, Page, PageState, Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from gatewayd.clock import Clock
+    from gatewayd.driver import Driver, Receipt
+    from gatewayd.engine.case import Case
+    from gatewayd.engine.change import Change
+    from gatewayd.model import Recorded, Report
+    from gatewayd.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 256  # escalations that are decided side by side: bounds the burst after an outage
+OWN_LINE = "gatewayd"  # where faults of the box itself come from
+RETRY = 1.0  # seconds until a step that could not be recorded is tried again
+POISON = 3  # failures after which one escalation is set aside, so that it never stops the others
+
+
+class Engine(Desk):
+    """Everything between the drivers and the APIs. To its lines it is the `LineHost`."""
+
+    def __init__(self, store: Store, clock: Clock, policy: Policy | None = None) -> None:
+        core = Core(store, clock, Directory(store.load_site()), policy or Policy())
+        super().__init__(core)
+        core.wake_up = WakeUp(clock, self._ring)
+        self._intake = Intake(core)
+        self._running: set[asyncio.Task[None]] = set()
+        self._failures: Counter[int] = Counter()
+        self._beat: tuple[float, Callable[[], None]] | None = None
+        self._next_beat = 0.0
+        self._advancing = 0
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self._core.store
+
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+        return self._core.clock
+
+    @property
+    def directory(self) -> Directory:
+        """The index over the present site."""
+        return self._core.directory
+
+    @property
+    def lines(self) -> dict[str, RunningLine]:
+        """The lines by name."""
+        return self._core.lines
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def add_line(self, name: str, make_driver: Callable[[RunningLine], Driver]) -> RunningLine:
+        """Add a line before `start`."""
+        line = RunningLine(name, self)
+        line.driver = make_driver(line)
+        self._core.lines[name] = line
+        return line
+
+    def start(self) -> None:
+        """Take up everything that the store holds, and open the lines."""
+        self.reload_site()
+        for page in self.store.paging.queued():
+            line = self.lines.get(page.line)
+            if line is None:
+                log.error("page %d waits for line %r, which is not configured", page.id, page.line)
+            else:
+                line.push(page)
+        self._core.agenda.load(self.store.paging.deadlines())
+        for line in self.lines.values():
+            self._spawn(line.supervise())
+        self.wake_at(self._core.agenda.next_due())
+
+    def reload_site(self) -> None:
+        """Read what people edited: from now on every decision uses it."""
+        line_ids = self.store.line_ids(sorted(self.lines))
+        self._core.directory = Directory(self.store.load_site(), line_ids)
+
+    def beat(self, interval: float, callback: Callable[[], None]) -> None:
+        """Call back every `interval` seconds out of the scheduler: the proof that it still works (watchdog)."""
+        self._beat = (interval, callback)
+        self._next_beat = self.clock.now()
+        self.wake_at(self._next_beat)
+
+    async def stop(self) -> None:
+        """Stop at once; what is under way stays in the store and goes on at the next start."""
+        if self._core.wake_up is not None:
+            self._core.wake_up.stop()
+        tasks = [*self._running, *(task for line in self.lines.values() for task in line.tasks())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- what lines call ----------------------------------------------------------------------------------------------
+
+    async def report(self, line: str, report: Report) -> Recorded:
+        """Record what a device reported; it is on disk when this returns. Raises StoreUnavailable."""
+        return await self._intake.report(line, report)
+
+    async def settle(self, page: Page, receipt: Receipt) -> None:
+        """Record how an attempt ended, and go on to the next way or the next step where that is called for."""
+        core = self._core
+        async with core.locks(case_key(page.alarm_id, page.message_id)):
+            current = core.store.paging.get(page.id) or page
+            case = self._case(page.message_id)
+            change = core.change()
+            moved = delivery.settle(current, receipt, change.ctx.now, core.policy)
+            change.save(moved)
+            raise_events(change, case, moved)
+            pages = [moved if other.id == moved.id else other for other in case.pages]
+            if moved.state in (PageState.QUEUED, PageState.FAILED) and (held := delivery.next_way(moved, pages)):
+                change.save(replace(held, held=False, due=change.ctx.now))
+            if moved.state is PageState.FAILED:
+                text = f"page to {page.line} {page.address} failed: {moved.detail}"
+                change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
+                self._skip_failed_step(change, case, pages)
+            await core.carry_out(change)
+
+    async def hasten(self, page: Page) -> None:
+        """Bring the next way of a page forward: its own line is down."""
+        core = self._core
+        async with core.locks(case_key(page.alarm_id, page.message_id)):
+            current = core.store.paging.get(page.id)
+            held = current and delivery.next_way(current, core.store.paging.of_message(page.message_id))
+            if current is None or current.state is not PageState.QUEUED or held is None:
+                return
+            change = core.change()
+            change.save(replace(held, held=False, due=change.ctx.now))
+            text = f"line {page.line} is down: the next way is taken now"
+            change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
+            try:
+                await core.carry_out(change)
+            except StoreUnavailable:
+                log.exception("the next way of page %d could not be taken", page.id)
+
+    def wake_at(self, when: float | None) -> None:
+        """Have deadlines and queues looked at again at `when` at the latest."""
+        self._core.wake_at(when)
+
+    # --- the scheduler ------------------------------------------------------------------------------------------------
+
+    def _ring(self) -> None:
+        """Something is due: deadlines first, then queues, then the watchdog; sleep until the next."""
+        core, now = self._core, self.clock.now()
+        for escalation_id in core.agenda.take_due(now, MOST_AT_ONCE - self._advancing):
+            self._advancing += 1
+            self._spawn(self._advance(escalation_id))
+        for line in self.lines.values():
+            line.pump()
+        if self._beat is not None:
+            interval, callback = self._beat
+            if now >= self._next_beat:
+                callback()
+                self._next_beat = now + interval
+            self.wake_at(self._next_beat)
+        if self._advancing < MOST_AT_ONCE:
+            self.wake_at(core.agenda.next_due())
+
+    async def _advance(self, escalation_id: int) -> None:
+        """A wait is over: decide on the state as it is now; one that cannot be decided never stops the others."""
+        core = self._core
+        try:
+            await self._next_step(escalation_id)
+        except StoreUnavailable:
+            log.exception("escalation %d could not be recorded; trying again", escalation_id)
+            core.agenda.set(escalation_id, core.clock.now() + RETRY)
+        except Exception:
+            log.exception("escalation %d failed", escalation_id)
+            await self._quarantine(escalation_id)
+        finally:
+            self._advancing -= 1
+            self.wake_at(core.agenda.next_due())
+
+    async def _next_step(self, escalation_id: int) -> None:
+        core = self._core
+        run = core.store.paging.escalation(escalation_id)
+        if run is None:
+            return
+        async with core.locks(case_key(run.alarm_id, run.message_id)):
+            run = core.store.paging.escalation(escalation_id) or run
+            if run.state is not EscalationState.RUNNING:
+                return
+            if run.due > core.clock.now():
+                core.agenda.set(run.id, run.due, run.priority)
+                return
+            change = core.change()
+            endings.advance(change, self._case(run.message_id), run, "nobody accepted in time")
+            await core.carry_out(change)
+
+    async def _quarantine(self, escalation_id: int) -> None:
+        """Try an escalation that fails a few times more, then set it aside and tell people."""
+        self._failures[escalation_id] += 1
+        if self._failures[escalation_id] < POISON:
+            self._core.agenda.set(escalation_id, self.clock.now() + RETRY)
+            return
+        text = f"Escalation {escalation_id} cannot go on: look after its alarm by hand"
+        log.critical("%s (it failed %d times)", text, POISON)
+        try:
+            await self.report(
+                OWN_LINE, AlarmActivated(f"escalation-{escalation_id}", text, priority=Priority.HIGH, fault=True)
+            )
+        except StoreUnavailable:
+            log.exception("the fault of escalation %d could not be recorded", escalation_id)
+
+    def _skip_failed_step(self, change: Change, case: Case, pages: list[Page]) -> None:
+        """When no page of a step got through, waiting for an answer helps nobody: on to the next step of this cycle.
+
+        The last step of a cycle keeps its wait, or a box without any working line would race through its cycles.
+        """
+        for run in case.running():
+            plan = self.directory.plan(run.plan_id)
+            if plan and run.step < len(plan.steps) and delivery.step_failed(pages, run.cycle, run.step):
+                endings.advance(change, case, run, "no page of this step got through")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)

@@ -1,0 +1,20 @@
+"""What people ask the engine for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatewayd.model import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class SendOrder:
+    """A message that a user wants sent; `reply_to` is the id of the message that it answers."""
+
+    text: str
+    priority: Priority
+    recipients: tuple[int, ...] = ()
+    tone: str = ""
+    reply_to: int | None = None

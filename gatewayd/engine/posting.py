@@ -1,0 +1,187 @@
+"""Posting: a message becomes inbox events and pages, and escalations where a plan is addressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gatewayd.engine import escalation as rule
+from gatewayd.model import (
+    Contact,
+    Escalation,
+    Event,
+    JournalKind,
+    Message,
+    MessageKind,
+    MsgStatus,
+    Page,
+    PageState,
+    Step,
+    User,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewayd.driver import Capabilities
+    from gatewayd.engine.case import Case
+    from gatewayd.engine.change import Change, Context
+    from gatewayd.engine.directory import Targets
+
+UNANSWERED = "NOT ACCEPTED: "
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why pages of a message go out now: the step and cycle of an escalation, or (0, 0) outside of one."""
+
+    message: Message
+    cycle: int = 0
+    step: int = 0
+
+
+def page_text(message: Message, capabilities: Capabilities | None) -> str:
+    """Return the text for one line: with the code to answer by where answers can come back, cut to what fits."""
+    carries_code = capabilities is not None and capabilities.carries_answers and message.kind is not MessageKind.RESET
+    code = f" #{message.id}" if carries_code else ""
+    longest = capabilities.longest_text if capabilities is not None else None
+    if longest is None:
+        return message.text + code
+    return message.text[: max(0, longest - len(code))] + code
+
+
+def post(change: Change, message: Message, recipient_ids: Iterable[int]) -> bool:
+    """Send a new message to recipients: pages now, plans started. Returns whether anybody is reached at all."""
+    targets = change.ctx.directory.expand(recipient_ids)
+    page_targets(change, Occasion(message), targets, case=None)
+    started = [start_plan(change, message, plan.id) for plan in targets.plans]
+    return bool(targets.users or targets.contacts) or any(started)
+
+
+def start_plan(change: Change, message: Message, plan_id: int) -> bool:
+    """Start a plan for a message; returns False when no step of it reaches anybody."""
+    ctx = change.ctx
+    plan = ctx.directory.plan(plan_id)
+    if plan is None:
+        return False
+    fresh = Escalation(
+        ctx.new_id(Escalation), message.id, plan_id, 0, 1, ctx.now, message.priority, alarm_id=message.alarm_id
+    )
+    advanced = rule.start(fresh, plan, ctx.now, lambda step: reaches(ctx, step))
+    change.save(advanced.escalation)
+    if advanced.step is not None:
+        page_step(change, message, advanced.escalation, advanced.step, case=None)
+    return advanced.step is not None
+
+
+def reaches(ctx: Context, step: Step) -> bool:
+    """Return whether a step pages anybody."""
+    targets = ctx.directory.expand(step.recipients)
+    return bool(targets.users or targets.contacts)
+
+
+def page_step(change: Change, message: Message, run: Escalation, step: Step, case: Case | None) -> None:
+    """Page the recipients of one step of an escalation."""
+    occasion = Occasion(message, run.cycle, run.step)
+    page_targets(change, occasion, change.ctx.directory.expand(step.recipients), case)
+    text = f"step {run.step} of cycle {run.cycle}: next one in {step.wait:g} s unless accepted"
+    change.note(JournalKind.ESCALATION, text, alarm_id=message.alarm_id, message_id=message.id)
+
+
+def page_targets(change: Change, occasion: Occasion, targets: Targets, case: Case | None) -> None:
+    """Put the message into people's inboxes and page their ways, and page bare contacts."""
+    waiting = {(page.line, page.address) for page in case.queued()} if case else set()
+    waiting |= {(page.line, page.address) for page in change.pages.values() if page.message_id == occasion.message.id}
+    for user in targets.users:
+        _notify(change, occasion, user, case)
+        for index, way in enumerate(user.ways):
+            contact = change.ctx.directory.contact(way.contact_id)
+            if contact is not None:
+                _page(change, occasion, contact, waiting, user=user, way=index)
+    for contact in targets.contacts:
+        _page(change, occasion, contact, waiting)
+
+
+def _notify(change: Change, occasion: Occasion, user: User, case: Case | None) -> None:
+    """Put the message into a user's inbox, or move its event to the present step."""
+    ctx, message = change.ctx, occasion.message
+    known = [event for event in (*(case.events if case else ()), *change.events.values())]
+    for event in known:
+        if event.user_id == user.id and event.message_id == message.id:
+            change.save(replace(event, cycle=occasion.cycle, step=occasion.step))
+            return
+    event_id = ctx.new_id(Event)
+    change.save(Event(event_id, user.id, message.id, MsgStatus.QUEUED, ctx.wall, occasion.cycle, occasion.step))
+
+
+def _page(
+    change: Change,
+    occasion: Occasion,
+    contact: Contact,
+    waiting: set[tuple[str, str]],
+    *,
+    user: User | None = None,
+    way: int = 0,
+) -> None:
+    """Add one page, unless one of this message still waits for the same address."""
+    target = (contact.line, contact.address)
+    if target in waiting:
+        return
+    waiting.add(target)
+    ctx, message = change.ctx, occasion.message
+    delay = user.ways[way].after if user else 0.0
+    page = Page(
+        id=ctx.new_id(Page),
+        message_id=message.id,
+        line=contact.line,
+        address=contact.address,
+        text=page_text(message, ctx.capabilities(contact.line)),
+        priority=message.priority,
+        created=ctx.now,
+        due=ctx.now + delay,
+        expires=ctx.now + delay + ctx.policy.page_lifetime,
+        queue_time=ctx.wall,
+        alarm_id=message.alarm_id,
+        user_id=user.id if user else None,
+        contact_id=contact.id,
+        cycle=occasion.cycle,
+        step=occasion.step,
+        way=way,
+        held=delay > 0,
+        tone=message.tone,
+    )
+    if ctx.capabilities(contact.line) is None:
+        page = replace(page, state=PageState.FAILED, detail=f"there is no line {contact.line!r}")
+        change.note(
+            JournalKind.PAGE, page.detail, alarm_id=page.alarm_id, message_id=message.id, recipient_id=contact.id
+        )
+    change.save(page)
+
+
+def give_up(change: Change, case: Case, run: Escalation) -> None:
+    """Nobody accepted in any cycle: say so loudly to the site's fallback recipient."""
+    ctx, message = change.ctx, case.message
+    change.note(
+        JournalKind.ESCALATION,
+        f"nobody accepted in {run.cycle} cycles",
+        alarm_id=message.alarm_id,
+        message_id=message.id,
+    )
+    fallback = ctx.directory.site.fallback_id
+    if fallback is None or message.kind is MessageKind.NOTICE:
+        return
+    notice_id = ctx.new_id(Message)
+    notice = Message(
+        notice_id,
+        UNANSWERED + message.text,
+        message.priority,
+        ctx.wall,
+        MessageKind.NOTICE,
+        message.thread_id,
+        alarm_id=message.alarm_id,
+        from_line=message.from_line,
+        from_address=message.from_address,
+    )
+    change.save(notice)
+    if not post(change, notice, [fallback]):
+        change.note(JournalKind.ESCALATION, "the fallback recipient reaches nobody", message_id=notice_id)

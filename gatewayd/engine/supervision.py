@@ -1,0 +1,24 @@
+"""Supervision of lines: when to try again, and what the fault of a lost device is called."""
+
+from __future__ import annotations
+
+from gatewayd.model import AlarmActivated, AlarmReset, Priority
+
+BACK_OFF = (0.25, 0.5, 1.0, 2.0, 3.0)  # seconds; the last one for ever: a device that returns is served within 5 s
+STEADY = 30.0  # seconds that a line has to stand before its next loss counts as the first again
+LINE_DOWN = "line-down"
+
+
+def back_off(failures: int) -> float:
+    """Return how long to wait before the next attempt to open a line, after `failures` in a row (at least 1)."""
+    return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+
+
+def fault(line: str, reason: str) -> AlarmActivated:
+    """Return the technical alarm of a lost line."""
+    return AlarmActivated(LINE_DOWN, f"Line {line} is down: {reason}", "", Priority.HIGH, {}, fault=True)
+
+
+def fault_over(line: str) -> AlarmReset:
+    """Return the reset of a lost line's fault."""
+    return AlarmReset(LINE_DOWN, "", f"Line {line} is up again")

@@ -1,0 +1,181 @@
+"""A whole engine on a manual clock, with lines whose devices are lists."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewayd.clock import ManualClock, settle
+from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
+from gatewayd.engine.engine import Engine
+from gatewayd.errors import LineDown
+from gatewayd.model import (
+    AlarmActivated,
+    AlarmDefinition,
+    AlarmReset,
+    Contact,
+    Group,
+    Plan,
+    Priority,
+    Role,
+    Route,
+    Site,
+    Step,
+    User,
+    Way,
+)
+from gatewayd.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from gatewayd.driver import Line
+    from gatewayd.model import Page, Recorded
+
+
+class DeskDevice(Driver):
+    """A driver whose device is a list: `pages` arrived, `outcomes` are the next receipts, `gate` makes it slow."""
+
+    kind = "desk"
+
+    def __init__(self, line: Line, capabilities: Capabilities) -> None:
+        super().__init__(line)
+        self._capabilities = capabilities
+        self.pages: list[Page] = []
+        self.started: list[Page] = []
+        self.outcomes: list[Receipt] = []
+        self.gate: asyncio.Event | None = None
+        self.broken = False
+        self._lost = asyncio.Event()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def port(self) -> str:
+        return "desk"
+
+    async def run(self) -> None:
+        if self.broken:
+            message = "no such device"
+            raise LineDown(message)
+        self._lost.clear()
+        self.line.up()
+        await self._lost.wait()
+        message = "unplugged"
+        raise LineDown(message)
+
+    def unplug(self) -> None:
+        self.broken = True
+        self._lost.set()
+
+    def plug_in(self) -> None:
+        self.broken = False
+
+    async def send(self, page: Page) -> Receipt:
+        self.started.append(page)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.broken:
+            message = "unplugged"
+            raise LineDown(message)
+        self.pages.append(page)
+        return self.outcomes.pop(0) if self.outcomes else Receipt(Outcome.SENT)
+
+    @property
+    def texts(self) -> list[str]:
+        return [page.text for page in self.pages]
+
+
+WARD_PAGER, PHONE_B, PHONE_C, NURSE, DOCTOR, ADMIN, NIGHT, PLAN = 1, 2, 3, 4, 5, 6, 7, 8
+SITE = Site(
+    users=(
+        User(NURSE, "nurse", ways=(Way(PHONE_B),)),
+        User(DOCTOR, "doctor", ways=(Way(PHONE_C),)),
+        User(ADMIN, "admin", role=Role.ADMIN),
+    ),
+    contacts=(
+        Contact(WARD_PAGER, "ward-pager", "pager", "2001"),
+        Contact(PHONE_B, "phone-b", "phones", "2001"),
+        Contact(PHONE_C, "phone-c", "phones", "2002"),
+    ),
+    groups=(Group(NIGHT, "night", ()),),
+    plans=(Plan(PLAN, "ward-calls", (Step((WARD_PAGER, NURSE), 30.0), Step((DOCTOR,), 60.0)), cycles=3),),
+    definitions=(AlarmDefinition(1, "nurse-call", PLAN),),
+    routes=(Route(1, 1, 1, line="ward-panel", source="device"),),
+    fallback_id=ADMIN,
+)
+
+
+class Box:
+    """The engine as a test speaks of it."""
+
+    def __init__(self, data: Path, site: Site = SITE) -> None:
+        self.data = data
+        self.clock = ManualClock()
+        self.site = site
+        self._open()
+
+    def _open(self) -> None:
+        self.store = open_store(self.data)
+        self.store.save_site(self.site)
+        self.engine = Engine(self.store, self.clock)
+        self.panel = self._line("ward-panel", Capabilities(receives=True))
+        self.pager = self._line("pager", Capabilities(sends=True, longest_text=80))
+        self.phones = self._line("phones", Capabilities(sends=True, carries_answers=True, parallel=8))
+        self.engine.start()
+
+    def _line(self, name: str, capabilities: Capabilities) -> DeskDevice:
+        device: list[DeskDevice] = []
+
+        def make(line: Line) -> DeskDevice:
+            device.append(DeskDevice(line, capabilities))
+            return device[0]
+
+        self.engine.add_line(name, make)
+        return device[0]
+
+    async def activates(self, key: str, text: str = "ROOM 12", priority: Priority | None = None) -> Recorded:
+        recorded = await self.engine.report("ward-panel", AlarmActivated(key, text, key, priority))
+        await settle()
+        return recorded
+
+    async def resets(self, key: str | None, address: str = "") -> Recorded:
+        recorded = await self.engine.report("ward-panel", AlarmReset(key, address))
+        await settle()
+        return recorded
+
+    async def passes(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+
+    def user(self, user_id: int) -> User:
+        found = self.engine.directory.user(user_id)
+        assert found is not None
+        return found
+
+    def event_of(self, user_id: int) -> int:
+        """Return the id of a user's newest event."""
+        from gatewayd.store import Query
+
+        return self.engine.inbox(self.user(user_id), user_id, Query()).items[0].event.id
+
+    async def stop(self) -> None:
+        await self.engine.stop()
+        self.store.close()
+
+    async def restart(self) -> None:
+        await self.stop()
+        self._open()
+        await settle()
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    started = Box(tmp_path)
+    await settle()
+    yield started
+    await started.stop()
