@@ -17,7 +17,9 @@
 venv=${GATEWAYD_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 _pins=$root/tools/constraints.txt
-unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET
+unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_ROOT
+# pip only asks whether its cache may be written, and fails when that was not true.
+{ [ -n "${HOME:-}" ] && mkdir -p "${XDG_CACHE_HOME:-$HOME/.cache}" 2>/dev/null; } || export PIP_NO_CACHE_DIR=1
 
 say() { printf 'gatewayd: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -61,7 +63,7 @@ _install() { # set
     fi
     # No index: the build backend is in place, so nothing is fetched.
     rm -f "$venv/.stamp-project"
-    _pip --no-deps --no-index --no-build-isolation -e "$root" || die "installing gatewayd itself failed"
+    PYTHONWARNINGS=ignore _pip --no-deps --no-index --no-build-isolation -e "$root" || die "installing gatewayd itself failed"
     _project_key >"$venv/.stamp-project"
 }
 
@@ -80,13 +82,15 @@ _make_venv() {
 _install_set() { # set
     say "installing the $1 packages"
     : >"$venv/.building"
-    _install_pins "$1" || die "installing the $1 packages failed; the lines above say why"
+    # http-ece exists only as source; it is built with the pinned backend, not in an isolated environment without pins.
+    _install_pins "$1" --no-binary http-ece || die "installing the $1 packages failed; the lines above say why"
     { _pins_key >"$venv/.stamp-$1" && rm "$venv/.building"; } || die "cannot write to $venv"
 }
 
-_install_pins() { # set; http-ece exists only as source and is built with the pinned backend, not in an unpinned one
+_install_pins() { # set, pip option ...
     awk -v title="# set: $1" '/^# set: /{on = $0 == title} on' "$_pins" >"$venv/.wanted"
-    _pip --require-hashes --no-build-isolation --only-binary :all: --no-binary http-ece -r "$venv/.wanted"
+    shift
+    _pip --require-hashes --no-build-isolation --only-binary :all: "$@" -r "$venv/.wanted" && rm "$venv/.wanted"
 }
 
 _pip() {
