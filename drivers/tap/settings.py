@@ -1,0 +1,74 @@
+"""The settings of a TAP line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from drivers.tap.profile import Profile
+from drivers.tap.timing import Timing
+from gatewayd.transport.serial import SerialSettings
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+MAX_PASSWORD = 32
+Count = Annotated[int, Field(ge=1, le=100)]
+
+
+class TapSettings(SerialSettings):
+    """The port and the profile of one paging terminal; the knobs are explained in the driver's README."""
+
+    service: Annotated[str, Field(pattern=r"^[A-Z0-9]{3}$")] = "PG1"
+    password: SecretStr = SecretStr("")
+    send_crs: bool = True
+    transparent: bool = False
+    max_chars: Annotated[int, Field(ge=1, le=4000)] = 240
+    multi_block: bool = False
+    max_pages: Annotated[int, Field(ge=0)] = 0
+    permanent: bool = False
+    idle_logout: Seconds = 1.0
+    probe: bool = True
+    probe_every: Annotated[float, Field(ge=0)] = 600.0
+    t1: Seconds = 2.0
+    t2: Seconds = 1.0
+    t3: Seconds = 10.0
+    t4: Seconds = 4.0
+    t5: Seconds = 8.0
+    n1: Count = 3
+    n2: Annotated[int, Field(ge=0, le=100)] = 3
+    n3: Annotated[int, Field(ge=0, le=100)] = 3
+
+    @field_validator("password")
+    @classmethod
+    def _password_fits_a_line(cls, password: SecretStr) -> SecretStr:
+        text = password.get_secret_value()
+        if not text.isascii() or (text and not text.isprintable()) or len(text) > MAX_PASSWORD:
+            raise ValueError(f"a TAP password has at most {MAX_PASSWORD} printable ASCII characters")
+        return password
+
+    @model_validator(mode="after")
+    def _logs_off_before_the_terminal_gives_up(self) -> TapSettings:
+        if not self.permanent and self.idle_logout >= self.t4:
+            raise ValueError("idle_logout has to be less than t4, or the terminal ends every session with an error")
+        return self
+
+    def timing(self) -> Timing:
+        """Return the timers, scaled for the line rate."""
+        byte_time = (1 + self.bytesize + (self.parity != "none") + self.stopbits) / self.baudrate
+        return Timing(self.t1, self.t2, self.t3, self.t4, self.t5, self.n1, self.n2, self.n3, byte_time)
+
+    def profile(self) -> Profile:
+        """Return what the entry device has to know."""
+        return Profile(
+            service=self.service,
+            password=self.password.get_secret_value(),
+            send_crs=self.send_crs,
+            transparent=self.transparent,
+            max_chars=self.max_chars,
+            multi_block=self.multi_block,
+            max_pages=self.max_pages,
+            permanent=self.permanent,
+            idle_logout=self.idle_logout,
+            probe_every=self.probe_every if self.probe else 0.0,
+            timing=self.timing(),
+        )

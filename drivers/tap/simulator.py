@@ -1,0 +1,145 @@
+"""A paging terminal on a PTY of its own or on a real port: for tests, the demo and training.
+
+Faults: `nak` (answers 514 and NAK), `rs` (511 and RS), `full` (512 and RS), `hangup` (ESC EOT instead of an answer),
+`drop` (takes the page and says nothing), `late` (takes the page, answers `late_by` seconds later), `garble` (takes the
+page, the control byte of the answer is damaged), `dead` (hears and says nothing until repaired), `no-codes` (control
+bytes only, until repaired).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from drivers.tap.terminal import PagingTerminal, ReceivedPage
+from gatewayd import clock as clocks
+from gatewayd.simulator import Faults, Simulator, SimulatorSettings
+from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.pty import Pty, open_pty
+from gatewayd.transport.serial import SerialSettings, open_serial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewayd.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class TerminalSettings(SimulatorSettings):
+    """A paging terminal.
+
+    `port` is the link to make to a PTY, or the path of an existing serial device (opened with `baudrate`, 8N1).
+    `passwords` and `pagers` list what is known; empty: everything is accepted. `max_chars` and `max_pages` 0: no limit.
+    `refuse_long` answers a text that is too long with 517 instead of cutting it. `throttle` makes a PTY as slow as
+    `baudrate`. Timers are in seconds.
+    """
+
+    port: str
+    baudrate: int = 9600
+    throttle: bool = False
+    passwords: tuple[str, ...] = ()
+    pagers: tuple[str, ...] = ()
+    max_chars: int = 0
+    max_pages: int = 0
+    refuse_long: bool = False
+    codes: bool = True
+    late_by: float = 12.0
+    t4: float = 4.0
+    t5: float = 8.0
+    n2: int = 3
+    n3: int = 3
+
+
+class TapSimulator(Simulator):
+    """A paging terminal; `pages` has everything it took, `on_page` hears of each."""
+
+    Settings: ClassVar[type[SimulatorSettings]] = TerminalSettings
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: TerminalSettings,
+        on_page: Callable[[ReceivedPage], None] | None = None,
+    ) -> None:
+        super().__init__(clock)
+        self._settings = settings
+        self._on_page = on_page
+        self.faults = Faults(self._settings.faults)
+        self.pages: list[ReceivedPage] = []
+        self._unclaimed: list[ReceivedPage] = []
+        self._arrived = asyncio.Event()
+
+    def adapter(self) -> StreamAdapter[None]:
+        """Return the terminal's end of a new connection."""
+        return StreamAdapter(PagingTerminal(self._settings, self.faults, self._take), self.clock)
+
+    async def run(self) -> None:
+        """Answer calls until cancelled. Raises LineDown when a real port cannot be opened or is lost."""
+        if _is_device(self._settings.port):
+            await self._run_on_device()
+        else:
+            await self._run_on_pty()
+
+    async def expect(self, pager_id: str, text: str, within: float = 30.0) -> ReceivedPage:
+        """Wait for a page; each one is found once. Raises TimeoutError with what came instead, `within` in seconds."""
+        given_up = asyncio.create_task(clocks.sleep(self.clock, within))
+        try:
+            while (page := self._claim(pager_id, text)) is None:
+                self._arrived.clear()
+                arrived = asyncio.create_task(self._arrived.wait())
+                await asyncio.wait((arrived, given_up), return_when=asyncio.FIRST_COMPLETED)
+                arrived.cancel()
+                if given_up.done():
+                    raise TimeoutError(f"no page {text!r} for {pager_id}, only {self._unclaimed}")
+            return page
+        finally:
+            given_up.cancel()
+
+    def _claim(self, pager_id: str, text: str) -> ReceivedPage | None:
+        for page in self._unclaimed:
+            if (page.pager_id, page.text) == (pager_id, text):
+                self._unclaimed.remove(page)
+                return page
+        return None
+
+    def _take(self, page: ReceivedPage) -> None:
+        log.info("page for %s: %s", page.pager_id, page.text)
+        self.pages.append(page)
+        self._unclaimed.append(page)
+        self._arrived.set()
+        if self._on_page is not None:
+            self._on_page(page)
+
+    async def _run_on_pty(self) -> None:
+        pty = self.open_pty(Path(self._settings.port))
+        log.info("paging terminal at %s", pty.path)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            pty.close()
+
+    def open_pty(self, link: Path | None = None) -> Pty:
+        """Plug the terminal into a new PTY and return it."""
+        return open_pty(self.adapter(), link, baudrate=self._settings.baudrate if self._settings.throttle else None)
+
+    async def _run_on_device(self) -> None:
+        adapter = self.adapter()
+        await open_serial(SerialSettings(port=self._settings.port, baudrate=self._settings.baudrate), adapter)
+        log.info("paging terminal at %s", self._settings.port)
+        try:
+            async for _ in adapter.events():
+                pass
+        finally:
+            adapter.close()
+
+
+def _is_device(port: str) -> bool:
+    """Tell a serial device from the link of an earlier simulation, which is replaced."""
+    path = Path(port)
+    return path.is_char_device() and not (path.is_symlink() and path.resolve().is_relative_to("/dev/pts"))
+
+
+SIMULATORS: dict[str, type[Simulator]] = {"tap": TapSimulator}
