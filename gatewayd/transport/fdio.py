@@ -17,6 +17,7 @@ class FdWriter:
         self._fd = fd
         self._on_error = on_error
         self._unsent = bytearray()
+        self.taken = 0  # bytes in all, so that a standstill can be told
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -49,9 +50,11 @@ class FdWriter:
     def _try(self, data: bytes | bytearray | memoryview) -> int:
         """Return how many bytes the descriptor took; of a lost device: all, because nothing is left to do with them."""
         try:
-            return os.write(self._fd, data)
+            taken = os.write(self._fd, data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
             self._on_error(error)
             return len(data)
+        self.taken += taken
+        return taken

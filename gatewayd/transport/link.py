@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from gatewayd.clock import Clock
     from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.framing import SevenBits
 
@@ -40,6 +41,11 @@ class Link(asyncio.Transport, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the connection is gone."""
         self._adapter.connection_lost(exc)
+
+    @property
+    def clock(self) -> Clock:
+        """The adapter's clock."""
+        return self._adapter.clock
 
     # --- what the adapter calls -------------------------------------------------------------------------------------
 

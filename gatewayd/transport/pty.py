@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 BITS_PER_BYTE = 10  # start, eight (or seven and parity), stop
 TICK = 0.005  # seconds; a throttled wire hands over at most this much of its time at once
 READ_SIZE = 4_096  # bytes; what the kernel keeps for one direction of a PTY
-UNHEARD_LIMIT = 65_536  # bytes kept for a reader that does not read; beyond that they are lost, as on a real wire
+UNHEARD_LIMIT = 65_536  # bytes kept for a reader that is slow; beyond that they are lost, as on a real wire
+UNHEARD_TIME = 1.0  # seconds without any being taken: nobody has the port open, and they are lost likewise
 
 
 class Pace:
@@ -66,7 +67,8 @@ class Pty(asyncio.Transport):
         self._writer: FdWriter | None = None
         self._waiting = bytearray()
         self._timers: dict[str, TimerHandle] = {}
-        self._closing = False
+        self._progress = (0, 0.0)  # how many bytes had been taken, and since when no more were
+        self._paused = self._closing = False
         self.path = ""
 
     # --- cable ------------------------------------------------------------------------------------------------------
@@ -106,16 +108,16 @@ class Pty(asyncio.Transport):
         self.path = str(self._link or name)
         self._fds = (master, slave)
         self._writer = FdWriter(master, lambda _: None)
-        self._loop.add_reader(master, self._readable)
+        self._watch()
 
     # --- transport --------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send to the other side; while unplugged, or when nobody reads for long, the bytes are lost."""
+        """Send to the other side; while unplugged, or while nobody reads, the bytes are lost."""
         if self._writer is None or self.get_write_buffer_size() > UNHEARD_LIMIT:
             return
         if self._output is None:
-            self._writer.write(data)
+            self._hand_over(self._writer, data)
             return
         self._waiting += data
         if "out" not in self._timers:
@@ -131,13 +133,14 @@ class Pty(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Stop reading; the other side's writes back up."""
+        self._paused = True
         if self._fds is not None:
             self._loop.remove_reader(self._fds[0])
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        if self._fds is not None and "in" not in self._timers:
-            self._loop.add_reader(self._fds[0], self._readable)
+        self._paused = False
+        self._watch()
 
     def close(self) -> None:
         """Switch the device off for good and remove the link."""
@@ -152,6 +155,20 @@ class Pty(asyncio.Transport):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _watch(self) -> None:
+        if self._fds is not None and not self._paused and "in" not in self._timers:
+            self._loop.add_reader(self._fds[0], self._readable)
+
+    def _hand_over(self, writer: FdWriter, data: bytes | bytearray | memoryview) -> None:
+        now = self._clock.now()
+        taken, since = self._progress
+        if not writer.unsent or writer.taken != taken:
+            self._progress = (writer.taken, now)
+        elif now - since > UNHEARD_TIME:
+            writer.stop()
+            return
+        writer.write(data)
+
     def _put_on_wire(self, pace: Pace) -> None:
         piece = bytes(self._waiting[: pace.piece])
         del self._waiting[: pace.piece]
@@ -161,7 +178,7 @@ class Pty(asyncio.Transport):
     def _leave_wire(self, pace: Pace, piece: bytes) -> None:
         del self._timers["out"]
         if self._writer is not None:
-            self._writer.write(piece)
+            self._hand_over(self._writer, piece)
         if self._waiting:
             self._put_on_wire(pace)
 
@@ -181,7 +198,7 @@ class Pty(asyncio.Transport):
 
     def _arrive(self, data: bytes) -> None:
         del self._timers["in"]
-        self.resume_reading()
+        self._watch()
         self._adapter.data_received(data)
 
 

@@ -17,6 +17,7 @@ from gatewayd.transport.framing import SevenBits, software_framing
 from gatewayd.transport.link import Link
 from gatewayd.transport.settings import BAUD_RATES, SerialSettings
 from gatewayd.transport.tcp import connect_tcp
+from gatewayd.transport.timing import within
 
 if TYPE_CHECKING:
     from gatewayd.transport.adapter import StreamAdapter
@@ -48,7 +49,7 @@ async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> 
 async def _open_device(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
     path = _device_of(settings)
     try:
-        async with asyncio.timeout(OPEN_LIMIT):
+        async with within(adapter.clock, OPEN_LIMIT):
             await _previous_closed(path)
             port, framing = await _open_in_thread(settings, path)
     except TimeoutError as error:
@@ -123,7 +124,6 @@ class SerialLink(Link):
     def __init__(self, adapter: StreamAdapter[Any], port: Port, framing: SevenBits | None) -> None:
         super().__init__(adapter, framing)
         self._port = port
-        self._clock = adapter.clock
         self._writer = FdWriter(port.fileno(), lambda error: port.lose(error.strerror or "write failed"))
         self._closing = self._aborted = False
         port.on_loss = self._lose
@@ -145,7 +145,7 @@ class SerialLink(Link):
         if not self._closing:
             self._closing = True
             self.pause_reading()
-            self._drain(self._clock.now() + DRAIN_LIMIT)
+            self._drain(self.clock.now() + DRAIN_LIMIT)
 
     def abort(self) -> None:
         """Close at once."""
@@ -163,9 +163,9 @@ class SerialLink(Link):
     def _drain(self, deadline: float) -> None:
         if self._aborted:
             return
-        now = self._clock.now()
+        now = self.clock.now()
         if now < deadline and (self._writer.unsent or self._port.unsent):
-            self._clock.call_at(now + DRAIN_CHECK, lambda: self._drain(deadline))
+            self.clock.call_at(now + DRAIN_CHECK, lambda: self._drain(deadline))
         else:
             self.abort()
 

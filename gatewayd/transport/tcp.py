@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.timing import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from ssl import SSLContext
+
+    from gatewayd.transport.link import Link
 
 CONNECT_LIMIT = 10.0  # seconds for name, connection and TLS together
 CONNECTIONS = 32  # of one listener; a site has a handful of peers, and each costs a descriptor and buffers
@@ -39,11 +42,11 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-async def connect_tcp(host: str, port: int, adapter: asyncio.Protocol, *, ssl: SSLContext | None = None) -> None:
+async def connect_tcp(host: str, port: int, adapter: AnyAdapter | Link, *, ssl: SSLContext | None = None) -> None:
     """Connect and join the connection to `adapter`. Raises LineDown within CONNECT_LIMIT."""
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(CONNECT_LIMIT):
+        async with within(adapter.clock, CONNECT_LIMIT):
             transport, _ = await loop.create_connection(lambda: adapter, host, port, ssl=ssl, happy_eyeballs_delay=0.25)
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot connect to {host}:{port}: {reason_of(error)}") from error
