@@ -159,7 +159,8 @@ class Driver(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, settings: Any = None) -> None:
+        del settings  # a driver keeps its own, typed
         self.line = line
 
     @property
@@ -171,6 +172,11 @@ class Driver(ABC):
     @abstractmethod
     def port(self) -> str:
         """Where the line is connected, as people name it: a device path, or `udp:127.0.0.1:5060`."""
+
+    @property
+    def bound(self) -> Address | None:
+        """The network address where this line listens, once it does; None for lines that listen nowhere."""
+        return None
 
     @abstractmethod
     async def run(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,7 +59,8 @@ class Simulator(ABC):
 
     Settings: ClassVar[type[SimulatorSettings]]
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, settings: Any = None) -> None:
+        del settings  # a simulator keeps its own, typed
         self.clock = clock
 
     @abstractmethod

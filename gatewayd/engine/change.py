@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Policy:
     """Figures of paging (seconds).
 
-    `retry_waits`: how long to wait after the 1st, 2nd, … failed attempt; after the last the page has failed.
+    `retry_waits`: how long to wait after the 1st, 2nd, … failed attempt, the last one for ever until the page expires.
     `unknown_attempts`: how often a page is sent when the device never says whether it arrived.
     """
 

@@ -37,9 +37,7 @@ def settle(page: Page, receipt: Receipt, now: float, policy: Policy) -> Page:
         return tried  # taken back meanwhile: it is not sent again
     if receipt.outcome is Outcome.UNKNOWN and attempts >= policy.unknown_attempts:
         return replace(tried, state=PageState.UNKNOWN)
-    if attempts > len(policy.retry_waits):
-        return replace(tried, state=PageState.FAILED)
-    wait = max(policy.retry_waits[attempts - 1], receipt.retry_after or 0.0)
+    wait = max(policy.retry_waits[min(attempts, len(policy.retry_waits)) - 1], receipt.retry_after or 0.0)
     if now + wait > page.expires:
         return replace(tried, state=PageState.FAILED, detail=f"{receipt.detail} (expired)".strip())
     return replace(tried, due=now + wait, held=False)

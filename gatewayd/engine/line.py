@@ -79,6 +79,7 @@ class RunningLine:
         self.counters: Counter[str] = Counter()
         self.is_up = False
         self.down_reason = "not opened yet"
+        self.first_attempt = asyncio.Event()
         self.driver: Driver | None = None
         self._host = host
         self._queue: PriorityQueue[int] = PriorityQueue()
@@ -91,6 +92,16 @@ class RunningLine:
         self._up_since = 0.0
         self._side_tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def kind(self) -> str:
+        """The kind of the line's driver."""
+        return self.driver.kind if self.driver is not None else ""
+
+    @property
+    def port(self) -> str:
+        """Where the line is connected."""
+        return self.driver.port if self.driver is not None else ""
+
     # --- what the driver calls ----------------------------------------------------------------------------------------
 
     def up(self) -> None:
@@ -98,6 +109,7 @@ class RunningLine:
         if self.is_up:
             return
         self.is_up, self._up_since = True, self.clock.now()
+        self.first_attempt.set()
         self.log.info("line %s is up", self.name)
         if self._fault_stands:
             self._aside(self._tell_fault(supervision.fault_over(self.name), stands=False))
@@ -137,6 +149,7 @@ class RunningLine:
         if self.is_up or self._failures == 1:
             self.log.error("line %s is down: %s", self.name, reason)
         self.is_up, self.down_reason = False, reason
+        self.first_attempt.set()
         if not self._fault_stands:
             self._aside(self._tell_fault(supervision.fault(self.name, reason), stands=True))
         for page in list(self._pages.values()):

@@ -1,0 +1,251 @@
+"""The daemon: the single place that knows everything. It puts the parts together, starts them, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from gatewayd import __version__, logs, registry, sdnotify, sitefile
+from gatewayd.api.app import build_app
+from gatewayd.api.options import ApiOptions
+from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
+from gatewayd.engine.change import Policy
+from gatewayd.engine.engine import Engine
+from gatewayd.engine.sessions import SessionLimits, Sessions
+from gatewayd.errors import ConfigError, GatewayError
+from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings
+from gatewayd.store import DataLock, Store, open_store
+
+if TYPE_CHECKING:
+    from gatewayd.driver import Driver
+    from gatewayd.engine.line import RunningLine
+    from gatewayd.settings import LineConfig, SimulatorConfig
+
+log = logging.getLogger("gatewayd")
+
+DEMO_LOGIN = ("nurse", "nurse-demo")
+LINES_TIMEOUT = 10.0  # seconds that start-up waits for the first attempt on every line
+API_SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole end must take less than 5
+BACKLOG = 512
+OK, FAILURE, INVALID_CONFIGURATION = 0, 1, 4
+
+
+def run(settings: Settings, options: RunOptions) -> int:
+    """Run the daemon until a signal ends it; returns the exit code."""
+    logs.set_up(settings.gateway.log_level, settings.gateway.log_format)
+    try:
+        return asyncio.run(_main(settings, options))
+    except ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400 - the problems say it all
+        return INVALID_CONFIGURATION
+    except (GatewayError, OSError) as error:
+        log.error("cannot start: %s", error)  # noqa: TRY400
+        return FAILURE
+    except KeyboardInterrupt:
+        return OK
+
+
+async def _main(settings: Settings, options: RunOptions) -> int:
+    async with AsyncExitStack() as stack:
+        daemon = Daemon(settings, options, stack)
+        end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end.set)
+        await daemon.start()
+        loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+        await end.wait()
+        log.info("ending")
+        sdnotify.stopping()
+    return OK
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the API answers."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the console."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+
+
+class Daemon:
+    """One running box. `stack` ends what was started, last first."""
+
+    def __init__(self, settings: Settings, options: RunOptions, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._options = options
+        self._stack = stack
+        self._simulators: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start everything; when this returns every port is open. Raises ConfigError, GatewayError, OSError."""
+        self._store = self._open_store()
+        self._clock = self._set_clock()
+        if self._options.demo:
+            self._furnish()
+        self._engine = self._build_engine()
+        self._start_simulators(waiting=False)
+        self._stack.push_async_callback(self._engine.stop)
+        self._engine.start()
+        await self._first_attempts()
+        self._start_simulators(waiting=True)
+        address = await self._serve_api()
+        self._watch()
+        self._tell(address)
+
+    def reload(self) -> None:
+        """Read the site anew (SIGHUP): an import or another process changed it."""
+        try:
+            self._engine.reload_site()
+        except GatewayError:
+            log.exception("the site could not be read anew; the last good one stays")
+        else:
+            log.info("site read anew")
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+
+    def _open_store(self) -> Store:
+        data = self._settings.gateway.data_dir
+        data.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = DataLock(data)
+        self._stack.callback(lock.release)
+        store = open_store(data)
+        self._stack.callback(store.close)
+        return store
+
+    def _set_clock(self) -> SystemClock:
+        previous, latest = self._store.anchor()
+        real = SystemClock(0.0)
+        anchor = anchor_timeline(previous, read_boot_id(), real.now(), real.wall(), latest)
+        if anchor != previous:
+            self._store.save_anchor(anchor)
+        return SystemClock(anchor.offset)
+
+    def _furnish(self) -> None:
+        """Give an empty demo its people."""
+        site = self._store.load_site()
+        if site.users:
+            return
+        folder = (self._options.config_file or self._settings.gateway.data_dir / "x").parent
+        path = folder / "demo-site.toml"
+        parsed = sitefile.parse(path.read_text("utf-8"), str(path))
+        lines = frozenset(self._settings.lines)
+        self._store.save_site(sitefile.merge(site, parsed, replace=False, known_lines=lines))
+
+    def _build_engine(self) -> Engine:
+        paging = self._settings.paging
+        policy = Policy(retry_waits=tuple(paging.retry_waits), page_lifetime=paging.expire_minutes * 60)
+        engine = Engine(self._store, self._clock, policy)
+        for config in self._settings.lines.values():
+            engine.add_line(config.name, lambda line, config=config: _make_driver(line, config))
+        return engine
+
+    def _start_simulators(self, *, waiting: bool) -> None:
+        """Start the simulated devices; those that name a line wait until that line is bound."""
+        for config in self._settings.simulators.values():
+            if self._names_a_line(config) == waiting:
+                simulator = registry.simulator(config.kind)(self._clock, self._with_addresses(config))
+                task = asyncio.create_task(simulator.run(), name=f"simulator {config.name}")
+                task.add_done_callback(_report_end)
+                self._simulators.append(task)
+                self._stack.push_async_callback(_cancel, task)
+
+    @staticmethod
+    def _names_a_line(config: SimulatorConfig) -> bool:
+        values = config.settings.model_dump().values()
+        return any(isinstance(value, str) and value.startswith(LINE_REFERENCE) for value in values)
+
+    def _with_addresses(self, config: SimulatorConfig) -> Any:
+        """Return the settings of a simulator with every `line:NAME` replaced by where that line is bound."""
+        bound: dict[str, str] = {}
+        for key, value in config.settings.model_dump().items():
+            if isinstance(value, str) and value.startswith(LINE_REFERENCE):
+                driver = self._engine.lines[value.removeprefix(LINE_REFERENCE)].driver
+                if driver is not None and driver.bound is not None:
+                    bound[key] = f"{driver.bound[0]}:{driver.bound[1]}"
+        return config.settings.model_copy(update=bound)
+
+    async def _first_attempts(self) -> None:
+        """Wait until every line is up or has failed once, so that "ready" means that all ports are open."""
+        attempts = [line.first_attempt.wait() for line in self._engine.lines.values()]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*attempts), LINES_TIMEOUT)
+
+    async def _serve_api(self) -> Address:
+        api = self._settings.api
+        limits = SessionLimits(
+            idle=api.token_idle_minutes * 60.0,
+            absolute=api.token_lifetime_days * 86400.0,
+            max_sessions=api.max_api_sessions,
+        )
+        sessions = Sessions(self._engine, limits)
+        prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
+        app = build_app(self._engine, sessions, ApiOptions(prefixes=prefixes))
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=API_SHUTDOWN, handle_signals=False)
+        self._stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)
+        await site.start()
+        return Address(api.host, runner.addresses[0][1])
+
+    def _watch(self) -> None:
+        """Feed systemd's watchdog out of the scheduler: it starves when the scheduler stands still."""
+        interval = sdnotify.watchdog_interval()
+        if interval is not None:
+            self._engine.beat(interval / 3, sdnotify.watchdog)
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def _tell(self, address: Address) -> None:
+        login = DEMO_LOGIN if self._options.demo else (None, None)
+        log.info("gatewayd %s answers at %s", __version__, address.url)
+        if self._options.demo:
+            log.info("log in as %s with the password %s", *login)
+        if self._options.ready_file is not None:
+            self._write_ready_file(address, login)
+        sdnotify.ready()
+        sdnotify.status(f"{len(self._engine.lines)} lines, {address.url}")
+
+    def _write_ready_file(self, address: Address, login: tuple[str | None, str | None]) -> None:
+        assert self._options.ready_file is not None
+        lines = {name: {"kind": line.kind, "port": line.port} for name, line in self._engine.lines.items()}
+        bound = next((line.driver.bound for line in self._engine.lines.values() if line.driver and line.driver.bound), None)
+        content = {
+            "url": address.url.rstrip("/"),
+            "username": login[0],
+            "password": login[1],
+            "sip": {"host": bound[0], "port": bound[1]} if bound else None,
+            "lines": lines,
+        }
+        path = self._options.ready_file
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text(json.dumps(content) + "\n", "utf-8")
+        partial.replace(path)
+
+
+def _make_driver(line: RunningLine, config: LineConfig) -> Driver:
+    return registry.load(config.kind).driver(line, config.settings)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s ended", task.get_name(), exc_info=task.exception())
