@@ -1,0 +1,66 @@
+"""Text out of the bodies that phones send: text/plain, message/cpim around it, and what is no text at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from drivers.sip.grammar import Malformed, parse_params
+
+ACCEPT = "text/plain, message/cpim"
+# What a person types on a phone; a page to them is cut to the device anyway.
+MAX_TEXT = 4_000
+# The encodings that phones use; anything else is read as UTF-8 rather than refused: a person is waiting behind it.
+_CHARSETS = {name: name for name in ("iso-8859-1", "iso-8859-15", "windows-1252")}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Typing notifications and delivery notifications are no text for a person (RFC 3994, RFC 5438).
+_SILENT = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
+
+
+class Kind(Enum):
+    """What a body is."""
+
+    TEXT = "text"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a body says."""
+
+    kind: Kind
+    text: str = ""
+
+
+def read_content(content_type: str, body: bytes) -> Content:
+    """Return what a body says; without a Content-Type it is plain text. Raises Malformed."""
+    media, _, params = content_type.partition(";")
+    media = media.strip().lower() or "text/plain"
+    if media == "text/plain":
+        return Content(Kind.TEXT, _decode(body, parse_params(params).get("charset", "")))
+    if media == "message/cpim":
+        return _unwrap(body)
+    return Content(Kind.SILENT if media == "application/im-iscomposing+xml" else Kind.UNKNOWN)
+
+
+def _decode(body: bytes, charset: str) -> str:
+    text = body.decode(_CHARSETS.get(charset.lower(), "utf-8"), "replace")
+    text = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return text.strip()[:MAX_TEXT]
+
+
+def _unwrap(body: bytes) -> Content:
+    """Take the encapsulated part out of CPIM: its headers, blank line, MIME headers, blank line, part."""
+    body = body.replace(b"\r\n", b"\n")
+    _, separator, part = body.partition(b"\n\n")
+    headers, blank, content = part.partition(b"\n\n")
+    if not separator or not blank:
+        raise Malformed("message/cpim without the part that it wraps")
+    match = re.search(rb"^content-type[ \t]*:[ \t]*(.*)$", headers, re.IGNORECASE | re.MULTILINE)
+    inner = match[1].decode("utf-8", "replace").strip() if match else "text/plain"
+    media = inner.partition(";")[0].strip().lower()
+    if media in _SILENT:
+        return Content(Kind.SILENT)
+    return Content(Kind.UNKNOWN) if media == "message/cpim" else read_content(inner, content)

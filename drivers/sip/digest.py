@@ -1,0 +1,254 @@
+"""Digest authentication: the arithmetic, the side that challenges and the side that answers (RFC 7616, 8760, 2617)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from drivers.sip.grammar import Malformed, parse_params, quote, split_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+# The preferred one first: a client takes the topmost that it knows (RFC 8760 2.4).
+ALGORITHMS = ("SHA-256", "MD5")
+_HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+NONCE_LIFETIME = 300.0
+# How far a nonce count may lag behind the highest seen: UDP reorders, phones keep several requests open.
+NC_WINDOW = 64
+# Only nonces that a right password used are kept, so the number of phones bounds this; the cap is for misbehaving ones.
+MAX_NONCES = 10_000
+# An answer names ten parameters; a header line that is longer than this is an attack on the parser.
+MAX_CREDENTIALS = 2048
+_COUNT = re.compile(r"[0-9A-Fa-f]{8}")
+
+
+def _hash(algorithm: str, text: str) -> str:
+    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def secret_hash(algorithm: str, user: str, realm: str, password: str) -> str:
+    """Return H(A1)."""
+    return _hash(algorithm, f"{user}:{realm}:{password}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a digest is computed over beside the password. Without `qop` it is the digest of RFC 2069."""
+
+    method: str
+    uri: str
+    nonce: str
+    qop: str = ""
+    nc: str = ""
+    cnonce: str = ""
+    body: bytes = b""
+
+
+def digest(algorithm: str, ha1: str, asked: Asked) -> str:
+    """Return the value of `response` (RFC 7616 3.4.1)."""
+    base, session = algorithm.upper().removesuffix("-SESS"), algorithm.upper().endswith("-SESS")
+    if session:
+        ha1 = _hash(base, f"{ha1}:{asked.nonce}:{asked.cnonce}")
+    a2 = f"{asked.method}:{asked.uri}"
+    if asked.qop == "auth-int":
+        a2 = f"{a2}:{_HASHES[base](asked.body).hexdigest()}"
+    ha2 = _hash(base, a2)
+    if not asked.qop:
+        return _hash(base, f"{ha1}:{asked.nonce}:{ha2}")
+    return _hash(base, f"{ha1}:{asked.nonce}:{asked.nc}:{asked.cnonce}:{asked.qop}:{ha2}")
+
+
+def parse_scheme(value: str) -> dict[str, str] | None:
+    """Return the parameters of a Digest header value, None for another scheme. Raises Malformed."""
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() != "digest":
+        return None
+    if len(value) > MAX_CREDENTIALS:
+        raise Malformed("credentials are too long")
+    return parse_params(";".join(split_list(rest)))
+
+
+# --- the side that answers --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A name and its password; the password never shows."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+def answer_challenge(values: Sequence[str], account: Account, method: str, uri: str, cnonce: str) -> str | None:
+    """Return the Authorization value for the topmost challenge that we know, None when there is none."""
+    for value in values:
+        challenge = _usable_challenge(value)
+        if challenge is not None:
+            return _credentials(challenge, account, method, uri, cnonce)
+    return None
+
+
+def _usable_challenge(value: str) -> dict[str, str] | None:
+    try:
+        challenge = parse_scheme(value)
+    except Malformed:
+        return None
+    if challenge is None or "nonce" not in challenge or "realm" not in challenge:
+        return None
+    qops = [qop.strip().lower() for qop in challenge.get("qop", "").split(",")]
+    known = challenge.get("algorithm", "MD5").upper() in ALGORITHMS
+    return challenge if known and ("auth" in qops or not qops[0]) else None
+
+
+def _credentials(challenge: Mapping[str, str], account: Account, method: str, uri: str, cnonce: str) -> str:
+    algorithm = challenge.get("algorithm", "MD5").upper()
+    qop, nc = ("auth", "00000001") if challenge.get("qop") else ("", "")
+    ha1 = secret_hash(algorithm, account.user, challenge["realm"], account.password)
+    response = digest(algorithm, ha1, Asked(method, uri, challenge["nonce"], qop, nc, cnonce))
+    parts = [
+        f"username={quote(account.user)}",
+        f"realm={quote(challenge['realm'])}",
+        f"nonce={quote(challenge['nonce'])}",
+        f"uri={quote(uri)}",
+        f'response="{response}"',
+        f"algorithm={algorithm}",
+    ]
+    if qop:
+        parts += [f"qop={qop}", f"nc={nc}", f'cnonce="{cnonce}"']
+    if "opaque" in challenge:
+        parts.append(f"opaque={quote(challenge['opaque'])}")
+    return f"Digest {', '.join(parts)}"
+
+
+# --- the side that challenges --------------------------------------------------------------------------------
+
+
+class Verdict(Enum):
+    """What credentials turned out to be."""
+
+    RIGHT = "right"
+    ABSENT = "absent"
+    WRONG = "wrong"
+    STALE = "stale"  # the password is right, the nonce is too old, unknown or was used with this count before
+
+
+@dataclass(slots=True)
+class _Window:
+    """Which counts of one nonce were used: the highest, and a bit for each of the NC_WINDOW below it."""
+
+    highest: int = 0
+    used: int = 0
+
+    def take(self, count: int) -> bool:
+        """Use `count` up; False when it was used before or is too old."""
+        if count > self.highest:
+            self.used = (self.used << min(count - self.highest, NC_WINDOW)) & (2**NC_WINDOW - 1) | 1
+            self.highest = count
+            return True
+        bit = 1 << (self.highest - count)
+        if self.highest - count >= NC_WINDOW or self.used & bit:
+            return False
+        self.used |= bit
+        return True
+
+
+@dataclass(slots=True)
+class Authenticator:
+    """Challenges requests and checks the answers.
+
+    A nonce is issue time, random part and HMAC in hex, so challenging costs no memory. `accept_without_qop` lets in
+    phones that still answer as RFC 2069 says; they cannot count: within a nonce's life their requests can be replayed.
+    """
+
+    realm: str
+    accounts: Mapping[str, str] = field(repr=False)
+    tokens: Callable[[int], str]
+    accept_without_qop: bool = True
+    lifetime: float = NONCE_LIFETIME
+    _key: bytes = field(init=False, repr=False)
+    _windows: OrderedDict[str, _Window] = field(default_factory=OrderedDict, repr=False)
+    _floor: int = 0
+    _ha1: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._key = self.tokens(32).encode()
+
+    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+        """Return the values of the WWW-Authenticate headers, the preferred first."""
+        nonce = self._new_nonce(now)
+        end = ", stale=true" if stale else ""
+        return [
+            f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{end}'
+            for algorithm in ALGORITHMS
+        ]
+
+    def check(
+        self, values: Sequence[str], method: str, now: float, body: bytes = b""
+    ) -> tuple[Verdict, Mapping[str, str]]:
+        """Judge the Authorization values of a request; returns the credentials that were judged. Raises Malformed."""
+        for value in values:
+            credentials = parse_scheme(value)
+            if credentials is not None and credentials.get("realm") == self.realm:
+                return self._judge(credentials, method, now, body), credentials
+        return Verdict.ABSENT, {}
+
+    def _judge(self, credentials: Mapping[str, str], method: str, now: float, body: bytes) -> Verdict:
+        algorithm = credentials.get("algorithm", "MD5").upper()
+        qop = credentials.get("qop", "").lower()
+        if algorithm not in ALGORITHMS or qop not in ("auth", "auth-int", ""):
+            return Verdict.WRONG
+        if not qop and not self.accept_without_qop:
+            return Verdict.WRONG
+        nonce, nc = credentials.get("nonce", ""), credentials.get("nc", "")
+        asked = Asked(method, credentials.get("uri", ""), nonce, qop, nc, credentials.get("cnonce", ""), body)
+        expected = digest(algorithm, self._secret(credentials.get("username", ""), algorithm), asked)
+        given = credentials.get("response", "").lower()
+        right = hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+        if not right or credentials.get("username") not in self.accounts:
+            return Verdict.WRONG
+        return Verdict.RIGHT if self._fresh(nonce, qop, nc, now) else Verdict.STALE
+
+    def _secret(self, user: str, algorithm: str) -> str:
+        """Return H(A1); an unknown user costs as much time as a known one."""
+        if user not in self.accounts:
+            return secret_hash(algorithm, "", self.realm, "")
+        if (user, algorithm) not in self._ha1:
+            self._ha1[user, algorithm] = secret_hash(algorithm, user, self.realm, self.accounts[user])
+        return self._ha1[user, algorithm]
+
+    def _new_nonce(self, now: float) -> str:
+        head = f"{int(now):010x}{self.tokens(8)}"
+        return head + self._seal(head)
+
+    def _seal(self, head: str) -> str:
+        return hmac.digest(self._key, head.encode("utf-8", "replace"), "sha256").hex()[:32]
+
+    def _fresh(self, nonce: str, qop: str, nc: str, now: float) -> bool:
+        head, seal = nonce[:-32], nonce[-32:]
+        if not hmac.compare_digest(self._seal(head).encode(), seal.encode("utf-8", "replace")):
+            return False
+        issued = int(head[:10], 16)
+        if not issued <= now <= issued + self.lifetime or issued < self._floor:
+            return False
+        return not qop or self._count_is_new(nonce, nc)
+
+    def _count_is_new(self, nonce: str, nc: str) -> bool:
+        if not _COUNT.fullmatch(nc):
+            return False
+        window = self._windows.get(nonce)
+        if window is None:
+            window = self._windows[nonce] = _Window()
+            self._forget_old()
+        return window.take(int(nc, 16))
+
+    def _forget_old(self) -> None:
+        """Forgetting a nonce makes it, and all older ones, stale: it could be replayed otherwise."""
+        while len(self._windows) > MAX_NONCES:
+            nonce, _ = self._windows.popitem(last=False)
+            self._floor = max(self._floor, int(nonce[:10], 16) + 1)

@@ -1,0 +1,232 @@
+"""The SIP line: joins the endpoint to its sockets, to the store and to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, ClassVar
+
+from drivers.sip.core import Outside
+from drivers.sip.events import (
+    BindingsChanged,
+    CallDeclined,
+    ConnectionWanted,
+    Event,
+    MessageReceived,
+    PageConfirmedLate,
+    PageDone,
+    Reachability,
+    Registered,
+)
+from drivers.sip.protocol import Endpoint
+from drivers.sip.sockets import Sockets
+from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
+from gatewayd.errors import LineDown, StoreUnavailable
+from gatewayd.model import PageConfirmed, PageState, Recorded, TextReceived
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from drivers.sip.settings import SipSettings
+    from gatewayd.clock import TimerHandle
+    from gatewayd.driver import Address, Line
+    from gatewayd.model import Page
+
+# The worst that a phone can make us wait for when the store fails without saying how.
+FAILED_TO_RECORD = 503
+
+
+class SipDriver(Driver):
+    """A registrar and message gateway for SIP phones."""
+
+    kind: ClassVar[str] = "sip"
+
+    def __init__(self, line: Line, settings: SipSettings) -> None:
+        super().__init__(line)
+        self._settings = settings
+        self._session: _Session | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Both directions; a 200 means that the phone has the text."""
+        return Capabilities(
+            receives=True,
+            sends=True,
+            confirms_delivery=True,
+            longest_text=self._settings.longest_text,
+            parallel=self._settings.parallel,
+        )
+
+    @property
+    def bound(self) -> Address | None:
+        """Host and port that are open now, or None."""
+        return self._session.bound if self._session else None
+
+    @property
+    def port(self) -> str:
+        """Return `udp+tcp:host:port`, with the actual port once it is open."""
+        host, port = self.bound or (self._settings.host, self._settings.port)
+        return f"udp+tcp:[{host}]:{port}" if ":" in host else f"udp+tcp:{host}:{port}"
+
+    async def run(self) -> None:
+        """Serve the phones until cancelled. Raises LineDown when a socket cannot be opened or is lost."""
+        session = _Session(self.line, self._settings)
+        try:
+            await session.open()
+            self._session = session
+            self.line.up()
+            await session.serve()
+        finally:
+            self._session = None
+            session.close()
+
+    async def send(self, page: Page) -> Receipt:
+        """Deliver one page to every device of its user, and wait for what they answer. Raises LineDown."""
+        if self._session is None:
+            raise LineDown("the SIP port is not open")
+        return await self._session.send(page)
+
+
+class _Session:
+    """One life of the sockets."""
+
+    def __init__(self, line: Line, settings: SipSettings) -> None:
+        self._line = line
+        self._settings = settings
+        self._endpoint = Endpoint(settings, Outside(secrets.token_hex, line.count, line.clock.wall))
+        self._sockets = Sockets(self._endpoint, line.clock, settings.connections)
+        self._pages: dict[int, asyncio.Future[Receipt]] = {}
+        self._arrivals: set[asyncio.Future[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.bound: Address | None = None
+
+    async def open(self) -> None:
+        """Open the sockets; what registered before the restart is registered still."""
+        self._endpoint.restore(self._line.memory.items(), self._line.clock.now())
+        self.bound = await self._sockets.open(self._settings.host, self._settings.port)
+
+    async def serve(self) -> None:
+        """Handle events until cancelled."""
+        async for event in self._sockets.events():
+            self._handle(event)
+
+    def close(self) -> None:
+        """Close the sockets and end whoever still waits."""
+        for task in self._tasks:
+            task.cancel()
+        for page in self._pages.values():
+            if not page.done():
+                page.set_exception(LineDown("the SIP port was closed"))
+        self._sockets.close()
+
+    # --- pages ------------------------------------------------------------------------------------------------------
+
+    async def send(self, page: Page) -> Receipt:
+        """Make one attempt; a user who is not registered is waited for as long as the settings say."""
+        clock = self._line.clock
+        until = clock.now() + self._settings.wait_for_registration
+        while isinstance(started := self._endpoint.send_page(page, clock.now()), Receipt):
+            if started.outcome is not Outcome.FAILED or not await self._arrival(until):
+                return started
+        return await self._finish(started)
+
+    async def _finish(self, handle: int) -> Receipt:
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._pages[handle] = done
+        self._sockets.flush()
+        try:
+            return await done
+        except asyncio.CancelledError:
+            self._endpoint.cancel_page(handle, self._line.clock.now())
+            self._sockets.flush()
+            raise
+        finally:
+            del self._pages[handle]
+
+    async def _arrival(self, until: float) -> bool:
+        """Wait for the next registration; False when `until` comes first."""
+        clock = self._line.clock
+        if clock.now() >= until:
+            return False
+        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrivals.add(arrival)
+
+        def give_up() -> None:
+            arrival.cancel()
+
+        timer: TimerHandle = clock.call_at(until, give_up)
+        try:
+            await asyncio.wait([arrival])
+            return not arrival.cancelled()
+        finally:
+            timer.cancel()
+            self._arrivals.discard(arrival)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case MessageReceived():
+                self._start(self._report_text(event))
+            case BindingsChanged():
+                self._start(self._save_bindings(event))
+            case PageDone(handle, receipt):
+                self._page_done(handle, receipt)
+            case PageConfirmedLate():
+                self._start(self._report_late(event))
+            case ConnectionWanted(peer):
+                self._sockets.connect(peer)
+            case Registered():
+                self._wake_arrivals()
+            case Reachability(user, contact, reachable):
+                self._line.count("phones_back" if reachable else "phones_lost")
+                self._line.log.info("%s at %s %s", user, contact, "answers again" if reachable else "does not answer")
+            case CallDeclined(user):
+                self._line.count("calls_declined")
+                self._line.log.info("a call by %s was declined: this line carries text only", user)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _page_done(self, handle: int, receipt: Receipt) -> None:
+        page = self._pages.get(handle)
+        if page is not None and not page.done():
+            page.set_result(receipt)
+
+    def _wake_arrivals(self) -> None:
+        for arrival in self._arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
+
+    async def _report_text(self, event: MessageReceived) -> None:
+        """Only what is on disk is acknowledged: 200 when it was understood, 202 when it goes on to a person."""
+        status = FAILED_TO_RECORD
+        try:
+            recorded = await self._line.report(TextReceived(event.sender, event.text, event.recipient))
+            status = 202 if recorded is Recorded.FORWARDED else 200
+        except StoreUnavailable:
+            self._line.count("not_recorded")
+        except Exception:
+            self._line.log.exception("a text from %s could not be reported", event.sender)
+        self._endpoint.answer(event.transaction, status, self._line.clock.now())
+        self._sockets.flush()
+
+    async def _save_bindings(self, event: BindingsChanged) -> None:
+        saved = False
+        try:
+            await self._line.memory.save(event.changes)
+            saved = True
+        except StoreUnavailable:
+            self._line.count("not_recorded")
+        except Exception:
+            self._line.log.exception("the registration of %s could not be saved", event.user)
+        self._endpoint.bindings_saved(event.transaction, self._line.clock.now(), saved=saved)
+        self._sockets.flush()
+
+    async def _report_late(self, event: PageConfirmedLate) -> None:
+        state = PageState.RECEIVED if event.outcome is Outcome.RECEIVED else PageState.SENT
+        with contextlib.suppress(StoreUnavailable):
+            await self._line.report(PageConfirmed(event.reference, state, "answered late"))

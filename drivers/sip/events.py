@@ -1,0 +1,86 @@
+"""What the SIP endpoint tells its driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gatewayd.driver import Address, Outcome, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A phone sent text; nobody is answered before `Endpoint.answer(transaction, …)`."""
+
+    transaction: int
+    sender: str
+    recipient: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindingsChanged:
+    """A phone registered; answered by `Endpoint.bindings_saved(transaction, …)` once `changes` are on disk."""
+
+    transaction: int
+    user: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A phone can be reached from now on."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """A phone stopped answering, or answers again."""
+
+    user: str
+    contact: str
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallDeclined:
+    """A phone called; there is no voice here, the call was declined."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A page that was given to `Endpoint.send_page` came to an end."""
+
+    handle: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class PageConfirmedLate:
+    """The answer to a page that had been given up as UNKNOWN came after all."""
+
+    reference: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionWanted:
+    """A request waits for a TCP connection to `peer`; answered by `connection_made` or `connection_failed`."""
+
+    peer: Address
+
+
+Event = (
+    MessageReceived
+    | BindingsChanged
+    | Registered
+    | Reachability
+    | CallDeclined
+    | PageDone
+    | PageConfirmedLate
+    | ConnectionWanted
+)

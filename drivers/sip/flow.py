@@ -1,0 +1,30 @@
+"""Where messages come from and go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatewayd.driver import Address
+
+UDP = "UDP"
+# A request above this goes over TCP, because a fragmented datagram is a lost one (RFC 3261 18.1.1).
+MAX_DATAGRAM_REQUEST = 1300
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A way to one peer: our datagram socket and its address, or one stream connection (numbered from 1)."""
+
+    transport: str
+    peer: Address
+    connection: int = 0
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether delivery is the transport's care: no retransmission, Content-Length mandatory."""
+        return self.connection != 0
+
+    def __str__(self) -> str:
+        return f"{self.transport.lower()}:{self.peer[0]}:{self.peer[1]}"

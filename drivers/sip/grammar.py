@@ -1,0 +1,232 @@
+"""The small pieces of SIP syntax: lists, parameters, quoted strings, name-addr, Via, CSeq (RFC 3261 section 25)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatewayd.driver import Address
+
+TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+MAGIC_COOKIE = "z9hG4bK"
+DEFAULT_PORT = 5060
+MAX_PORT = 65535
+# CSeq numbers stay below 2**31 (RFC 3261 8.1.1.5).
+MAX_CSEQ = 2**31
+# Far beyond any real header; keeps a line of a million semicolons from becoming a million objects.
+MAX_LIST_ITEMS = 64
+
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_CSEQ = re.compile(r"([0-9]{1,20})\s+(\S+)")
+
+
+class Malformed(RemoteProtocolError):
+    """A message breaks the grammar; `status` is what a request with this defect is answered with."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+def split_list(value: str, separator: str = ",") -> list[str]:
+    """Split at `separator` outside quoted strings and angle brackets; parts come stripped, empty ones stay."""
+    if separator not in value:
+        return [value.strip()]
+    if '"' not in value and "<" not in value:
+        parts = value.split(separator, MAX_LIST_ITEMS)
+    else:
+        parts = _split_quoted(value, separator)
+    if len(parts) > MAX_LIST_ITEMS:
+        raise Malformed("a header lists too many items")
+    return [part.strip() for part in parts]
+
+
+def _split_quoted(value: str, separator: str) -> list[str]:
+    parts: list[str] = []
+    start = position = 0
+    angle = False
+    while position < len(value):
+        char = value[position]
+        if char == '"' and not angle:
+            position = _end_of_quotes(value, position)
+        elif char == "<":
+            angle = True
+        elif char == ">":
+            angle = False
+        elif char == separator and not angle:
+            parts.append(value[start:position])
+            start = position + 1
+        position += 1
+    parts.append(value[start:])
+    return parts
+
+
+def _end_of_quotes(value: str, start: int) -> int:
+    """Return where the quoted string that opens at `start` closes."""
+    position = start + 1
+    while position < len(value):
+        if value[position] == "\\":
+            position += 1
+        elif value[position] == '"':
+            return position
+        position += 1
+    raise Malformed("a quoted string does not end")
+
+
+def quote(text: str) -> str:
+    """Return `text` as a quoted string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def unquote(text: str) -> str:
+    """Return what a quoted string says; a token is returned as it is."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+    return text
+
+
+def parse_params(text: str) -> dict[str, str]:
+    """Parse `;name=value;flag`: names in lower case, values unquoted, the first of two equal names counts."""
+    params: dict[str, str] = {}
+    for part in split_list(text, ";"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        name = name.strip().lower()
+        if not TOKEN.fullmatch(name):
+            raise Malformed("a parameter has no proper name")
+        params.setdefault(name, unquote(value))
+    return params
+
+
+def format_params(params: Mapping[str, str]) -> str:
+    """Return `;name=value;flag`; a value that is no token is quoted."""
+    return "".join(f";{name}={_token_or_quoted(value)}" if value else f";{name}" for name, value in params.items())
+
+
+def _token_or_quoted(value: str) -> str:
+    return value if re.fullmatch(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/]+", value) else quote(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """`"Display" <uri>;params`; `uri` is kept as text because most of them are never looked into."""
+
+    uri: str
+    display: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: str) -> NameAddr:
+        """Parse a From, To or Contact value. Raises Malformed."""
+        value = value.strip()
+        display, rest = "", value
+        if value.startswith('"'):
+            end = _end_of_quotes(value, 0)
+            display, rest = unquote(value[: end + 1]), value[end + 1 :].lstrip()
+            if not rest.startswith("<"):
+                raise Malformed("a quoted display name needs an address in angle brackets")
+        left = rest.find("<")
+        if left < 0:
+            return cls._parse_bare(rest)
+        right = rest.find(">", left)
+        tail = rest[right + 1 :].strip()
+        if right < 0 or (tail and not tail.startswith(";")):
+            raise Malformed("an address in angle brackets does not end properly")
+        return cls(rest[left + 1 : right].strip(), display or rest[:left].strip(), parse_params(tail))
+
+    @classmethod
+    def _parse_bare(cls, text: str) -> NameAddr:
+        """Without brackets every parameter belongs to the header, and `?` and `,` are forbidden (20.10)."""
+        uri, separator, tail = text.partition(";")
+        uri = uri.strip()
+        if not uri or any(char in uri for char in '?,>" '):
+            raise Malformed("an address without angle brackets is not proper")
+        return cls(uri, "", parse_params(tail) if separator else {})
+
+    @property
+    def tag(self) -> str:
+        """The dialog tag, or empty."""
+        return self.params.get("tag", "")
+
+    def __str__(self) -> str:
+        display = f"{quote(self.display)} " if self.display else ""
+        return f"{display}<{self.uri}>{format_params(self.params)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop: `SIP/2.0/UDP host:port;branch=…`. `host` keeps the brackets of an IPv6 address."""
+
+    transport: str
+    host: str
+    port: int | None
+    params: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, value: str) -> Via:
+        """Parse one Via value. Raises Malformed."""
+        match = _VIA.fullmatch(value.strip())
+        if match is None:
+            raise Malformed("Via is not proper")
+        transport, host, port, params = match.groups()
+        number = int(port) if port else None
+        if number is not None and not 0 < number <= MAX_PORT:
+            raise Malformed("Via has an impossible port")
+        return cls(transport.upper(), host.lower(), number, parse_params(params) if params else {})
+
+    @property
+    def branch(self) -> str:
+        """The transaction's name, or empty."""
+        return self.params.get("branch", "")
+
+    @property
+    def sent_by(self) -> str:
+        """Host and port, the port made explicit."""
+        return f"{self.host}:{self.port or DEFAULT_PORT}"
+
+    def stamped(self, source: Address) -> Via:
+        """Record where the request really came from (RFC 3261 18.2.1, RFC 3581 section 4)."""
+        host = self.host.strip("[]")
+        if "rport" not in self.params and host == source[0]:
+            return self
+        params = {**self.params, "received": source[0]}
+        if "rport" in params:
+            params["rport"] = str(source[1])
+        return Via(self.transport, self.host, self.port, params)
+
+    def reply_address(self, source: Address) -> Address:
+        """Return where a response goes over UDP: to the source port if rport was asked for, else to sent-by's."""
+        return source if "rport" in self.params else (source[0], self.port or DEFAULT_PORT)
+
+    def __str__(self) -> str:
+        port = f":{self.port}" if self.port else ""
+        return f"SIP/2.0/{self.transport} {self.host}{port}{format_params(self.params)}"
+
+
+def parse_cseq(value: str) -> tuple[int, str]:
+    """Return number and method. Raises Malformed."""
+    match = _CSEQ.fullmatch(value)
+    if match is None or int(match[1]) >= MAX_CSEQ:
+        raise Malformed("CSeq is not proper")
+    return int(match[1]), match[2]
+
+
+def parse_delta(value: str) -> int | None:
+    """Return a number of seconds, or None when it is none; at most 2**32-1 (RFC 3261 20.19)."""
+    value = value.partition(";")[0].strip()
+    if not value.isascii() or not value.isdigit():
+        return None
+    return min(int(value.lstrip("0")[:11] or "0"), 2**32 - 1)

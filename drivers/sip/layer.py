@@ -1,0 +1,241 @@
+"""The transaction layer: parses what arrives, finds the transaction that it belongs to, repeats what was answered."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from drivers.sip.connection import Wires
+from drivers.sip.flow import UDP, Flow
+from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
+from drivers.sip.message import Request, Response, make_response, parse_message, with_top_via
+from drivers.sip.timing import Agenda, Timing
+from drivers.sip.transactions import (
+    ClientTransaction,
+    Failure,
+    Key,
+    Means,
+    ServerTransaction,
+    State,
+    client_key,
+    server_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Answers kept for retransmissions: 8 s of them at 4,000 requests a second, which is where timer E has reached T2.
+MAX_COMPLETED = 32_768
+# Requests that wait for the disk. More means that the disk stands still; the next are told to come back.
+MAX_PENDING = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the layer needs from outside.
+
+    `sent_by` is our host and port in Via, `tokens(n)` returns n random bytes in hex, `count(what)` counts.
+    """
+
+    sent_by: Callable[[], str]
+    tokens: Callable[[int], str]
+    count: Callable[[str], None]
+    timing: Timing = field(default_factory=Timing)
+
+
+class TransactionLayer:
+    """Runs every transaction of one endpoint. `on_request(request, flow, now)` takes each new request except ACK."""
+
+    def __init__(self, around: Surroundings, on_request: Callable[[Request, Flow, float], None]) -> None:
+        self.agenda = Agenda()
+        self.wires = Wires(self.receive)
+        self._around = around
+        self._on_request = on_request
+        self._means = Means(self.wires.send, self._forget_client, self.agenda, around.timing)
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._by_number: dict[int, ServerTransaction] = {}
+        self._completed: deque[tuple[float, ServerTransaction]] = deque()
+        self._numbers = 0
+        self._tag_key = around.tokens(16).encode()
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """Take one message from a wire."""
+        try:
+            message = parse_message(data)
+            if isinstance(message, Response):
+                self._receive_response(message, flow, now)
+            else:
+                self._receive_request(message, flow, now)
+        except Malformed:
+            self._around.count("malformed")
+
+    def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
+        response.check(stream=flow.is_stream)
+        client = self._clients.get(client_key(response))
+        if client is None:
+            self._around.count("stray_responses")
+        else:
+            client.receive(response, now)
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
+        """Answer what is malformed as far as its Via can be read (so that nobody is answered who did not ask)."""
+        request = with_top_via(request, request.via.stamped(flow.peer)) if "via" in request.headers else request
+        try:
+            request.check(stream=flow.is_stream)
+        except Malformed as error:
+            self._around.count("malformed")
+            if request.method != "ACK" and request.call_id and request.first("from"):
+                self.reply(request, flow, error.status)
+            return
+        self._forget_old(now)
+        server = self._servers.get(server_key(request))
+        if server is not None:
+            self._repeat(server, request, flow, now)
+        elif request.method != "ACK":
+            self._on_request(request, flow, now)
+
+    def _repeat(self, server: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        """Absorb a retransmission (17.2.2); no 100 before the client's timer E has reached T2 (RFC 4320 4.1)."""
+        if request.method == "ACK":
+            self._confirm(server, now)
+            return
+        self._around.count("retransmissions")
+        if server.response:
+            self._send_response(server.response, request, flow)
+        elif not flow.is_stream and now - server.created >= 7 * self._around.timing.t1:
+            self.reply(request, flow, 100)
+
+    # --- answering --------------------------------------------------------------------------------------------------
+
+    def reply(
+        self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None
+    ) -> Response:
+        """Answer without keeping state: for everything that costs nothing to answer again."""
+        response = make_response(request, status, self._tag(request), headers)
+        self._send_response(response.to_bytes(), request, flow)
+        return response
+
+    def begin(self, request: Request, flow: Flow, now: float) -> ServerTransaction | None:
+        """Take the request on: its retransmissions are absorbed from now on. None when too many wait already."""
+        if len(self._by_number) >= MAX_PENDING:
+            return None
+        self._numbers += 1
+        server = ServerTransaction(self._numbers, server_key(request), request, flow, now)
+        self._servers[server.key] = self._by_number[server.number] = server
+        return server
+
+    def pending(self, number: int) -> ServerTransaction | None:
+        """Return the transaction that still owes an answer, by its number."""
+        return self._by_number.get(number)
+
+    def respond(
+        self, server: ServerTransaction, status: int, now: float, headers: Mapping[str, list[str]] | None = None
+    ) -> None:
+        """Give the final answer; silently none when the client has given up by now (RFC 4320 4.2)."""
+        self._by_number.pop(server.number, None)
+        limit = self._around.timing.limit
+        if now - server.created >= limit:
+            self._servers.pop(server.key, None)
+            return
+        server.response = self.reply(server.request, server.flow, status, headers).to_bytes()
+        server.state = State.COMPLETED
+        if server.request.method == "INVITE":
+            self._resend_until_ack(server, now)
+        elif server.flow.is_stream:
+            self._servers.pop(server.key, None)
+        else:
+            self._completed.append((now + limit, server))
+
+    def _send_response(self, data: bytes, request: Request, flow: Flow) -> None:
+        self.wires.send(flow, data, None if flow.is_stream else request.via.reply_address(flow.peer))
+
+    def _tag(self, request: Request) -> str:
+        """Return our tag: the same for every retransmission, without keeping it (8.2.7)."""
+        text = f"{request.call_id}\n{request.first('from')}\n{request.first('cseq')}"
+        return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8, key=self._tag_key).hexdigest()
+
+    # --- INVITE -----------------------------------------------------------------------------------------------------
+
+    def invite_is_known(self, cancel: Request) -> bool:
+        """Return whether the INVITE that a CANCEL names is known."""
+        return server_key(replace(cancel, method="INVITE")) in self._servers
+
+    def _resend_until_ack(self, server: ServerTransaction, now: float) -> None:
+        timing = self._around.timing
+        server.timers.append(self.agenda.at(now + timing.limit, lambda _now: self._forget_server(server)))
+        if not server.flow.is_stream:
+            self._plan_timer_g(server, timing.t1, now)
+
+    def _plan_timer_g(self, server: ServerTransaction, interval: float, now: float) -> None:
+        def handle_timer_g(now: float) -> None:
+            self._send_response(server.response, server.request, server.flow)
+            self._plan_timer_g(server, min(2 * interval, self._around.timing.t2), now)
+
+        server.timers[1:] = [self.agenda.at(now + interval, handle_timer_g)]
+
+    def _confirm(self, server: ServerTransaction, now: float) -> None:
+        if server.state is not State.COMPLETED:
+            return
+        server.state = State.CONFIRMED
+        server.stop_timers()
+        linger = 0.0 if server.flow.is_stream else self._around.timing.t4
+        self.agenda.at(now + linger, lambda _now: self._forget_server(server))
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def request(
+        self, request: Request, flow: Flow, now: float, on_result: Callable[[Response | Failure, float], None]
+    ) -> ClientTransaction:
+        """Send a request of ours; its Via is added here."""
+        branch = f"{MAGIC_COOKIE}{self._around.tokens(10)}"
+        data = self.draw_up(request, flow.transport, branch)
+        client = ClientTransaction((branch, request.method), data, flow, self._means, on_result)
+        self._clients[client.key] = client
+        client.start(now)
+        return client
+
+    def draw_up(self, request: Request, transport: str, branch: str) -> bytes:
+        """Return the request as it goes out."""
+        via = f"SIP/2.0/{transport} {self._around.sent_by()};branch={branch};rport"
+        return replace(request, headers={"via": [via], **request.headers}).to_bytes()
+
+    def connection_lost(self, number: int, now: float) -> None:
+        """Fail what waits for answers on a stream connection."""
+        self.wires.connections.pop(number, None)
+        for client in [client for client in self._clients.values() if client.flow.connection == number]:
+            client.fail(Failure.UNREACHABLE, now)
+
+    # --- forgetting -------------------------------------------------------------------------------------------------
+
+    def _forget_old(self, now: float) -> None:
+        completed = self._completed
+        while completed and (completed[0][0] <= now or len(completed) > MAX_COMPLETED):
+            self._forget_server(completed.popleft()[1])
+
+    def _forget_server(self, server: ServerTransaction) -> None:
+        server.stop_timers()
+        if self._servers.get(server.key) is server:
+            del self._servers[server.key]
+
+    def _forget_client(self, key: Key) -> None:
+        self._clients.pop(key, None)
+
+    @property
+    def size(self) -> int:
+        """How many transactions are held."""
+        return len(self._servers) + len(self._clients)
+
+
+def datagram_flow(source: tuple[str, int]) -> Flow:
+    """Return the flow of a datagram's sender."""
+    return Flow(UDP, source)
+
+
+def sent_by(host: str, port: int) -> str:
+    """Return host and port for Via; the default port is written too, some phones need it."""
+    return f"{host}:{port or DEFAULT_PORT}"

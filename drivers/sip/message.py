@@ -1,0 +1,271 @@
+"""SIP messages: parsed lazily, written strictly (RFC 3261 section 7).
+
+`parse_message` only splits; a header is looked into when somebody asks for it. `check` finds what makes a message unfit
+to act on, so that a request whose Via can be read is still answered with 400.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from drivers.sip.grammar import TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
+from gatewayd.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A page, its headers and a digest take under 2 KB; the longest message of RFC 4475 has 4 KB of headers.
+MAX_HEAD = 16 * 1024
+# A phone's text; also the most that one stream message may make us hold.
+MAX_BODY = 16 * 1024
+MAX_HEADER_LINES = 256
+VERSION = "SIP/2.0"
+
+COMPACT = {
+    "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "s": "subject",
+    "c": "content-type", "k": "supported", "e": "content-encoding", "u": "allow-events", "o": "event", "r": "refer-to",
+    "b": "referred-by", "j": "reject-contact", "x": "session-expires", "d": "request-disposition", "y": "identity",
+}  # fmt: skip
+PRETTY = {"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate", "mime-version": "MIME-Version"}
+# Of these more than one has no meaning (RFC 4475 3.3.8 and 3.3.9).
+SINGLE = frozenset(
+    {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "date", "subject"}
+)
+MANDATORY = ("from", "to", "call-id", "cseq")
+_FAULTY_LINE = ""
+
+REASONS = {
+    100: "Trying", 200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme", 420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 500: "Server Internal Error", 501: "Not Implemented",
+    503: "Service Unavailable", 505: "Version Not Supported", 513: "Message Too Large", 603: "Decline",
+}  # fmt: skip
+
+Headers = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """What requests and responses share. `headers` maps lower-case long names to their values in order of arrival."""
+
+    headers: Headers
+    body: bytes = b""
+
+    def first(self, name: str) -> str:
+        """Return the first value of a header (lower-case long name), or empty."""
+        values = self.headers.get(name)
+        return values[0] if values else ""
+
+    def every(self, name: str) -> list[str]:
+        """Return all values of a comma-list header, whichever way they were spread over lines."""
+        return [item for value in self.headers.get(name, ()) for item in split_list(value) if item]
+
+    @cached_property
+    def via(self) -> Via:
+        """The topmost Via. Raises Malformed."""
+        return Via.parse(split_list(self.first("via"))[0])
+
+    @cached_property
+    def from_(self) -> NameAddr:
+        """The From header. Raises Malformed."""
+        return NameAddr.parse(self.first("from"))
+
+    @cached_property
+    def to(self) -> NameAddr:
+        """The To header. Raises Malformed."""
+        return NameAddr.parse(self.first("to"))
+
+    @cached_property
+    def cseq(self) -> tuple[int, str]:
+        """CSeq number and method. Raises Malformed."""
+        return parse_cseq(self.first("cseq"))
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID, or empty."""
+        return self.first("call-id")
+
+    def start_line(self) -> str:
+        """Return the first line."""
+        raise NotImplementedError
+
+    def to_bytes(self) -> bytes:
+        """Write the message; Content-Length is added. Raises LocalProtocolError when a value carries a line break."""
+        lines = [self.start_line()]
+        for name, values in self.headers.items():
+            if name == "content-length":
+                continue
+            pretty = PRETTY.get(name) or name.title()
+            lines += [f"{pretty}: {value}" for value in values]
+        lines.append(f"Content-Length: {len(self.body)}")
+        text = "\r\n".join(lines)
+        if not text.count("\n") == text.count("\r") == len(lines) - 1:
+            raise LocalProtocolError("a header value carries a line break")
+        return text.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self.body
+
+
+@dataclass(frozen=True)
+class Request(Message):
+    """A request; `uri` is the request URI as it came."""
+
+    method: str = ""
+    uri: str = ""
+    version: str = VERSION
+
+    def start_line(self) -> str:
+        """Return the request line."""
+        return f"{self.method} {self.uri} {VERSION}"
+
+    def check(self, *, stream: bool = False) -> None:
+        """Find what makes the request unfit to act on. Raises Malformed with the status that answers it."""
+        if self.version.upper() != VERSION:
+            raise Malformed("another version of SIP", 505)
+        if not TOKEN.fullmatch(self.method):
+            raise Malformed("the method is not proper")
+        if not self.uri or any(char in self.uri for char in " \t<>"):
+            raise Malformed("the request URI is not proper")
+        _check_headers(self, stream=stream)
+        if self.cseq[1] != self.method:
+            raise Malformed("CSeq names another method")
+        _ = (self.from_, self.to, self.via)
+
+
+@dataclass(frozen=True)
+class Response(Message):
+    """A response."""
+
+    status: int = 0
+    reason: str = ""
+
+    def start_line(self) -> str:
+        """Return the status line."""
+        return f"{VERSION} {self.status} {self.reason}"
+
+    def check(self, *, stream: bool = False) -> None:
+        """Find what makes the response useless. Raises Malformed. A To without tag passes: Snom phones send it."""
+        _check_headers(self, stream=stream)
+        if len(self.every("via")) != 1:
+            raise Malformed("the response belongs to somebody else: it has not exactly one Via")
+        _ = (self.cseq, self.via)
+
+
+def _check_headers(message: Message, *, stream: bool) -> None:
+    headers = message.headers
+    if _FAULTY_LINE in headers:
+        raise Malformed("a header line is not proper")
+    for name in MANDATORY:
+        if not headers.get(name, [""])[0]:
+            raise Malformed(f"the {name} header is missing")
+    for name, values in headers.items():
+        if len(values) > 1 and name in SINGLE:
+            raise Malformed(f"the {name} header came twice")
+    _check_length(message, stream=stream)
+
+
+def _check_length(message: Message, *, stream: bool) -> None:
+    text = message.first("content-length")
+    if not text:
+        if stream:
+            raise Malformed("a stream needs Content-Length")
+        return
+    length = parse_delta(text)
+    if length is None:
+        raise Malformed("Content-Length is no number")
+    if length > MAX_BODY:
+        raise Malformed("the body is too large", 413)
+    if length > len(message.body):
+        raise Malformed("the body is shorter than Content-Length says")
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Split one message into start line, headers and body. Raises Malformed when it cannot even be answered."""
+    head, separator, body = data.partition(b"\r\n\r\n")
+    if not separator and b"\r" not in data:
+        head, separator, body = data.partition(b"\n\n")
+    if not separator or len(head) > MAX_HEAD:
+        raise Malformed("no end of the headers in sight")
+    lines = _logical_lines(head.decode("utf-8", "surrogateescape"))
+    headers = _parse_headers(lines)
+    length = parse_delta(headers["content-length"][0]) if "content-length" in headers else None
+    if length is not None:
+        body = body[:length]
+    return _parse_start(lines[0].rstrip(), headers, body)
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Split into lines and undo folding; bare line feeds are taken for line ends only where nothing else ends lines."""
+    if "\r" not in text:
+        text = text.replace("\n", "\r\n")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = re.sub(r"\s*\r\n[ \t]+", " ", text)
+    lines = text.split("\r\n", MAX_HEADER_LINES + 1)
+    if len(lines) > MAX_HEADER_LINES or text.count("\n") + text.count("\r") != 2 * (len(lines) - 1):
+        raise Malformed("too many header lines, or stray line breaks in them")
+    return lines
+
+
+def _parse_headers(lines: list[str]) -> Headers:
+    headers: Headers = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        name = name.rstrip().lower()
+        if not colon or not name or " " in name:
+            name = _FAULTY_LINE
+        name = COMPACT.get(name, name)
+        if name in headers:
+            headers[name].append(value.strip())
+        else:
+            headers[name] = [value.strip()]
+    return headers
+
+
+def _parse_start(line: str, headers: Headers, body: bytes) -> Request | Response:
+    if line[:4].upper() == "SIP/" and line[:8].rstrip().upper() == VERSION:
+        return _parse_status(line, headers, body)
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if not version.upper().startswith("SIP/"):
+        raise Malformed("neither a request nor a response")
+    return Request(headers, body, method, uri, version)
+
+
+def _parse_status(line: str, headers: Headers, body: bytes) -> Response:
+    status, _, reason = line[9:].partition(" ")
+    if not re.fullmatch(r"[1-6][0-9][0-9]", status):
+        raise Malformed("a response without a proper status")
+    return Response(headers, body, int(status), reason)
+
+
+def make_response(
+    request: Request, status: int, to_tag: str = "", headers: Mapping[str, list[str]] | None = None
+) -> Response:
+    """Build the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came."""
+    to = request.first("to")
+    if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
+        to = f"{to};tag={to_tag}"
+    copied: Headers = {
+        "via": request.headers.get("via", []),
+        "from": [request.first("from")],
+        "to": [to],
+        "call-id": [request.call_id],
+        "cseq": [request.first("cseq")],
+    }
+    return Response({**copied, **(headers or {})}, b"", status, REASONS.get(status, "Answer"))
+
+
+def with_top_via(request: Request, via: Via) -> Request:
+    """Return the request with `via` in place of its topmost Via."""
+    first, *others = request.headers["via"]
+    rest = split_list(first)[1:]
+    return replace(request, headers={**request.headers, "via": [str(via), *rest, *others]})
+
+
+def printable(text: str, limit: int = 64) -> str:
+    """Make hostile text fit for a log line: one line, no control characters, bounded."""
+    cut = text[:limit].encode("utf-8", "replace").decode()
+    return "".join(char if char.isprintable() else "?" for char in cut) + ("…" if len(text) > limit else "")

@@ -1,0 +1,252 @@
+"""The SIP endpoint, sans-IO: one datagram socket, any number of stream connections, one timer, one queue of events."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from drivers.sip.core import Core, Outside
+from drivers.sip.dates import http_date
+from drivers.sip.digest import Account, Authenticator
+from drivers.sip.events import BindingsChanged, Event, Reachability
+from drivers.sip.flow import UDP, Flow
+from drivers.sip.grammar import DEFAULT_PORT, Malformed, quote
+from drivers.sip.liveness import Liveness
+from drivers.sip.message import Request, printable
+from drivers.sip.outbound import Identity, Outgoing, Pager, Target
+from drivers.sip.registrar import Limits, Registrar
+from drivers.sip.uas import RETRY_AFTER, Policy, UserAgentServer
+from drivers.sip.uri import Uri, address_of_record, host_of_uri
+from gatewayd.driver import Outcome, Receipt
+from gatewayd.model import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from drivers.sip.connection import Connection
+    from drivers.sip.settings import SipSettings
+    from gatewayd.driver import Address
+    from gatewayd.model import Page
+
+PRIORITY = {
+    Priority.EMERGENCY: "emergency",
+    Priority.HIGH: "urgent",
+    Priority.NORMAL: "normal",
+    Priority.LOW: "non-urgent",
+}
+MAX_SUBJECT = 40
+_MEMORY_PREFIX = "bindings/"
+
+
+class Endpoint(Core[Event]):
+    """Registrar, message receiver and message sender in one."""
+
+    def __init__(self, settings: SipSettings, outside: Outside) -> None:
+        super().__init__(outside, (settings.host, settings.port or DEFAULT_PORT), settings.idle_timeout)
+        self._settings = settings
+        self._names = self._own_names()
+        self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.networks]
+        self._allows_host = lru_cache(maxsize=256)(self._is_in_networks)
+        self.registrar = Registrar(Limits(settings.min_expires, settings.max_expires, settings.default_expires))
+        self._uas = self._make_uas()
+        self._pager = Pager(self.layer, outside.tokens, self.events.append)
+        self._liveness = self._make_liveness()
+        self._pager.identity = self._identity()
+        self._pager.news = self._liveness
+        self._registering: dict[int, str] = {}
+
+    def _make_uas(self) -> UserAgentServer:
+        settings = self._settings
+        passwords = {user: account.password.get_secret_value() for user, account in settings.accounts.items()}
+        tokens = self.outside.tokens
+        authenticator = Authenticator(settings.realm or settings.domain, passwords, tokens, settings.accept_without_qop)
+        policy = Policy(
+            is_ours=self._is_ours,
+            users=frozenset(passwords),
+            recipients=frozenset(settings.recipients or (settings.sender,)),
+            authenticate=settings.authenticate,
+            count=self.outside.count,
+            wall=self.outside.wall,
+        )
+        return UserAgentServer(self.layer, self.registrar, authenticator, policy, self._emit)
+
+    def _make_liveness(self) -> Liveness:
+        liveness = Liveness(self.registrar, self.layer.request, self.layer.agenda.at, self._tell_reachability)
+        liveness.interval = self._settings.options_interval
+        liveness.patience = self._settings.answer_timeout
+        liveness.draw_up = self._draw_up_options
+        return liveness
+
+    def _identity(self) -> Identity:
+        settings = self._settings
+        display = quote(settings.display_name)
+        account = settings.accounts.get(settings.sender)
+        return Identity(
+            f"{display} <{self._aor(settings.sender)}>",
+            settings.answer_timeout,
+            Account(settings.sender, account.password.get_secret_value()) if account else None,
+        )
+
+    # --- wires ------------------------------------------------------------------------------------------------------
+
+    def bind(self, address: Address, wake: Callable[[], None]) -> None:
+        """Learn the address that was bound in the end: it is one of our names."""
+        super().bind(address, wake)
+        self._names = self._own_names()
+
+    def allows(self, peer: Address) -> bool:
+        """Return whether the source network of `peer` is one that is answered."""
+        return not self._networks or self._allows_host(peer[0])
+
+    def _is_in_networks(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)
+
+    def connection_made(self, peer: Address, flow: Flow | None, now: float) -> None:
+        """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""
+        self._pager.connected(peer, flow, now)
+
+    def connection_lost(self, connection: Connection, now: float) -> None:
+        """Take the loss of a connection: the phones behind it are out of reach until they come back."""
+        super().connection_lost(connection, now)
+        self._liveness.connection_lost(connection.flow.connection, now)
+
+    # --- answers of the driver --------------------------------------------------------------------------------------
+
+    def answer(self, transaction: int, status: int, now: float) -> None:
+        """Answer a `MessageReceived`: 200, 202, or 503 when it could not be kept."""
+        server = self.layer.pending(transaction)
+        if server is not None:
+            headers = {"retry-after": [RETRY_AFTER]} if status == 503 else None  # noqa: PLR2004 - Service Unavailable
+            self.layer.respond(server, status, now, headers)
+
+    def bindings_saved(self, transaction: int, now: float, *, saved: bool) -> None:
+        """Answer a `BindingsChanged`: what it carried is on disk, or could not be written."""
+        user, server = self._registering.pop(transaction, None), self.layer.pending(transaction)
+        if user is None or server is None:
+            return
+        self._uas.bindings_saved(user, now, saved=saved)
+        for binding in self.registrar.current(user, now):
+            if binding.flow == server.flow:
+                self._liveness.heard((user, binding.uri))
+        self._liveness.watch(user, now)
+
+    def restore(self, remembered: Mapping[str, Any], now: float) -> None:
+        """Take over the bindings of the last run; entries of users that exist no more are left out."""
+        names = {key.removeprefix(_MEMORY_PREFIX): key for key in remembered if key.startswith(_MEMORY_PREFIX)}
+        known = self._settings.accounts or names
+        self.registrar.restore({user: remembered[key] for user, key in names.items() if user in known})
+        for user in self.registrar.users():
+            self._liveness.watch(user, now)
+
+    # --- pages ------------------------------------------------------------------------------------------------------
+
+    def send_page(self, page: Page, now: float) -> int | Receipt:
+        """Start to deliver a page; the handle comes back in `PageDone`. A receipt when there is nothing to try."""
+        try:
+            user, direct = self._resolve(page.address)
+        except Malformed as error:
+            return Receipt(Outcome.REFUSED, f"the address is not proper: {error.reason}")
+        targets = [direct] if direct is not None else self._targets(user, now)
+        if not targets:
+            return self._no_target(user)
+        to = direct.uri if direct is not None else self._aor(user)
+        reference = self.outside.tokens(8)
+        outgoing = Outgoing(user, to, page.text, reference, self._page_headers(page, now))
+        return self._pager.send(outgoing, targets, now)
+
+    def cancel_page(self, handle: int, now: float) -> None:
+        """Withdraw a page: nothing more of it goes out, no retransmission either."""
+        self._pager.cancel(handle, now)
+
+    def _no_target(self, user: str) -> Receipt:
+        known = user in self._settings.accounts or not self._settings.authenticate
+        if not known:
+            return Receipt(Outcome.REFUSED, f"no phone {printable(user)} is configured")
+        return Receipt(Outcome.FAILED, "not registered", retry_after=self._settings.retry_after)
+
+    def _resolve(self, address: str) -> tuple[str, Target | None]:
+        """Return the user of an address; an address elsewhere with a numeric host is a target of its own."""
+        address = address.strip()
+        if ":" not in address and "@" not in address:
+            return address, None
+        uri = Uri.parse(address if address.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{address}")
+        if uri.scheme == "tel" or self._is_ours(uri):
+            return uri.user, None
+        return address, _direct_target(str(uri), str(uri))
+
+    def _targets(self, user: str, now: float) -> list[Target]:
+        found = [
+            Target(user, each.uri, each.flow, each.q, self._liveness.is_silent((user, each.uri)))
+            for each in self.registrar.current(user, now)
+        ]
+        if not found and user in self._settings.static:
+            return [_direct_target(user, self._settings.static[user])]
+        return found
+
+    def _page_headers(self, page: Page, now: float) -> dict[str, list[str]]:
+        subject = printable(page.text.partition("\n")[0], MAX_SUBJECT)
+        headers = {"date": [http_date(self.outside.wall())], "priority": [PRIORITY[page.priority]]}
+        if subject:
+            headers["subject"] = [subject]
+        if page.expires > now:
+            headers["expires"] = [str(min(round(page.expires - now) or 1, 2**31 - 1))]
+        return headers
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def on_request(self, request: Request, flow: Flow, now: float) -> None:
+        """Take a new request."""
+        self._uas.handle(request, flow, now)
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, BindingsChanged):
+            self._registering[event.transaction] = event.user
+        self.events.append(event)
+
+    def _tell_reachability(self, device: tuple[str, str], reachable: bool) -> None:  # noqa: FBT001 - a callback
+        self.events.append(Reachability(device[0], printable(device[1], 128), reachable))
+
+    def _draw_up_options(self, device: tuple[str, str], now: float) -> Request:
+        del now
+        tokens = self.outside.tokens
+        headers = {
+            "max-forwards": ["70"],
+            "from": [f"{self._pager.identity.from_};tag={tokens(6)}"],
+            "to": [f"<{self._aor(device[0])}>"],
+            "call-id": [tokens(12)],
+            "cseq": ["1 OPTIONS"],
+        }
+        return Request(headers, b"", "OPTIONS", device[1])
+
+    def _aor(self, user: str) -> str:
+        return address_of_record(user, host_of_uri(self._settings.domain))
+
+    def sent_by(self) -> str:
+        """Return our host and port as Via says them: listening everywhere, the name that phones know."""
+        host = self._settings.domain if self._settings.is_wildcard else self.bound[0]
+        return f"{host_of_uri(host)}:{self.bound[1]}"
+
+    def _is_ours(self, uri: Uri) -> bool:
+        """Our names and addresses; listening everywhere, any address at which a request could reach us."""
+        return uri.host.strip("[]") in self._names or (self._settings.is_wildcard and uri.numeric_host is not None)
+
+    def _own_names(self) -> frozenset[str]:
+        names = (*self._settings.domains, self._settings.host, self.bound[0])
+        return frozenset(name.strip("[]").lower() for name in names)
+
+
+def _direct_target(user: str, text: str) -> Target:
+    """Return the target that a URI with a numeric host names. Raises Malformed."""
+    uri = Uri.parse(text)
+    host = uri.numeric_host
+    if host is None:
+        raise Malformed("a host name; write an IP address")
+    flow = Flow(uri.transport, (host, uri.port or DEFAULT_PORT), 0 if uri.transport == UDP else -1)
+    return Target(user, text, flow)

@@ -1,0 +1,196 @@
+"""The registrar: which phone is where (RFC 3261 section 10.3).
+
+`plan` decides and changes nothing; `apply` takes a decision over once it is on disk. A request takes effect as a whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from drivers.sip.flow import UDP, Flow
+from drivers.sip.grammar import Malformed, NameAddr, format_params, parse_delta
+from drivers.sip.message import printable
+from drivers.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from drivers.sip.message import Request
+
+# A person has a few devices; beyond this the binding that ends first makes room (phones leave zombies behind).
+MAX_BINDINGS = 10
+# RFC 3261 10.3 step 7 allows 423 only for requests below one hour.
+LONGEST_REFUSED = 3600
+MAX_URI = 512
+
+
+class Refusal(Exception):
+    """The request is answered with `status`, and nothing was changed."""
+
+    def __init__(self, status: int, headers: Mapping[str, list[str]] | None = None) -> None:
+        self.status = status
+        self.headers = headers or {}
+        super().__init__(str(status))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds for which a binding may stand."""
+
+    shortest: int = 60
+    longest: int = 7200
+    default: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One device of a user. `expires` lies on the timeline; `flow` is the way on which it registered."""
+
+    uri: str
+    expires: float
+    call_id: str
+    cseq: int
+    flow: Flow
+    q: float = 1.0
+    instance: str = ""
+    user_agent: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is remembered over a restart: a stream connection is not."""
+        return {
+            "uri": self.uri,
+            "expires": self.expires,
+            "call_id": self.call_id,
+            "cseq": self.cseq,
+            "transport": self.flow.transport,
+            "peer": list(self.flow.peer),
+            "q": self.q,
+            "instance": self.instance,
+            "user_agent": self.user_agent,
+        }
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Binding:
+        """Restore; a stream binding comes back with a connection that does not exist."""
+        transport, (host, port) = saved["transport"], saved["peer"]
+        flow = Flow(transport, (str(host), int(port)), 0 if transport == UDP else -1)
+        names = ("uri", "expires", "call_id", "cseq", "q", "instance", "user_agent")
+        return cls(flow=flow, **{name: saved[name] for name in names})
+
+    def contact(self, now: float) -> str:
+        """Return the Contact value that lists this binding with its remaining seconds."""
+        params = {"expires": str(max(0, round(self.expires - now)))}
+        if self.q < 1:
+            params["q"] = f"{self.q:.3f}".rstrip("0").rstrip(".")
+        return f"<{self.uri}>{format_params(params)}"
+
+
+Bindings = tuple[Binding, ...]
+
+
+@dataclass
+class Registrar:
+    """The bindings of every user."""
+
+    limits: Limits = field(default_factory=Limits)
+    _bindings: dict[str, Bindings] = field(default_factory=dict)
+
+    def restore(self, saved: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+        """Take over what was remembered, as `{user: [binding, …]}`."""
+        self._bindings = {user: tuple(map(Binding.from_json, entries)) for user, entries in saved.items()}
+
+    def current(self, user: str, now: float) -> Bindings:
+        """Return the live bindings of `user`, the preferred first."""
+        live = (binding for binding in self._bindings.get(user, ()) if binding.expires > now)
+        return tuple(sorted(live, key=lambda binding: -binding.q))
+
+    def users(self) -> list[str]:
+        """Return every user with bindings, live or not."""
+        return list(self._bindings)
+
+    def apply(self, user: str, bindings: Bindings) -> None:
+        """Take over what was planned."""
+        if bindings:
+            self._bindings[user] = bindings
+        else:
+            self._bindings.pop(user, None)
+
+    def plan(self, user: str, request: Request, flow: Flow, now: float) -> Bindings:
+        """Return the bindings that `user` has after `request`. Raises Refusal and Malformed."""
+        before = self.current(user, now)
+        contacts = request.every("contact")
+        if not contacts:
+            return before
+        order = _Order(request.call_id, request.cseq[0])
+        if "*" in contacts:
+            return self._remove_all(before, contacts, request, order)
+        after = list(before)
+        for contact in contacts:
+            wanted = self._read(contact, request, flow, now)
+            after = [old for old in after if not self._replaces(wanted, old, order)]
+            if wanted.expires > now:
+                after.append(wanted)
+        return tuple(sorted(after, key=lambda binding: binding.expires)[-MAX_BINDINGS:])
+
+    def _remove_all(self, before: Bindings, contacts: list[str], request: Request, order: _Order) -> Bindings:
+        if len(contacts) > 1 or parse_delta(request.first("expires")) != 0:
+            raise Refusal(400)
+        for old in before:
+            order.check(old)
+        return ()
+
+    def _replaces(self, wanted: Binding, old: Binding, order: _Order) -> bool:
+        """Step 7: the same address, or the same device that has come back under another one (RFC 5626 6)."""
+        same = Uri.parse(wanted.uri).matches(Uri.parse(old.uri))
+        if same:
+            order.check(old)
+        return same or (wanted.instance != "" and wanted.instance == old.instance)
+
+    def _read(self, contact: str, request: Request, flow: Flow, now: float) -> Binding:
+        address = NameAddr.parse(contact)
+        if len(address.uri) > MAX_URI:
+            raise Malformed("a contact is too long")
+        uri = Uri.parse(address.uri)
+        if uri.scheme == "tel":
+            raise Malformed("a tel URI is no contact")
+        return Binding(
+            uri=address.uri,
+            expires=now + self._lifetime(address, request),
+            call_id=request.call_id,
+            cseq=request.cseq[0],
+            flow=flow,
+            q=_quality(address.params.get("q", "")),
+            instance=address.params.get("+sip.instance", "")[:MAX_URI],
+            user_agent=printable(request.first("user-agent")),
+        )
+
+    def _lifetime(self, address: NameAddr, request: Request) -> int:
+        """Step 6: what the contact says, else the header, else our default; nonsense counts as unsaid."""
+        asked = parse_delta(address.params.get("expires", ""))
+        if asked is None:
+            asked = parse_delta(request.first("expires"))
+        seconds = self.limits.default if asked is None else asked
+        if 0 < seconds < min(self.limits.shortest, LONGEST_REFUSED):
+            raise Refusal(423, {"min-expires": [str(self.limits.shortest)]})
+        return min(seconds, self.limits.longest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Call-ID and CSeq of a request: within one call only a higher CSeq may change a binding."""
+
+    call_id: str
+    cseq: int
+
+    def check(self, old: Binding) -> None:
+        if old.call_id == self.call_id and self.cseq <= old.cseq:
+            raise Refusal(500)
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(1.0, max(0.0, round(float(text[:8]), 3)))
+    except ValueError:
+        return 1.0

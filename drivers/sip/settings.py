@@ -1,0 +1,91 @@
+"""The settings of a SIP line."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from drivers.sip.grammar import Malformed
+from drivers.sip.uri import Uri
+from gatewayd.driver import LineSettings
+
+NAME = r"^[A-Za-z0-9+*#._\-]{1,64}$"
+DOMAIN = r"^[A-Za-z0-9.:\-\[\]]{1,253}$"
+UserName = Annotated[str, Field(pattern=NAME)]
+Domain = Annotated[str, Field(pattern=DOMAIN)]
+
+
+class Account(LineSettings):
+    """What a phone registers with."""
+
+    password: SecretStr
+
+
+class SipSettings(LineSettings):
+    """A registrar and message gateway on one UDP and one TCP port."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; UDP and TCP")
+    port: int = Field(5060, ge=0, le=65535, description="0 takes any free port")
+    domains: tuple[Domain, ...] = Field((), description="names and addresses under which phones know this gateway")
+    realm: str = Field("", description="realm of the passwords; default: the first domain", max_length=128)
+    accounts: dict[UserName, Account] = Field(default_factory=dict, description="phones: user name and password")
+    static: dict[UserName, str] = Field(default_factory=dict, description="URIs of phones that never register")
+    sender: UserName = Field("alarm", description="user part of the gateway's own address")
+    display_name: str = Field("ALARM", description="name that phones show as the sender", max_length=64)
+    recipients: tuple[str, ...] = Field((), description="users that phones may write to; default: sender; * for any")
+    authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
+    accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")
+    networks: tuple[str, ...] = Field((), description="source networks that are answered; default: all")
+    min_expires: int = Field(60, ge=1, le=3600, description="seconds")
+    max_expires: int = Field(7200, ge=60, description="seconds")
+    default_expires: int = Field(3600, ge=60, description="seconds")
+    options_interval: float = Field(60.0, ge=0, description="seconds between OPTIONS to each phone; 0: never")
+    answer_timeout: float = Field(8.0, gt=0, le=32, description="seconds for a phone to answer a page")
+    wait_for_registration: float = Field(
+        0.0, ge=0, le=600, description="seconds a page waits for its phone to register"
+    )
+    retry_after: float = Field(30.0, ge=1, description="seconds until a page to an unregistered phone is tried again")
+    connections: int = Field(256, ge=1, description="TCP connections at the same time")
+    idle_timeout: float = Field(600.0, ge=30, description="seconds after which a silent TCP connection is closed")
+    parallel: int = Field(16, ge=1, le=256, description="pages under way at the same time")
+    longest_text: int | None = Field(None, ge=20, description="characters that the phones can show")
+
+    @field_validator("networks")
+    @classmethod
+    def _check_networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            ipaddress.ip_network(value, strict=False)
+        return values
+
+    @field_validator("static")
+    @classmethod
+    def _check_static(cls, values: dict[str, str]) -> dict[str, str]:
+        """Only addresses: a name would have to be looked up at the very moment of the alarm."""
+        for user, text in values.items():
+            try:
+                numeric = Uri.parse(text).numeric_host
+            except Malformed as error:
+                raise ValueError(f"{user}: {error.reason}") from error
+            if numeric is None:
+                raise ValueError(f"{user}: write an IP address instead of a name, as in sip:{user}@10.0.0.5:5060")
+        return values
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.is_wildcard and not self.domains:
+            raise ValueError(f"domains: needed with host {self.host}, phones have to know the gateway by some name")
+        if self.min_expires > self.max_expires:
+            raise ValueError("min_expires: must not be above max_expires")
+        return self
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the line listens on every address of the box."""
+        return self.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+
+    @property
+    def domain(self) -> str:
+        """The domain of the gateway's own address."""
+        return self.domains[0] if self.domains else self.host

@@ -1,0 +1,149 @@
+"""Transactions: RFC 3261 section 17 as amended by RFC 4320 and 6026.
+
+client, not INVITE                      server, not INVITE           server, INVITE (only refused here)
+TRYING      E resends, doubling to T2   TRYING     no answer yet     COMPLETED  G resends until ACK
+PROCEEDING  E resends every T2          COMPLETED  repeats it, J     CONFIRMED  absorbs ACKs, I
+COMPLETED   absorbs answers, K
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from drivers.sip.grammar import MAGIC_COOKIE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.sip.flow import Flow
+    from drivers.sip.message import Request, Response
+    from drivers.sip.timing import Agenda, Deadline, Timing
+
+Key = tuple[str, ...]
+
+
+class State(Enum):
+    """Where a transaction stands."""
+
+    TRYING = "trying"
+    PROCEEDING = "proceeding"
+    COMPLETED = "completed"
+    CONFIRMED = "confirmed"
+
+
+class Failure(Enum):
+    """Why a client transaction ended without an answer."""
+
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+
+
+def server_key(request: Request) -> Key:
+    """Return what identifies the transaction of a request (17.2.3); an ACK belongs to its INVITE."""
+    via = request.via
+    method = "INVITE" if request.method == "ACK" else request.method
+    branch = via.branch
+    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
+        return (branch, via.sent_by, method)
+    number = str(request.cseq[0])
+    return (branch, via.sent_by, method, request.call_id, number, request.from_.tag, request.uri)
+
+
+def client_key(response: Response) -> Key:
+    """Return what identifies the transaction of a response (17.1.3)."""
+    return (response.via.branch, response.cseq[1])
+
+
+@dataclass(slots=True, eq=False)
+class ServerTransaction:
+    """A request that was taken on; `response` is what went out last."""
+
+    number: int
+    key: Key
+    request: Request
+    flow: Flow
+    created: float
+    state: State = State.TRYING
+    response: bytes = b""
+    timers: list[Deadline] = field(default_factory=list)
+
+    def stop_timers(self) -> None:
+        """Forget every timer."""
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+
+
+@dataclass(slots=True)
+class Means:
+    """What a client transaction works with: `send(flow, data)` is False if the flow is gone, `end(key)` forgets it."""
+
+    send: Callable[[Flow, bytes], bool]
+    end: Callable[[Key], None]
+    agenda: Agenda
+    timing: Timing
+
+
+class ClientTransaction:
+    """A request of ours other than INVITE. `on_result` is called once, with the final response or the failure."""
+
+    def __init__(
+        self, key: Key, data: bytes, flow: Flow, means: Means, on_result: Callable[[Response | Failure, float], None]
+    ) -> None:
+        self.key = key
+        self.flow = flow
+        self.state = State.TRYING
+        self._data = data
+        self._means = means
+        self._on_result = on_result
+        self._interval = means.timing.t1
+        self._resend: Deadline | None = None
+        self._limit: Deadline | None = None
+
+    def start(self, now: float) -> None:
+        """Send the request for the first time."""
+        timing, agenda = self._means.timing, self._means.agenda
+        self._limit = agenda.at(now + timing.limit, lambda now: self.fail(Failure.TIMEOUT, now))
+        if not self._means.send(self.flow, self._data):
+            self.fail(Failure.UNREACHABLE, now)
+        elif not self.flow.is_stream:
+            self._resend = agenda.at(now + self._interval, self._handle_timer_e)
+
+    def _handle_timer_e(self, now: float) -> None:
+        """17.1.2.2: double up to T2; every T2 once a provisional response has come."""
+        self._means.send(self.flow, self._data)
+        t2 = self._means.timing.t2
+        self._interval = t2 if self.state is State.PROCEEDING else min(2 * self._interval, t2)
+        self._resend = self._means.agenda.at(now + self._interval, self._handle_timer_e)
+
+    def silence(self) -> None:
+        """Send nothing more; a late answer is still understood until timer F."""
+        if self._resend is not None:
+            self._resend.cancel()
+
+    def receive(self, response: Response, now: float) -> None:
+        """Take a response."""
+        if self.state is State.COMPLETED:
+            return
+        if response.status < 200:  # noqa: PLR2004 - the class of provisional responses
+            self.state = State.PROCEEDING
+            return
+        self._complete()
+        linger = 0.0 if self.flow.is_stream else self._means.timing.t4
+        self._means.agenda.at(now + linger, lambda _now: self._means.end(self.key))
+        self._on_result(response, now)
+
+    def fail(self, failure: Failure, now: float) -> None:
+        """End without an answer."""
+        if self.state is not State.COMPLETED:
+            self._complete()
+            self._means.end(self.key)
+            self._on_result(failure, now)
+
+    def _complete(self) -> None:
+        self.state = State.COMPLETED
+        for timer in (self._resend, self._limit):
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,248 @@
+"""What phones ask of us: REGISTER, MESSAGE, OPTIONS, and the refusal of everything else (RFC 3261 8.2, 10.3, 3428)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from drivers.sip.content import ACCEPT, Kind, read_content
+from drivers.sip.dates import http_date
+from drivers.sip.digest import Authenticator, Verdict
+from drivers.sip.events import BindingsChanged, CallDeclined, Event, MessageReceived, Registered
+from drivers.sip.grammar import Malformed
+from drivers.sip.message import printable
+from drivers.sip.registrar import Bindings, Refusal, Registrar
+from drivers.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.sip.flow import Flow
+    from drivers.sip.layer import TransactionLayer
+    from drivers.sip.message import Request
+    from drivers.sip.transactions import ServerTransaction
+
+ALLOW = "MESSAGE, OPTIONS, REGISTER, INVITE, ACK, CANCEL"
+# Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
+OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
+# Seconds that a phone should wait when we cannot write to disk.
+RETRY_AFTER = "10"
+MAX_QUEUED_REGISTERS = 16
+
+
+def memory_key(user: str) -> str:
+    """Return the key under which the bindings of `user` are remembered."""
+    return f"bindings/{user}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whom we serve. `is_ours` judges the host of a URI; no `users` means that every user name is known."""
+
+    is_ours: Callable[[Uri], bool]
+    users: frozenset[str]
+    recipients: frozenset[str]
+    authenticate: bool
+    count: Callable[[str], None]
+    wall: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A request that passed the checks that all have in common, and who sent it."""
+
+    server: ServerTransaction
+    user: str
+
+    @property
+    def request(self) -> Request:
+        return self.server.request
+
+
+@dataclass(slots=True)
+class _Saving:
+    """A registration on its way to the disk, and the requests of the same user behind it."""
+
+    admitted: _Admitted
+    bindings: Bindings
+    behind: deque[_Admitted] = field(default_factory=deque)
+
+
+class UserAgentServer:
+    """Answers requests. What has to be on disk first becomes an event."""
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        registrar: Registrar,
+        authenticator: Authenticator,
+        policy: Policy,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._layer = layer
+        self._registrar = registrar
+        self._authenticator = authenticator
+        self._policy = policy
+        self._emit = emit
+        self._saving: dict[str, _Saving] = {}
+
+    def handle(self, request: Request, flow: Flow, now: float) -> None:
+        """Take a new request."""
+        try:
+            self._dispatch(request, flow, now)
+        except Malformed as error:
+            self._policy.count("malformed")
+            self._layer.reply(request, flow, error.status)
+
+    def _dispatch(self, request: Request, flow: Flow, now: float) -> None:
+        method = request.method
+        if method == "CANCEL":
+            self._layer.reply(request, flow, 200 if self._layer.invite_is_known(request) else 481)
+        elif method == "BYE":
+            self._layer.reply(request, flow, 481)
+        elif method in OTHER_METHODS:
+            self._layer.reply(request, flow, 405, {"allow": [ALLOW]})
+        elif method not in {"MESSAGE", "REGISTER", "OPTIONS", "INVITE"}:
+            self._layer.reply(request, flow, 501)
+        elif not self._refused_by_head(request, flow):
+            self._serve(request, flow, now)
+
+    def _refused_by_head(self, request: Request, flow: Flow) -> bool:
+        """Whose domain, and which extensions: these need no password."""
+        uri = Uri.parse(request.uri)
+        if uri.scheme == "tel":
+            raise Malformed("a tel URI names nobody here", 416)
+        if not self._policy.is_ours(uri):
+            self._layer.reply(request, flow, 404)
+            return True
+        required = request.every("require")
+        if required:
+            self._layer.reply(request, flow, 420, {"unsupported": required})
+        return bool(required)
+
+    def _serve(self, request: Request, flow: Flow, now: float) -> None:
+        if request.method == "OPTIONS":
+            self._layer.reply(request, flow, 200, {"allow": [ALLOW], "accept": [ACCEPT]})
+            return
+        admitted = self._admit(request, flow, now)
+        if admitted is None:
+            return
+        handler = {"REGISTER": self._handle_register, "MESSAGE": self._handle_message, "INVITE": self._handle_invite}
+        try:
+            handler[request.method](admitted, now)
+        except Malformed as error:
+            self._layer.respond(admitted.server, error.status, now)
+        except Refusal as refusal:
+            self._layer.respond(admitted.server, refusal.status, now, refusal.headers)
+
+    def _admit(self, request: Request, flow: Flow, now: float) -> _Admitted | None:
+        """Check who it is; only then is anything kept of the request."""
+        user = self._authenticated_user(request, flow, now)
+        if user is None:
+            return None
+        server = self._layer.begin(request, flow, now)
+        if server is None:
+            self._policy.count("overloaded")
+            self._layer.reply(request, flow, 503, {"retry-after": [RETRY_AFTER]})
+            return None
+        return _Admitted(server, user)
+
+    def _authenticated_user(self, request: Request, flow: Flow, now: float) -> str | None:
+        """Return the sender's user name; None when the request was challenged."""
+        if not self._policy.authenticate:
+            address = request.to if request.method == "REGISTER" else request.from_
+            return Uri.parse(address.uri).user
+        values = request.headers.get("authorization", [])
+        verdict, credentials = self._authenticator.check(values, request.method, now, request.body)
+        if verdict is Verdict.RIGHT and self._policy.is_ours(Uri.parse(credentials.get("uri", ""))):
+            return credentials["username"]
+        if verdict is Verdict.WRONG:
+            self._policy.count("wrong_passwords")
+        challenges = self._authenticator.challenges(now, stale=verdict is Verdict.STALE)
+        self._layer.reply(request, flow, 401, {"www-authenticate": challenges})
+        return None
+
+    # --- REGISTER ---------------------------------------------------------------------------------------------------
+
+    def _handle_register(self, admitted: _Admitted, now: float) -> None:
+        to = Uri.parse(admitted.request.to.uri)
+        if not self._policy.is_ours(to) or (self._policy.users and to.user not in self._policy.users) or not to.user:
+            raise Refusal(404)
+        if to.user != admitted.user:
+            raise Refusal(403)
+        saving = self._saving.get(admitted.user)
+        if saving is None:
+            self._plan(admitted, now)
+        elif len(saving.behind) < MAX_QUEUED_REGISTERS:
+            saving.behind.append(admitted)
+        else:
+            raise Refusal(503, {"retry-after": [RETRY_AFTER]})
+
+    def _plan(self, admitted: _Admitted, now: float) -> None:
+        user, server = admitted.user, admitted.server
+        before = self._registrar.current(user, now)
+        after = self._registrar.plan(user, server.request, server.flow, now)
+        if after == before:
+            self._list_bindings(admitted, now)
+            return
+        self._saving[user] = _Saving(admitted, after)
+        remembered = [binding.to_json() for binding in after] or None
+        self._emit(BindingsChanged(server.number, user, {memory_key(user): remembered}))
+
+    def bindings_saved(self, user: str, now: float, *, saved: bool) -> None:
+        """Answer the registration of `user` that was on its way to the disk, then take the next one."""
+        saving = self._saving.pop(user)
+        if saved:
+            self._registrar.apply(user, saving.bindings)
+            self._list_bindings(saving.admitted, now)
+            if saving.bindings:
+                self._emit(Registered(user))
+        else:
+            self._layer.respond(saving.admitted.server, 503, now, {"retry-after": [RETRY_AFTER]})
+        self._resume(user, saving.behind, now)
+
+    def _resume(self, user: str, behind: deque[_Admitted], now: float) -> None:
+        while behind and user not in self._saving:
+            admitted = behind.popleft()
+            try:
+                self._plan(admitted, now)
+            except Malformed as error:
+                self._layer.respond(admitted.server, error.status, now)
+            except Refusal as refusal:
+                self._layer.respond(admitted.server, refusal.status, now, refusal.headers)
+        if user in self._saving:
+            self._saving[user].behind = behind
+
+    def _list_bindings(self, admitted: _Admitted, now: float) -> None:
+        contacts = [binding.contact(now) for binding in self._registrar.current(admitted.user, now)]
+        headers = {"date": [http_date(self._policy.wall())]}
+        self._layer.respond(admitted.server, 200, now, {"contact": contacts, **headers} if contacts else headers)
+
+    # --- MESSAGE and INVITE -----------------------------------------------------------------------------------------
+
+    def _check_sender(self, admitted: _Admitted) -> None:
+        if Uri.parse(admitted.request.from_.uri).user != admitted.user:
+            raise Refusal(403)
+
+    def _handle_message(self, admitted: _Admitted, now: float) -> None:
+        self._check_sender(admitted)
+        request = admitted.request
+        recipient = Uri.parse(request.uri).user
+        if recipient not in self._policy.recipients and "*" not in self._policy.recipients:
+            raise Refusal(404)
+        if request.first("content-encoding").lower() not in {"", "identity"}:
+            raise Refusal(415, {"accept-encoding": ["identity"]})
+        content = read_content(request.first("content-type"), request.body)
+        if content.kind is Kind.UNKNOWN:
+            raise Refusal(415, {"accept": [ACCEPT]})
+        if content.kind is Kind.SILENT:
+            self._layer.respond(admitted.server, 200, now)
+            return
+        sender = printable(admitted.user)
+        self._emit(MessageReceived(admitted.server.number, sender, printable(recipient), content.text))
+
+    def _handle_invite(self, admitted: _Admitted, now: float) -> None:
+        self._check_sender(admitted)
+        self._layer.respond(admitted.server, 603, now)
+        self._emit(CallDeclined(printable(admitted.user)))
