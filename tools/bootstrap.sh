@@ -37,7 +37,7 @@ _is_current() { # set
 }
 
 _pins_key() { # an environment made with other pins, another Python or in another place is made anew
-    { printf '%s\n' "$venv"; "$venv/bin/python" -V; cat "$_pins" "$root/tools/bootstrap.sh"; } 2>/dev/null | cksum
+    { printf '%s\n' "$venv"; "$venv/bin/python" -V; cat "$_pins"; } 2>/dev/null | cksum
 }
 
 _project_key() { # with another description gatewayd alone is installed again
