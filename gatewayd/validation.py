@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from gatewayd.shape import Path
 
+SUBJECT = re.compile(r"^Value error, |^\w+ (?=should )")  # the place is the subject of the sentence
 MASK = "********"
 FEW = 8  # so many choices can be listed where nothing similar is found
 LEAST_SECRET = 4  # masking shorter ones would blank out parts of ordinary words
@@ -31,10 +33,17 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def findings(error: ValidationError, model: type[BaseModel], hidden: Collection[str] = ()) -> list[tuple[Path, str]]:
     """Return where and why for each error; what a validator quotes of the `hidden` values is masked."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [detail["loc"] for detail in details]
     return [
         (detail["loc"], masked(_reason(detail["type"], detail["msg"], detail["loc"], model), hidden))
         for detail in details
+        if not (detail["type"] == "too_short" and _any_below(detail["loc"], places))
     ]
+
+
+def _any_below(place: Path, places: list[Path]) -> bool:
+    """Tell whether an item of a list is wrong itself: pydantic then counts the list as too short as well."""
+    return any(len(other) > len(place) and other[: len(place)] == place for other in places)
 
 
 def masked(text: str, hidden: Collection[str]) -> str:
@@ -50,4 +59,4 @@ def _reason(kind: str, text: str, path: Path, model: type[BaseModel]) -> str:
         return "unknown key" + suggestion(str(path[-1]), keys_at(model, path[:-1]))
     if kind == "missing":
         return "is missing"
-    return text.removeprefix("Value error, ").replace("Input should", "should", 1)
+    return SUBJECT.sub("", text).replace(" after validation", "")
