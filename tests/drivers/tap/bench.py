@@ -17,7 +17,7 @@ GO_AHEAD = b"\x1b[p\r"
 ACCEPTED = b"211 Page accepted\r\x06\r"
 GOODBYE = b"115 Bye\r\x1b\x04\r"
 EOT = b"\x04\r"
-FIRE = b"\x022001\rFIRE 3\r\x03413\r"
+FIRE = b"\x022001\rFIRE 3\r\x0325;\r"
 LONG_TEXT = "THREE BLOCKS " * 45
 
 TIMING = Timing(t1=2, t2=1, t3=10, t4=4, t5=8, n1=3, n2=3, n3=3)
