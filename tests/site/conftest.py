@@ -10,7 +10,7 @@ import pytest
 from gatewayd.errors import ConfigError
 from gatewayd.model import Site
 from gatewayd.secrets import Vault
-from gatewayd.site import merge, parse
+from gatewayd.sitefile import merge, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.site import SiteFile, parse
+from gatewayd.sitefile import SiteFile, parse
 from tests.site.conftest import VAULT, complaints
 
 CANARY = "canary-4711-never-shown"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gatewayd.model import AlarmDefinition, Contact, Group, Plan, Priority, Role, Route, Site, Step, User, Way
 from gatewayd.passwords import DUMMY_HASH
-from gatewayd.site import dump, merge, parse
-from gatewayd.site.merge import recipients_of
+from gatewayd.sitefile import dump, merge, parse
+from gatewayd.sitefile.merging import recipients_of
 
 CHARACTERS = st.characters(exclude_categories=("Cc", "Cs"))
 NAMES = st.one_of(
@@ -74,13 +74,13 @@ def route(definitions: list[int]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.tuples(st.sampled_from(definitions), SHORT, SHORT, SHORT, st.sampled_from(["", "device", "fault"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(sites(), st.booleans())
 def test_importing_an_export_on_the_same_box_changes_nothing(site: Site, replace: bool) -> None:  # noqa: FBT001
     assert merge(site, parse(dump(site), "x"), replace=replace) == site
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sites())
 def test_an_export_makes_the_same_site_on_an_empty_box(site: Site) -> None:
     text = dump(site)
@@ -89,7 +89,7 @@ def test_an_export_makes_the_same_site_on_an_empty_box(site: Site) -> None:
     assert dump(copy) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sites(), sites(), st.booleans())
 def test_importing_a_file_twice_is_importing_it_once(site: Site, other: Site, replace: bool) -> None:  # noqa: FBT001
     file = parse(dump(other), "x")
@@ -97,7 +97,7 @@ def test_importing_a_file_twice_is_importing_it_once(site: Site, other: Site, re
     assert merge(once, file, replace=replace) == once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sites(), sites())
 def test_an_import_never_renumbers_what_exists(site: Site, other: Site) -> None:
     def numbers(site: Site) -> dict[tuple[str, str], int]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gatewayd.errors import ConfigError, Problem
 from gatewayd.secrets import SecretMissing, Vault, system_vault
 from gatewayd.shape import is_secret, walk
-from gatewayd.site.schema import Content
+from gatewayd.sitefile.schema import Content
 from gatewayd.sources import toml_reason
 from gatewayd.validation import findings
 

@@ -15,8 +15,8 @@ from gatewayd.validation import suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gatewayd.site.parse import SiteFile
-    from gatewayd.site.schema import AlarmEntry, ContactEntry, GroupEntry, PlanEntry, RouteEntry, UserEntry
+    from gatewayd.sitefile.reading import SiteFile
+    from gatewayd.sitefile.schema import AlarmEntry, ContactEntry, GroupEntry, PlanEntry, RouteEntry, UserEntry
 
 RECIPIENTS = ("contact", "user", "group", "plan")
 INSIDE = ("contact", "user", "group")  # what a group and a step may hold

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gatewayd.site.merge import recipients_of
+from gatewayd.sitefile.merging import recipients_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
