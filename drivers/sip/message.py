@@ -235,7 +235,7 @@ def _parse_start(line: str, headers: Headers, body: bytes) -> Request | Response
 
 
 def _parse_status(line: str, headers: Headers, body: bytes) -> Response:
-    status, _, reason = line[9:].partition(" ")
+    status, _, reason = line[8:].partition(" ")
     if not re.fullmatch(r"[1-6][0-9][0-9]", status):
         raise Malformed("a response without a proper status")
     return Response(headers, body, int(status), reason)
