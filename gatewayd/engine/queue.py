@@ -48,8 +48,9 @@ class PriorityQueue(Generic[ItemT]):
             self._promote(now)
         ready, live = self._ready, self._live
         while ready:
-            _, _, sequence, item = heappop(ready)
-            if live.get(item) == sequence:
+            entry = heappop(ready)
+            item = entry[3]
+            if live.get(item) == entry[2]:
                 del live[item]
                 return item
         return None
