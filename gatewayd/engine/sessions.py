@@ -1,7 +1,7 @@
 """Sessions: who may speak. Logging in, the tokens that prove it, and patience with wrong passwords.
 
-Only the SHA-256 of a token is kept, so neither the database nor a backup of it opens a door. Every session lives in memory;
-the disk is written when one begins or ends, and at most once a minute while it is used.
+Only the SHA-256 of a token is kept, so neither the database nor a backup of it opens a door. Every session lives in
+memory; the disk is written when one begins or ends, and at most once a minute while it is used.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class LoginRefused(Unauthenticated):
 class SessionLimits:
     """How long sessions live (seconds), how many there may be, and how much guessing is allowed.
 
-    `failures` wrong passwords within `window` by one address for one account start a delay of `window`, which doubles with every
-    further one up to `longest_delay`; an address may be wrong `address_failures` times over all accounts.
+    `failures` wrong passwords within `window` by one address for one account start a delay of `window`, which doubles
+    with every further one up to `longest_delay`; an address may be wrong `address_failures` times over all accounts.
     """
 
     idle: float = 12 * 3600.0
@@ -224,7 +224,7 @@ class Sessions:
         """Wait until what is being written is written."""
         await asyncio.gather(*self._saving)
 
-    # --- logging in -----------------------------------------------------------------------------------------------------
+    # --- logging in ---------------------------------------------------------------------------------------------------
 
     async def _check(self, attempt: Login) -> User:
         """Return whose password it is. Takes as long for an unknown name; only `PARALLEL_CHECKS` run at a time."""
@@ -260,7 +260,7 @@ class Sessions:
         if self._account_patience.is_blocked(account, now) or self._address_patience.is_blocked(address, now):
             raise LoginRefused(Refusal.TOO_MANY)
 
-    # --- keeping --------------------------------------------------------------------------------------------------------
+    # --- keeping ------------------------------------------------------------------------------------------------------
 
     def _is_expired(self, token: Token, now: float) -> bool:
         return now - token.used >= self.limits.idle or now - token.created >= self.limits.absolute

@@ -1,0 +1,85 @@
+"""Who asks: the bearer token of programs, the cookie of browsers, and what protects the cookie from other pages."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.api.operation import Caller
+from gatewayd.errors import NotAllowed, Unauthenticated
+from gatewayd.model import User
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+    from gatewayd.engine.sessions import Sessions
+
+COOKIE = "gatewayd_session"
+FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+SAME_SITE = frozenset({"same-origin", "none"})
+NOBODY = User(0, "")
+
+
+def identify(request: web.Request, sessions: Sessions, *, public: bool) -> Caller:
+    """Return who asks; nobody on a public operation. Raises Unauthenticated."""
+    address, client = request.remote or "", _printable(request.headers.get("User-Agent", ""))
+    if public:
+        return Caller(NOBODY, "", by_cookie=False, address=address, client=client)
+    secret, by_cookie = _shown(request)
+    if not secret:
+        raise Unauthenticated("no token was shown")
+    return Caller(sessions.resolve(secret), secret, by_cookie, address, client)
+
+
+def cookie_user(request: web.Request, sessions: Sessions) -> Caller | None:
+    """Return whose browser this is, for pages that anybody may see."""
+    try:
+        return identify(request, sessions, public=False)
+    except Unauthenticated:
+        return None
+
+
+def _shown(request: web.Request) -> tuple[str, bool]:
+    """Return the token and whether a cookie brought it; an Authorization header always counts first."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return request.cookies.get(COOKIE, ""), True
+    scheme, _, secret = header.strip().partition(" ")
+    return (secret.strip() if scheme.lower() == "bearer" else ""), False
+
+
+def form_token(secret: str) -> str:
+    """Return what forms of this session carry: provably ours, and no way back to the token."""
+    return hmac.new(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hexdigest()
+
+
+def check_origin(request: web.Request, *, required: bool) -> None:
+    """Refuse what another page, or another port of this host, makes a browser send. Raises NotAllowed."""
+    if request.headers.get("Sec-Fetch-Site", "none").lower() not in SAME_SITE:
+        raise NotAllowed("the request comes from another site")
+    origin = request.headers.get("Origin")
+    if origin is None:
+        if required:
+            raise NotAllowed("a browser's session may only be used by this site's own pages (Origin is missing)")
+        return
+    if origin.lower().partition("://")[2] != request.headers.get("Host", "").lower():
+        raise NotAllowed("the request comes from another site")
+
+
+def check_form(request: web.Request, caller: Caller, values: Mapping[str, Any]) -> None:
+    """Refuse an unsafe request that a cookie authenticates unless one of our own forms sent it. Raises NotAllowed."""
+    if not caller.by_cookie or request.method in SAFE_METHODS:
+        return
+    check_origin(request, required=True)
+    given = values.get(FORM_TOKEN)
+    shown = given if isinstance(given, str) else ""
+    if not hmac.compare_digest(shown.encode("utf-8", "replace"), form_token(caller.secret).encode()):
+        raise NotAllowed("the form is not one of this session: open the page again")
+
+
+def _printable(text: str) -> str:
+    return "".join(char for char in text[:100] if char.isprintable())

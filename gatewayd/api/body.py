@@ -1,0 +1,156 @@
+"""Parameters as they arrive: query, form, multipart or JSON, merged, with names in lower case (A01, A02)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from gatewayd.api.errors import BodyTooLarge, BodyTooSlow
+from gatewayd.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MOST_FIELDS = 200  # parameters in one request; the largest form here has a dozen
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_DISPOSITION = re.compile(rb'content-disposition:[^\r\n]*?[;\s]name="([^"\r\n]*)"', re.IGNORECASE)
+_FILE = re.compile(rb"content-disposition:[^\r\n]*?[;\s]filename\*?=", re.IGNORECASE)
+
+Values = dict[str, Any]
+
+
+async def collect(request: web.Request, timeout: float) -> Values:  # noqa: ASYNC109 - the limit is for the body as a whole
+    """Return the parameters of a request; the body wins over the query except for `f`.
+
+    Raises Invalid, BodyTooLarge, BodyTooSlow.
+    """
+    values = from_query(request)
+    if request.can_read_body:
+        body = _parse(await _read(request, timeout), request.content_type, request.headers.get("Content-Type", ""))
+        output_format = values.get("f", body.get("f"))
+        values |= body
+        if output_format is not None:
+            values["f"] = output_format
+    return values
+
+
+def from_query(request: web.Request) -> Values:
+    """Return the parameters of the query. Raises Invalid."""
+    raw = request.rel_url.raw_query_string
+    return _merge(_pairs(raw, "query")) if raw else {}
+
+
+async def _read(request: web.Request, timeout: float) -> bytes:  # noqa: ASYNC109
+    try:
+        async with asyncio.timeout(timeout):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLarge("the body is too large") from None
+    except TimeoutError:
+        raise BodyTooSlow("the body did not arrive in time") from None
+    except web.RequestPayloadError:
+        raise Invalid("body", "is broken: its length or its encoding is wrong") from None
+
+
+def _parse(body: bytes, content_type: str, header: str) -> Values:
+    if not body.strip():
+        return {}
+    if content_type == "application/json" or content_type.endswith("+json"):
+        return _merge(_from_json(body).items())
+    if content_type == MULTIPART:
+        return _merge(_parts(body, header))
+    if not header:
+        content_type = FORM
+    if content_type == FORM:
+        return _merge(_pairs(_decode(body), "body"))
+    raise Invalid("Content-Type", f"has to be application/json, {FORM} or {MULTIPART}")
+
+
+def _from_json(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = json.loads(_decode(body), parse_constant=_no_constant)
+    except RecursionError:
+        raise Invalid("body", "is not usable JSON: it is nested too deeply") from None
+    except ValueError as error:
+        where = (
+            f"{error.msg} at line {error.lineno} column {error.colno}"
+            if isinstance(error, json.JSONDecodeError)
+            else error
+        )
+        raise Invalid("body", f"is not valid JSON: {where}") from None
+    if not isinstance(content, dict):
+        raise Invalid("body", "has to be a JSON object")
+    return content
+
+
+def _no_constant(name: str) -> NoReturn:
+    message = f"{name} is not a JSON value"
+    raise ValueError(message)
+
+
+def _pairs(text: str, where: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise Invalid(where, "is not UTF-8") from None
+    except ValueError:
+        raise Invalid(where, f"has more than {MOST_FIELDS} fields") from None
+
+
+def _parts(body: bytes, header: str) -> list[tuple[str, str]]:
+    """Split a multipart form (RFC 7578). Files have no use here and are refused."""
+    boundary = re.search(r'boundary="?([^";,\s]{1,70})', header, re.IGNORECASE)
+    if boundary is None:
+        raise Invalid("Content-Type", "has no boundary")
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.group(1).encode("ascii", "replace"), MOST_FIELDS + 2)
+    if len(pieces) > MOST_FIELDS + 1:
+        raise Invalid("body", f"has more than {MOST_FIELDS} fields")
+    return [_part(piece) for piece in pieces[1:] if not piece.startswith(b"--")]
+
+
+def _part(piece: bytes) -> tuple[str, str]:
+    head, separator, content = piece.partition(b"\r\n\r\n")
+    name = _DISPOSITION.search(head)
+    if not separator or name is None:
+        raise Invalid("body", "has a part without a name")
+    if _FILE.search(head):
+        raise Invalid(_decode(name.group(1)), "is a file; send its value as a plain field")
+    return _decode(name.group(1)), _decode(content)
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid("body", "is not UTF-8") from None
+
+
+def _merge(pairs: Iterable[tuple[str, Any]]) -> Values:
+    """Put names in lower case and check texts; a name that came more than once has the list of its values."""
+    merged: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        merged.setdefault(name.lower(), []).append(value)
+    values = {name: found[0] if len(found) == 1 else found for name, found in merged.items()}
+    for name, value in values.items():
+        check_text(name[:40], value)
+    return values
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse what neither SQLite nor a device can hold: NUL and lone surrogates, at any depth. Raises Invalid."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value if char > "\ud7ff"):
+            raise Invalid(name, "contains a character that is not text")
+    elif isinstance(value, list):
+        for item in value:
+            check_text(name, item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_text(name, key)
+            check_text(name, item)

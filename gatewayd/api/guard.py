@@ -1,0 +1,65 @@
+"""What every answer carries and every request has to pass: headers for browsers, and the allow-list of host names."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from gatewayd.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ANY_HOST = "*"
+# `same-origin`, not `no-referrer`: with the latter browsers send `Origin: null` with our own forms.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "gatewayd",
+}
+
+
+def check_host(host: str | None, allowed: frozenset[str]) -> None:
+    """Refuse names that are not ours: a page elsewhere could have its own name resolve to this box. Raises Invalid."""
+    if ANY_HOST in allowed:
+        return
+    name = _host_name(host or "")
+    if name == "localhost" or name in allowed or _is_address(name):
+        return
+    raise Invalid("Host", "is not a name of this gateway (setting allowed_hosts)")
+
+
+def _host_name(host: str) -> str:
+    """Return the name without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower().removesuffix(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@web.middleware
+async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the headers on every answer, refusals by aiohttp itself included."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as refusal:
+        refusal.headers.update(HEADERS)
+        raise
+    response.headers.update(HEADERS)
+    return response

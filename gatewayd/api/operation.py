@@ -1,0 +1,130 @@
+"""An operation of the API, declared once: the wrapper, the html forms and the documentation all come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gatewayd.engine.engine import Engine
+    from gatewayd.engine.sessions import Sessions
+    from gatewayd.model import User
+
+
+class Params(BaseModel):
+    """Base of what operations take; a field's alias is its documented name, matched without case."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class Reply(BaseModel):
+    """Base of what operations return; the alias of a field is its name on the wire."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `secret` is the token shown (empty on public operations); `by_cookie`: a browser sent it by itself."""
+
+    user: User
+    secret: str
+    by_cookie: bool
+    address: str
+    client: str
+
+    def __repr__(self) -> str:
+        return f"Caller({self.user.name!r}, by_cookie={self.by_cookie})"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[ParamsT]):
+    """One request, as a handler sees it."""
+
+    engine: Engine
+    sessions: Sessions
+    caller: Caller
+    params: ParamsT
+
+    @property
+    def user(self) -> User:
+        """Return who asks."""
+        return self.caller.user
+
+    @property
+    def wall(self) -> float:
+        """Return the wall clock in seconds since the epoch."""
+        return self.engine.clock.wall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the wrapper knows of an operation.
+
+    `path` begins after `/api`; `{name}` stands for one segment. Authentication is on unless `public` is set. `decorate`
+    adds what only the html page shows. `changes`: a GET has an effect too, so a browser's own GET gets the form.
+    """
+
+    id: str
+    name: str
+    methods: tuple[str, ...]
+    path: str
+    params: type[Params]
+    reply: type[Reply]
+    handler: Callable[[Call[Any]], Awaitable[Reply]]
+    title: str
+    summary: str
+    template: str = "result.html"
+    public: bool = False
+    changes: bool = False
+    decorate: Callable[[Call[Any], Any], Mapping[str, object]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """How the html twin of an operation looks."""
+
+    title: str
+    template: str = "result.html"
+    decorate: Callable[[Call[Any], Any], Mapping[str, object]] | None = None
+
+
+def operation(  # noqa: PLR0913 - a declaration: everything is named at the place of use
+    identifier: str,
+    methods: str,
+    path: str,
+    *,
+    name: str,
+    params: type[ParamsT],
+    reply: type[Reply],
+    display: Display,
+    public: bool = False,
+    changes: bool = False,
+) -> Callable[[Callable[[Call[ParamsT]], Awaitable[Reply]]], Operation]:
+    """Declare the handler below as an operation; `methods` are separated by blanks."""
+
+    def declare(handler: Callable[[Call[ParamsT]], Awaitable[Reply]]) -> Operation:
+        return Operation(
+            id=identifier,
+            name=name,
+            methods=tuple(methods.split()),
+            path=path,
+            params=params,
+            reply=reply,
+            handler=handler,
+            title=display.title,
+            summary=(handler.__doc__ or "").strip().partition("\n")[0],
+            template=display.template,
+            public=public,
+            changes=changes,
+            decorate=display.decorate,
+        )
+
+    return declare

@@ -1,0 +1,148 @@
+"""What the html twins need beside the reply: where we are, the forms, the pager, the way to the JSON twin."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from gatewayd.api.auth import form_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+    from gatewayd.api.emm.listing import Part
+    from gatewayd.api.operation import Caller, Operation
+
+PAGE_SIZE = 50  # entries on an html page unless the caller says otherwise
+LONGEST_NEXT = 2000
+WIDGETS = {"hidden", "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request stands: `base` leads to the API, `path` is the page itself, `query` what it was called with."""
+
+    base: str
+    path: str
+    query: Mapping[str, str]
+    origin: str
+
+    def url(self, **changes: object) -> str:
+        """Return this page with some parameters changed; None takes one away."""
+        merged = {**self.query, **changes}
+        kept = {name: value for name, value in merged.items() if value is not None and value != ""}
+        return f"{self.path}?{urlencode(kept)}" if kept else self.path
+
+    @property
+    def json_twin(self) -> str:
+        """Return the address of the same as JSON."""
+        return self.url(f="json")
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One input of a form, made from a field of the parameter model."""
+
+    name: str
+    label: str
+    widget: str
+    required: bool
+    value: str
+    longest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """The neighbours of a part of a list; empty where there is none."""
+
+    first: int
+    last: int
+    total: int
+    previous: str
+    next: str
+
+
+def form_fields(model: type[BaseModel], values: Mapping[str, Any]) -> list[FormField]:
+    """Return the inputs for a parameter model; what stands in the path has none."""
+    fields = []
+    for key, field in model.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        name, widget = field.alias or key, str(extra.get("widget", "text"))
+        if widget in WIDGETS or field.title is None:
+            continue
+        longest = next((item.max_length for item in field.metadata if hasattr(item, "max_length")), None)
+        value = values.get(name.lower(), "")
+        shown = value if isinstance(value, str) and widget != "password" else ""
+        fields.append(FormField(name, field.title, widget, field.is_required(), shown, longest))
+    return fields
+
+
+def pager(place: Place, part: Part, limit: int) -> Pager:
+    """Return the pager of a list."""
+    after = part.offset + part.count
+    step = max(1, limit)
+    return Pager(
+        first=part.offset + 1 if part.count else 0,
+        last=after,
+        total=part.total,
+        previous=place.url(offset=max(0, part.offset - step), limit=step) if part.offset else "",
+        next=place.url(offset=after, limit=step) if part.count and after < part.total else "",
+    )
+
+
+def sort_link(place: Place, name: str) -> tuple[str, str]:
+    """Return the link that sorts by a column, and how the list is sorted by it now ("", ascending, descending)."""
+    current = place.query.get("orderby", "").lower().split()
+    if not current or current[0] != name.lower():
+        return place.url(orderby=name, offset=None), ""
+    if "desc" in current:
+        return place.url(orderby=name, offset=None), "descending"
+    return place.url(orderby=f"{name} DESC", offset=None), "ascending"
+
+
+def curl_line(place: Place, operation: Operation, fields: list[FormField]) -> str:
+    """Return the command that does the same from a shell."""
+    command = ["curl"]
+    if not operation.public:
+        command.append('-H "Authorization: Bearer $TOKEN"')
+    if operation.methods == ("POST",):
+        command.append("-X POST")
+        command += [f"--data-urlencode {field.name}=…" for field in fields if field.required]
+    return " ".join([*command, shlex.quote(place.origin + place.json_twin)])
+
+
+def safe_next(value: object) -> str:
+    """Return a path on this box to go on to, or nothing: never another site, never a header of its own making."""
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= LONGEST_NEXT
+        or not value.isascii()
+        or not value.isprintable()
+    ):
+        return ""
+    local = value.startswith("/") and not value.startswith(("//", "/\\")) and "\\" not in value
+    return value if local else ""
+
+
+def crumbs(place: Place, operation: Operation) -> list[tuple[str, str]]:
+    """Return the way to this page: (label, link), the last without a link."""
+    root = f"{place.base}/alarms/active"
+    trail = [("Gateway", root)]
+    if operation.path.startswith("/users/{userid}/events"):
+        trail.append(("Inbox", f"{place.base}/users/self/events"))
+    elif operation.path.startswith("/alarms/active"):
+        trail.append(("Active alarms", root))
+    if trail[-1][0] == operation.title:
+        trail.pop()
+    return [*trail, (operation.title, "")]
+
+
+def session_context(caller: Caller | None) -> dict[str, object]:
+    """Return what pages show of the person who has logged in."""
+    if caller is None or not caller.user.id:
+        return {"user": None, "form_token": ""}
+    return {"user": caller.user, "form_token": form_token(caller.secret)}

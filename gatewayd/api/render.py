@@ -1,0 +1,131 @@
+"""The one renderer: a reply or a failure, as JSON or as a page."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from gatewayd.api import pages
+from gatewayd.api.emm.listing import ListParams, Part
+from gatewayd.model import MsgStatus
+from gatewayd.web import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatewayd.api.errors import Failure
+    from gatewayd.api.operation import Call, Caller, Operation, Reply
+    from gatewayd.api.pages import Place
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+BOARD_REFRESH = 10  # seconds between two looks at the board
+RESULT_SHOWN = 3  # seconds that the result of a button stays before its page comes back
+STATES = {
+    MsgStatus.ERROR_SEND: "not delivered",
+    MsgStatus.QUEUED: "queued",
+    MsgStatus.DISPATCHED: "on its way",
+    MsgStatus.SENT: "sent",
+    MsgStatus.RECEIVED: "received",
+    MsgStatus.READ: "read",
+    MsgStatus.FORCEESCALATE: "escalated",
+    MsgStatus.ACKNOWLEDGE: "accepted",
+    MsgStatus.CANCELALARM: "alarm cancelled",
+    MsgStatus.REPLIED: "replied",
+    MsgStatus.QUEUED_DELETE: "withdrawn",
+}
+RETURNING = frozenset({"result.html"})
+
+
+def envelope(api: str, reason: str) -> dict[str, object]:
+    """Return the error object of the EMM dialect (E01, A06)."""
+    return {"error": {"api": api, "description": reason}}
+
+
+def json_reply(reply: Reply) -> web.Response:
+    """Write a reply as JSON."""
+    return _answer(reply.__pydantic_serializer__.to_json(reply, by_alias=True), JSON, 200)
+
+
+def json_failure(failure: Failure, api: str) -> web.Response:
+    """Write a failure as JSON."""
+    body = json.dumps(envelope(api, failure.reason), ensure_ascii=False).encode()
+    return _with_code(_answer(body, JSON, failure.status), failure)
+
+
+def html_reply(
+    operation: Operation, call: Call[Any], reply: Reply, place: Place, values: Mapping[str, Any]
+) -> web.Response:
+    """Write a reply as the page of its operation."""
+    context = _context(operation, place, call.caller if not operation.public else None, values)
+    context["next"] = pages.safe_next(values.get("next"))
+    context["reply"] = reply
+    context["members"] = reply.model_dump(by_alias=True)
+    if isinstance(reply, Part):
+        limit = call.params.limit if isinstance(call.params, ListParams) else None
+        context["pager"] = pages.pager(place, reply, limit or pages.PAGE_SIZE)
+    if operation.decorate is not None:
+        context.update(operation.decorate(call, reply))
+    response = _page(operation.template, context, 200)
+    _refresh(response, operation, place, str(context["next"]))
+    return response
+
+
+def html_form(operation: Operation, caller: Caller | None, place: Place, values: Mapping[str, Any]) -> web.Response:
+    """Write the form of an operation that is done by POST."""
+    return _page("form.html", _context(operation, place, caller, values), 200)
+
+
+def html_failure(
+    failure: Failure, operation: Operation | None, caller: Caller | None, place: Place, values: Mapping[str, Any]
+) -> web.Response:
+    """Write a failure as a page: with the login form where logging in helps, with the form where one was filled in."""
+    context: dict[str, Any] = {"failure": failure, "place": place, **pages.session_context(caller)}
+    context["next"] = pages.safe_next(values.get("next")) or (place.url() if failure.asks_for_login else "")
+    context["login"] = failure.asks_for_login or (operation is not None and operation.public)
+    context["retry"] = operation if operation is not None and "POST" in operation.methods else None
+    context["states"] = STATES
+    context["fields"] = pages.form_fields(operation.params, values) if operation is not None else []
+    return _with_code(_page("error.html", context, failure.status), failure)
+
+
+def _context(operation: Operation, place: Place, caller: Caller | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    fields = pages.form_fields(operation.params, values)
+    return {
+        "operation": operation,
+        "place": place,
+        "crumbs": pages.crumbs(place, operation),
+        "fields": fields,
+        "curl": pages.curl_line(place, operation, fields),
+        "sort_link": pages.sort_link,
+        "states": STATES,
+        "refresh_paused": values.get("refresh") == "0",
+        "next": pages.safe_next(values.get("next")),
+        **pages.session_context(caller),
+    }
+
+
+def _page(template: str, context: Mapping[str, Any], status: int) -> web.Response:
+    return _answer(environment().get_template(template).render(context).encode(), HTML, status)
+
+
+def _refresh(response: web.Response, operation: Operation, place: Place, after: str) -> None:
+    """Have the browser look again: a header does what otherwise takes a script."""
+    if operation.template == "alarms.html" and place.query.get("refresh") != "0":
+        response.headers["Refresh"] = str(BOARD_REFRESH)
+    elif operation.template in RETURNING and after:
+        response.headers["Refresh"] = f"{RESULT_SHOWN}; url={after}"
+    elif operation.template == "signed_in.html":
+        response.headers["Refresh"] = f"0; url={after or place.base + '/alarms/active'}"
+
+
+def _answer(body: bytes, content_type: str, status: int) -> web.Response:
+    return web.Response(body=body, status=status, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+
+def _with_code(response: web.Response, failure: Failure) -> web.Response:
+    response.headers["X-Error-Code"] = failure.code
+    response.headers.update(failure.headers)
+    return response

@@ -1,0 +1,159 @@
+"""The one wrapper around every operation: find it, know the caller, bind the parameters, call it, render the reply."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.api import auth, body, render
+from gatewayd.api.errors import UNEXPECTED, MethodNotAllowed, describe
+from gatewayd.api.fields import bind
+from gatewayd.api.formats import Format, accepted, chosen
+from gatewayd.api.guard import check_host
+from gatewayd.api.operation import Call
+from gatewayd.api.pages import PAGE_SIZE, Place
+from gatewayd.api.router import Router
+from gatewayd.errors import GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aiohttp import web
+
+    from gatewayd.api.errors import Failure
+    from gatewayd.api.operation import Caller, Operation
+    from gatewayd.api.options import ApiOptions
+    from gatewayd.api.router import Found
+    from gatewayd.engine.engine import Engine
+    from gatewayd.engine.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+LIST_TEMPLATES = frozenset({"inbox.html", "alarms.html"})
+
+
+class Exchange:
+    """One request on its way through the wrapper; what is known so far decides how a failure looks."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self.format = accepted(request.headers.get("Accept", ""))
+        self.values: Mapping[str, Any] = {}
+        self.base = "/api"
+        self.operation: Operation | None = None
+        self.caller: Caller | None = None
+
+    @property
+    def place(self) -> Place:
+        """Return where this page stands."""
+        request = self.request
+        query = {name: value for name, value in self.query().items() if isinstance(value, str)}
+        return Place(
+            self.base, request.rel_url.raw_path, query, f"{request.scheme}://{request.headers.get('Host', '')}"
+        )
+
+    def query(self) -> Mapping[str, Any]:
+        """Return the parameters of the query alone, without what must not stand in a link."""
+        try:
+            found = body.from_query(self.request)
+        except GatewayError:
+            return {}
+        return {name: value for name, value in found.items() if name not in {"f", "username", "password", "next"}}
+
+    @property
+    def api(self) -> str:
+        """Return the name of the call for the error envelope."""
+        return self.operation.name if self.operation is not None else ""
+
+
+class View:
+    """Serves every operation of the API."""
+
+    def __init__(
+        self, engine: Engine, sessions: Sessions, options: ApiOptions, operations: Iterable[Operation]
+    ) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._options = options
+        self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
+        self.router = Router(operations, options.prefixes)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a request."""
+        exchange = Exchange(request)
+        try:
+            return await self._answer(exchange)
+        except GatewayError as error:
+            return self._fail(exchange, describe(error))
+        except Exception:
+            log.exception("%s of %s failed", request.method, exchange.api or "an unknown operation")
+            return self._fail(exchange, UNEXPECTED)
+
+    async def _answer(self, exchange: Exchange) -> web.Response:
+        request = exchange.request
+        check_host(request.headers.get("Host"), self._hosts)
+        exchange.values = body.from_query(request)
+        exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
+        found = self.router.find(request.path)
+        exchange.base = found.base
+        operation = exchange.operation = self._operation(found, exchange)
+        exchange.caller = auth.identify(request, self._sessions, public=operation.public)
+        if request.method in auth.SAFE_METHODS and self._wants_form(operation, exchange):
+            return render.html_form(operation, exchange.caller, exchange.place, exchange.values)
+        exchange.values = await body.collect(request, self._options.body_timeout)
+        exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
+        auth.check_form(request, exchange.caller, exchange.values)
+        return await self._call(operation, exchange, found)
+
+    @staticmethod
+    def _operation(found: Found, exchange: Exchange) -> Operation:
+        """Return the operation of the method; the page of one done by POST is its form. Raises MethodNotAllowed."""
+        method = exchange.request.method
+        if method in auth.SAFE_METHODS and exchange.format is Format.HTML and "GET" not in found.resource.operations:
+            return found.resource.operation("POST")
+        try:
+            return found.resource.operation(method)
+        except MethodNotAllowed:
+            exchange.operation = next(iter(found.resource.operations.values()))
+            raise
+
+    @staticmethod
+    def _wants_form(operation: Operation, exchange: Exchange) -> bool:
+        """Return whether a GET only shows the form: there is no GET, or a browser's own GET would change something."""
+        by_cookie = exchange.caller is not None and exchange.caller.by_cookie
+        return "GET" not in operation.methods or (operation.changes and by_cookie)
+
+    async def _call(self, operation: Operation, exchange: Exchange, found: Found) -> web.Response:
+        caller = exchange.caller
+        assert caller is not None  # noqa: S101 - identify() raised otherwise
+        html = exchange.format is Format.HTML
+        if operation.public and html and exchange.request.method not in auth.SAFE_METHODS:
+            auth.check_origin(exchange.request, required=False)
+        values = dict(exchange.values)
+        if html and operation.template in LIST_TEMPLATES and not values.get("offset"):
+            values["limit"] = values.get("limit") or str(PAGE_SIZE)
+        values.update(found.values)
+        if found.values.get("userid", "").lower() == "self":
+            values["userid"] = caller.user.id
+        call = Call(self._engine, self._sessions, caller, bind(operation.params, values))
+        reply = await operation.handler(call)
+        if not html:
+            return render.json_reply(reply)
+        response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
+        self._move_cookie(exchange.request, response, operation, reply)
+        return response
+
+    def _move_cookie(self, request: web.Request, response: web.Response, operation: Operation, reply: object) -> None:
+        """Log the browser in or out along with its session."""
+        token = getattr(reply, "token", None)
+        if isinstance(token, str):
+            secure = self._options.secure_cookies or request.secure
+            response.set_cookie(auth.COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/")
+        elif operation.changes:
+            response.del_cookie(auth.COOKIE, path="/")
+
+    def _fail(self, exchange: Exchange, failure: Failure) -> web.Response:
+        if exchange.format is Format.JSON:
+            return render.json_failure(failure, exchange.api)
+        caller = exchange.caller or auth.cookie_user(exchange.request, self._sessions)
+        return render.html_failure(failure, exchange.operation, caller, exchange.place, exchange.values)

@@ -1,0 +1,75 @@
+"""The console: templates and static files, nothing from elsewhere, no script needed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+HERE = Path(__file__).parent
+TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file as it is served; `tag` changes with its content."""
+
+    content: bytes
+    content_type: str
+    tag: str
+
+
+@cache
+def static_files() -> dict[str, StaticFile]:
+    """Return every static file by name."""
+    found = {}
+    for path in sorted((HERE / "static").iterdir()):
+        if path.suffix in TYPES:
+            content = path.read_bytes()
+            found[path.name] = StaticFile(content, TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:16])
+    return found
+
+
+@cache
+def environment() -> Environment:
+    """Return the template environment: everything is escaped, a missing value is an error."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(clock=clock_time, machine=machine_time, span=span)
+    return made
+
+
+def clock_time(seconds: float) -> str:
+    """Return a time as people on site read it: the time alone today, with the date before that."""
+    moment = datetime.fromtimestamp(seconds, tz=UTC).astimezone()
+    today = datetime.fromtimestamp(time.time(), tz=UTC).astimezone().date()
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def machine_time(seconds: float) -> str:
+    """Return a time in ISO 8601, for the `datetime` attribute."""
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")
+
+
+def span(seconds: float) -> str:
+    """Return a duration as people say it."""
+    whole = int(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"

@@ -1,0 +1,167 @@
+"""The API over a real engine and store, spoken to through a socket."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
+
+from gatewayd.api import ApiOptions, build_app
+from gatewayd.clock import settle
+from gatewayd.engine.sessions import Sessions
+from gatewayd.model import Role
+from gatewayd.passwords import hash_password
+from tests.engine.conftest import DOCTOR, SITE, Box
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from aiohttp import ClientResponse, web
+
+    from gatewayd.model import Site
+
+PASSWORD = "canary-password-7319"
+OTHER_ROLE = {DOCTOR: Role.OPERATOR}
+
+Client = TestClient["web.Request", "web.Application"]
+
+
+@cache
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+def site_with_passwords() -> Site:
+    users = (
+        replace(user, password_hash=password_hash(), role=OTHER_ROLE.get(user.id, user.role)) for user in SITE.users
+    )
+    return replace(SITE, users=tuple(users))
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    json: Any
+
+    @property
+    def error(self) -> dict[str, str]:
+        found: dict[str, str] = self.json["error"]
+        return found
+
+
+class Person:
+    """Somebody with a token, or a browser with a cookie."""
+
+    def __init__(self, client: Client, token: str = "") -> None:
+        self.client = client
+        self.token = token
+
+    async def ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **how: Any) -> Answer:
+        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        how.setdefault("allow_redirects", False)
+        async with self.client.request(method, path, headers=sent | (headers or {}), **how) as response:
+            return await to_answer(response)
+
+    async def get(self, path: str, **how: Any) -> Answer:
+        """Ask for JSON."""
+        return await self.ask("GET", with_json(path), **how)
+
+    async def post(self, path: str, **how: Any) -> Answer:
+        return await self.ask("POST", with_json(path), **how)
+
+    async def page(self, path: str, **how: Any) -> Answer:
+        """Ask for html, as a browser does."""
+        return await self.ask("GET", path, headers={"Accept": "text/html"}, **how)
+
+    async def submits(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
+        """Send a form as a browser does."""
+        origin = {"Origin": str(self.client.make_url("")).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+        sent = {"Accept": "text/html"} | origin | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.ask("POST", path, headers={name: value for name, value in sent.items() if value}, data=fields)
+
+
+def with_json(path: str) -> str:
+    return path if re.search(r"[?&][fF]=", path) else f"{path}{'&' if '?' in path else '?'}f=json"
+
+
+async def to_answer(response: ClientResponse) -> Answer:
+    text = await response.text()
+    is_json = response.headers.get("Content-Type", "").startswith("application/json")
+    return Answer(response.status, dict(response.headers), text, await response.json() if is_json and text else None)
+
+
+class Gateway(Box):
+    """A box with its API listening."""
+
+    client: Client
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data, site_with_passwords())
+        self.sessions = Sessions(self.engine)
+
+    async def logs_in(self, name: str) -> Person:
+        stranger = Person(self.client)
+        answer = await stranger.post("/api/tokens/generatetoken", data={"username": name, "password": PASSWORD})
+        return Person(self.client, answer.json["token"])
+
+    async def opens_browser(self, name: str) -> Person:
+        """A person whose browser keeps the cookie of the login form."""
+        client: Client = TestClient(self.client.server, cookie_jar=CookieJar(unsafe=True))
+        await client.start_server()
+        self.browsers.append(client)
+        person = Person(client)
+        answer = await person.submits("/api/tokens/generatetoken", {"username": name, "password": PASSWORD})
+        assert answer.status == 200
+        return person
+
+    async def serve(self, options: ApiOptions | None = None) -> None:
+        self.browsers: list[Client] = []
+        self.client = TestClient(TestServer(build_app(self.engine, self.sessions, options)))
+        await self.client.start_server()
+
+    async def end(self) -> None:
+        for client in self.browsers:
+            await client.session.close()
+        await self.client.close()
+        await self.sessions.close()
+        await self.engine.stop()
+        self.store.close()
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    opened = Gateway(tmp_path)
+    await settle()
+    await opened.serve()
+    yield opened
+    await opened.end()
+
+
+@pytest.fixture
+async def nurse(gateway: Gateway) -> Person:
+    return await gateway.logs_in("nurse")
+
+
+@pytest.fixture
+async def doctor(gateway: Gateway) -> Person:
+    return await gateway.logs_in("doctor")
+
+
+@pytest.fixture
+async def admin(gateway: Gateway) -> Person:
+    return await gateway.logs_in("admin")
+
+
+@pytest.fixture
+def stranger(gateway: Gateway) -> Person:
+    return Person(gateway.client)
