@@ -26,11 +26,15 @@ class Stage(Enum):
 
 
 class Logon:
-    """One logon: `data_to_send` has its bytes, `due` its deadline, `stage` and `reason` its outcome."""
+    """One logon: `data_to_send` has its bytes, `due` its deadline, `stage` and `reason` its outcome.
 
-    def __init__(self, profile: Profile, now: float, *, asked: bool) -> None:
+    `asked`: the terminal has just said ID=. `lingering`: it may still believe in an earlier session.
+    """
+
+    def __init__(self, profile: Profile, now: float, *, asked: bool, lingering: bool) -> None:
         self._profile = profile
         self._timing = profile.timing
+        self._lingering = lingering
         self._answer_wait = AnswerWait(profile.timing)
         self._out = b""
         self._calls = self._logons = 0
@@ -71,13 +75,13 @@ class Logon:
             self._fail("the terminal accepted the logon but gave no go-ahead (ESC [ p)")
 
     def _call(self, now: float) -> None:
-        """Step 3. A permanent line may still be logged on from before a restart: EOT makes the terminal begin anew."""
+        """Step 3. A terminal that still believes in an earlier session is told by EOT that it is over."""
         timing = self._timing
         if not self._profile.send_crs:
             self._calls = timing.n1
             self.due = timing.after(now, timing.n1 * timing.t1)
             return
-        self._out = b"\x04\r" if self._calls and self._profile.permanent else b"\r"
+        self._out = b"\x04\r" if self._calls and self._lingering else b"\r"
         self._calls += 1
         self.due = timing.after(now, timing.t1 if self._calls < timing.n1 else max(timing.t1, timing.t2), 1)
 
@@ -88,6 +92,13 @@ class Logon:
             self._fail(f"the terminal did not answer {self._calls} CRs with ID=")
         else:
             self._fail("the terminal did not ask for a logon (ID=)")
+
+    def _let_go(self, answer: Answer, now: float) -> None:
+        """Call again at once: the terminal has just ended the earlier session."""
+        del answer
+        self._lingering = False
+        if self._calls < self._timing.n1:
+            self._call(now)
 
     def _asked(self, answer: Answer, now: float) -> None:
         del answer
@@ -148,6 +159,7 @@ class Logon:
 
     _ANSWERS: ClassVar[dict[tuple[Stage, Control], Callable[[Logon, Answer, float], None]]] = {
         (Stage.CALLING, Control.ASKED): _asked,
+        (Stage.CALLING, Control.HANG_UP): _let_go,
         (Stage.ANSWERING, Control.ASKED): _ask_again,
         (Stage.ANSWERING, Control.ACK): _accept,
         (Stage.ANSWERING, Control.NAK): _refuse,

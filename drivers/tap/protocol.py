@@ -66,6 +66,7 @@ class EntryDevice:
         self._answer_wait = AnswerWait(profile.timing)
         self._asked_at: float | None = None  # when ID= came while nobody wanted it
         self._proof_wanted = False
+        self._lingering = profile.permanent  # the terminal may believe in a session that is over for us
 
     @property
     def state(self) -> State:
@@ -74,8 +75,9 @@ class EntryDevice:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing would be lost if the terminal dropped the connection now: no session, or log-off was sent."""
-        return self._state in (State.OFF, State.LEAVING) and not self._queue and not self._proof_wanted
+        """Whether the terminal may drop the connection now: there is no session, or it was told that it is over."""
+        calling = self._logon is not None and self._logon.stage is Stage.CALLING
+        return (calling or self._state in (State.OFF, State.LEAVING)) and not self._proof_wanted
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class EntryDevice:
     def _log_on(self, now: float, *, asked: bool) -> None:
         self._asked_at = None
         self._state = State.LOGGING_ON
-        self._logon = Logon(self._profile, now, asked=asked)
+        self._logon = Logon(self._profile, now, asked=asked, lingering=self._lingering)
         self._follow_logon(self._logon, now)
 
     def _logon_answered(self, answer: Answer, now: float) -> None:
@@ -183,6 +185,7 @@ class EntryDevice:
 
     def _begin_session(self, now: float) -> None:
         self._logon = None
+        self._lingering = self._profile.permanent
         self._pages_sent = 0
         self._proof_wanted = False
         self._events.append(LineReady())
@@ -326,6 +329,7 @@ class EntryDevice:
         self._log_off("logged off", now)
 
     def _left_silently(self, now: float) -> None:
+        self._lingering = True
         self._log_off("logged off, the terminal said no goodbye", now)
 
     def _asked_after_leaving(self, answer: Answer, now: float) -> None:

@@ -71,8 +71,8 @@ class PagingTerminal:
             self._READERS[self._state](self, byte, now)
 
     def data_to_send(self) -> bytes:
-        """Return, and forget, the bytes for the entry device."""
-        data = bytes(self._out)
+        """Return, and forget, the bytes for the entry device; a dead terminal has none."""
+        data = b"" if self._faults.standing("dead") else bytes(self._out)
         self._out.clear()
         return data
 

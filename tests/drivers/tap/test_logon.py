@@ -221,3 +221,20 @@ def test_next_page_after_a_failed_logon_calls_again() -> None:
     bench.waits(6)
     assert bench.page("2") == b"\r"
     assert bench.logs_on() == FIRE
+
+
+def test_terminal_that_said_no_goodbye_is_told_again_that_the_session_is_over() -> None:
+    bench = Bench()
+    bench.in_block()
+    bench.hears(b"\x06")
+    assert bench.waits(2) == EOT
+    assert bench.page("2") + bench.waits(2) == b"\r" + EOT
+    assert bench.hears(b"115 Bye\r\x1b\x04\r") == b"\r"
+    assert bench.logs_on() == FIRE
+
+
+def test_goodbyes_do_not_buy_more_than_n1_calls() -> None:
+    bench = Bench()
+    sent = bench.page() + bench.hears(b"\x1b\x04" * 9)
+    assert sent == b"\r\r\r"
+    assert bench.events() == []
