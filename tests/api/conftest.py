@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
+from gatewayd import passwords
 from gatewayd.api import ApiOptions, build_app
 from gatewayd.clock import settle
 from gatewayd.engine.sessions import Sessions
 from gatewayd.model import Role
-from gatewayd.passwords import hash_password
 from tests.engine.conftest import DOCTOR, SITE, Box
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from aiohttp import ClientResponse, web
+    from aiohttp import ClientResponse
 
     from gatewayd.model import Site
 
 PASSWORD = "canary-password-7319"
 OTHER_ROLE = {DOCTOR: Role.OPERATOR}
 
-Client = TestClient["web.Request", "web.Application"]
+Client = TestClient["Request", "Application"]
 
 
 @cache
 def password_hash() -> str:
-    return hash_password(PASSWORD)
+    """A hash at the least cost, or every login would take a tenth of a second."""
+    costs, salt = (2, passwords.BLOCK_SIZE, passwords.PARALLEL), b"salt"
+    key = passwords._derive(PASSWORD, salt, costs)
+    return "$".join(["scrypt", *map(str, costs), *(base64.b64encode(part).decode() for part in (salt, key))])
 
 
 def site_with_passwords() -> Site:
@@ -59,6 +63,14 @@ class Answer:
         return found
 
 
+class How(TypedDict, total=False):
+    """What a request may carry."""
+
+    headers: dict[str, str]
+    data: Any
+    json: Any
+
+
 class Person:
     """Somebody with a token, or a browser with a cookie."""
 
@@ -66,20 +78,20 @@ class Person:
         self.client = client
         self.token = token
 
-    async def ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **how: Any) -> Answer:
-        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        how.setdefault("allow_redirects", False)
-        async with self.client.request(method, path, headers=sent | (headers or {}), **how) as response:
+    async def ask(self, method: str, path: str, **how: Unpack[How]) -> Answer:
+        shown = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = shown | how.pop("headers", {})
+        async with self.client.request(method, path, headers=headers, allow_redirects=False, **how) as response:
             return await to_answer(response)
 
-    async def get(self, path: str, **how: Any) -> Answer:
+    async def get(self, path: str, **how: Unpack[How]) -> Answer:
         """Ask for JSON."""
         return await self.ask("GET", with_json(path), **how)
 
-    async def post(self, path: str, **how: Any) -> Answer:
+    async def post(self, path: str, **how: Unpack[How]) -> Answer:
         return await self.ask("POST", with_json(path), **how)
 
-    async def page(self, path: str, **how: Any) -> Answer:
+    async def page(self, path: str, **how: Unpack[How]) -> Answer:
         """Ask for html, as a browser does."""
         return await self.ask("GET", path, headers={"Accept": "text/html"}, **how)
 
@@ -116,7 +128,7 @@ class Gateway(Box):
 
     async def opens_browser(self, name: str) -> Person:
         """A person whose browser keeps the cookie of the login form."""
-        client: Client = TestClient(self.client.server, cookie_jar=CookieJar(unsafe=True))
+        client: Client = TestClient(self.server, cookie_jar=CookieJar(unsafe=True))
         await client.start_server()
         self.browsers.append(client)
         person = Person(client)
@@ -126,7 +138,8 @@ class Gateway(Box):
 
     async def serve(self, options: ApiOptions | None = None) -> None:
         self.browsers: list[Client] = []
-        self.client = TestClient(TestServer(build_app(self.engine, self.sessions, options)))
+        self.server = TestServer(build_app(self.engine, self.sessions, options))
+        self.client = TestClient(self.server)
         await self.client.start_server()
 
     async def end(self) -> None:
