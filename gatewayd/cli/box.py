@@ -1,0 +1,102 @@
+"""The box that a command works on: its settings, its store, its daemon."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.cli.output import DaemonUnreachable
+from gatewayd.errors import NotFound
+from gatewayd.settings import DEFAULT_FILE, examine
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from gatewayd.settings import Loaded
+    from gatewayd.store import Store
+
+SHARED = Path("share/gatewayd")
+
+
+def demo_file() -> Path:
+    """Return the demonstration's configuration: of the checkout, or of the installation. Raises NotFound."""
+    folders = (Path(__file__).resolve().parents[2] / "config", Path(sys.prefix) / SHARED, Path("/usr") / SHARED)
+    for folder in folders:
+        if (folder / "demo.toml").is_file():
+            return folder / "demo.toml"
+    places = ", ".join(str(folder) for folder in folders)
+    raise NotFound(f"there is no demo.toml in {places}; give one with --config")
+
+
+def config_file(arguments: argparse.Namespace) -> Path:
+    """Return the configuration file that the command line means."""
+    if arguments.config:
+        return Path(arguments.config)
+    return demo_file() if getattr(arguments, "demo", False) else DEFAULT_FILE
+
+
+def loaded(arguments: argparse.Namespace) -> Loaded:
+    """Read the settings; what the command line says wins. Raises ConfigError."""
+    return examine(config_file(arguments), overrides(arguments))
+
+
+def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that the command line gives, as a tree."""
+    places = {"data": ("gateway", "data_dir"), "host": ("api", "host"), "port": ("api", "port")}
+    tree: dict[str, Any] = {}
+    for option, (section, key) in places.items():
+        value = getattr(arguments, option, None)
+        if value is not None:
+            tree.setdefault(section, {})[key] = value
+    return tree
+
+
+@contextmanager
+def opened_store(data_dir: Path, *, create: bool = False) -> Iterator[Store]:
+    """Open the store of a box. Raises NotFound for a directory without one unless it may be created."""
+    from gatewayd.store import open_store
+    from gatewayd.store.database import FILE
+
+    if not create and not (data_dir / FILE).exists():
+        raise NotFound(f"{data_dir} has no {FILE}; is that the data directory?")
+    with _as_owner(data_dir), closing(open_store(data_dir)) as store:
+        yield store
+
+
+@contextmanager
+def _as_owner(data_dir: Path) -> Iterator[None]:
+    """Let root work as the owner of the directory: files made as root would lock the daemon out of its own store."""
+    if os.geteuid() != 0 or not data_dir.is_dir():
+        yield
+        return
+    owner, before = data_dir.stat(), (os.geteuid(), os.getegid())
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(before[0])
+        os.setegid(before[1])
+
+
+def tell_daemon(data_dir: Path) -> int | None:
+    """Let the running daemon read its site anew; return its process id, or None. Raises DaemonUnreachable."""
+    from gatewayd.store import running_daemon
+
+    pid = running_daemon(data_dir)
+    if pid is None:
+        return None
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        raise DaemonUnreachable(
+            f"saved, but the daemon (process {pid}) belongs to another user and was not told; run: kill -HUP {pid}"
+        ) from None
+    return pid
