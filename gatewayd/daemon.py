@@ -9,6 +9,7 @@ import os
 import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -25,6 +26,7 @@ from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings
 from gatewayd.store import DataLock, Store, open_store
 
 if TYPE_CHECKING:
+    from gatewayd.clock import Clock
     from gatewayd.driver import Driver
     from gatewayd.engine.line import RunningLine
     from gatewayd.settings import LineConfig, SimulatorConfig
@@ -85,32 +87,35 @@ class Address:
 class Daemon:
     """One running box. `stack` ends what was started, last first."""
 
-    def __init__(self, settings: Settings, options: RunOptions, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, settings: Settings, options: RunOptions, stack: AsyncExitStack, clock: Clock | None = None
+    ) -> None:
         self._settings = settings
         self._options = options
         self._stack = stack
-        self._simulators: list[asyncio.Task[None]] = []
+        self._given_clock = clock
+        self.address = Address("", 0)
 
     async def start(self) -> None:
         """Start everything; when this returns every port is open. Raises ConfigError, GatewayError, OSError."""
         self._store = self._open_store()
-        self._clock = self._set_clock()
+        self._clock = self._given_clock or self._set_clock()
         if self._options.demo:
             self._furnish()
-        self._engine = self._build_engine()
+        self.engine = self._build_engine()
         self._start_simulators(waiting=False)
-        self._stack.push_async_callback(self._engine.stop)
-        self._engine.start()
+        self._stack.push_async_callback(self.engine.stop)
+        self.engine.start()
         await self._first_attempts()
         self._start_simulators(waiting=True)
-        address = await self._serve_api()
+        self.address = await self._serve_api()
         self._watch()
-        self._tell(address)
+        self._tell()
 
     def reload(self) -> None:
         """Read the site anew (SIGHUP): an import or another process changed it."""
         try:
-            self._engine.reload_site()
+            self.engine.reload_site()
         except GatewayError:
             log.exception("the site could not be read anew; the last good one stays")
         else:
@@ -127,7 +132,7 @@ class Daemon:
         self._stack.callback(store.close)
         return store
 
-    def _set_clock(self) -> SystemClock:
+    def _set_clock(self) -> Clock:
         previous, latest = self._store.anchor()
         real = SystemClock(0.0)
         anchor = anchor_timeline(previous, read_boot_id(), real.now(), real.wall(), latest)
@@ -151,7 +156,7 @@ class Daemon:
         policy = Policy(retry_waits=tuple(paging.retry_waits), page_lifetime=paging.expire_minutes * 60)
         engine = Engine(self._store, self._clock, policy)
         for config in self._settings.lines.values():
-            engine.add_line(config.name, lambda line, config=config: _make_driver(line, config))
+            engine.add_line(config.name, partial(_make_driver, config))
         return engine
 
     def _start_simulators(self, *, waiting: bool) -> None:
@@ -161,7 +166,6 @@ class Daemon:
                 simulator = registry.simulator(config.kind)(self._clock, self._with_addresses(config))
                 task = asyncio.create_task(simulator.run(), name=f"simulator {config.name}")
                 task.add_done_callback(_report_end)
-                self._simulators.append(task)
                 self._stack.push_async_callback(_cancel, task)
 
     @staticmethod
@@ -174,14 +178,14 @@ class Daemon:
         bound: dict[str, str] = {}
         for key, value in config.settings.model_dump().items():
             if isinstance(value, str) and value.startswith(LINE_REFERENCE):
-                driver = self._engine.lines[value.removeprefix(LINE_REFERENCE)].driver
+                driver = self.engine.lines[value.removeprefix(LINE_REFERENCE)].driver
                 if driver is not None and driver.bound is not None:
                     bound[key] = f"{driver.bound[0]}:{driver.bound[1]}"
         return config.settings.model_copy(update=bound)
 
     async def _first_attempts(self) -> None:
         """Wait until every line is up or has failed once, so that "ready" means that all ports are open."""
-        attempts = [line.first_attempt.wait() for line in self._engine.lines.values()]
+        attempts = [line.first_attempt.wait() for line in self.engine.lines.values()]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*attempts), LINES_TIMEOUT)
 
@@ -192,9 +196,9 @@ class Daemon:
             absolute=api.token_lifetime_days * 86400.0,
             max_sessions=api.max_api_sessions,
         )
-        sessions = Sessions(self._engine, limits)
+        sessions = Sessions(self.engine, limits)
         prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
-        app = build_app(self._engine, sessions, ApiOptions(prefixes=prefixes))
+        app = build_app(self.engine, sessions, ApiOptions(prefixes=prefixes))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=API_SHUTDOWN, handle_signals=False)
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
@@ -206,38 +210,38 @@ class Daemon:
         """Feed systemd's watchdog out of the scheduler: it starves when the scheduler stands still."""
         interval = sdnotify.watchdog_interval()
         if interval is not None:
-            self._engine.beat(interval / 3, sdnotify.watchdog)
+            self.engine.beat(interval / 3, sdnotify.watchdog)
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
-    def _tell(self, address: Address) -> None:
+    def _tell(self) -> None:
         login = DEMO_LOGIN if self._options.demo else (None, None)
-        log.info("gatewayd %s answers at %s", __version__, address.url)
+        log.info("gatewayd %s answers at %s", __version__, self.address.url)
         if self._options.demo:
             log.info("log in as %s with the password %s", *login)
         if self._options.ready_file is not None:
-            self._write_ready_file(address, login)
+            self._write_ready_file(login)
         sdnotify.ready()
-        sdnotify.status(f"{len(self._engine.lines)} lines, {address.url}")
+        sdnotify.status(f"{len(self.engine.lines)} lines, {self.address.url}")
 
-    def _write_ready_file(self, address: Address, login: tuple[str | None, str | None]) -> None:
+    def _write_ready_file(self, login: tuple[str | None, str | None]) -> None:
         assert self._options.ready_file is not None
-        lines = {name: {"kind": line.kind, "port": line.port} for name, line in self._engine.lines.items()}
-        bound = next((line.driver.bound for line in self._engine.lines.values() if line.driver and line.driver.bound), None)
+        lines = {name: {"kind": line.kind, "port": line.port} for name, line in self.engine.lines.items()}
+        bound = next((line.driver.bound for line in self.engine.lines.values() if line.driver and line.driver.bound), None)
         content = {
-            "url": address.url.rstrip("/"),
+            "url": self.address.url.rstrip("/"),
             "username": login[0],
             "password": login[1],
             "sip": {"host": bound[0], "port": bound[1]} if bound else None,
             "lines": lines,
         }
         path = self._options.ready_file
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(content) + "\n", "utf-8")
-        partial.replace(path)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(json.dumps(content) + "\n", "utf-8")
+        draft.replace(path)
 
 
-def _make_driver(line: RunningLine, config: LineConfig) -> Driver:
+def _make_driver(config: LineConfig, line: RunningLine) -> Driver:
     return registry.load(config.kind).driver(line, config.settings)
 
 

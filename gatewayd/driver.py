@@ -74,6 +74,7 @@ class LineSettings(BaseModel):
 class Capabilities:
     """What a driver can do; optional abilities are flags, never guessed.
 
+    `answers_in_text`: people answer by writing text, so every page ends with the code to name (`#4711`).
     `parallel` is how many pages it takes at once; to one address there is never more than one page under way.
     `longest_text` is in characters; the engine cuts to it and says so in the journal.
     """
@@ -82,6 +83,7 @@ class Capabilities:
     sends: bool = False
     confirms_delivery: bool = False
     carries_answers: bool = False
+    answers_in_text: bool = False
     longest_text: int | None = None
     parallel: int = 1
 

@@ -54,6 +54,8 @@ class SipDriver(Driver):
             receives=True,
             sends=True,
             confirms_delivery=True,
+            carries_answers=True,
+            answers_in_text=True,
             longest_text=self._settings.longest_text,
             parallel=self._settings.parallel,
         )

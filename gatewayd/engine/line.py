@@ -108,7 +108,7 @@ class RunningLine:
         """The device answers and is initialised."""
         if self.is_up:
             return
-        self.is_up, self._up_since = True, self.clock.now()
+        self.is_up, self._up_since, self.down_reason = True, self.clock.now(), ""
         self.first_attempt.set()
         self.log.info("line %s is up", self.name)
         if self._fault_stands:

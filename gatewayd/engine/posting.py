@@ -42,7 +42,7 @@ class Occasion:
 
 def page_text(message: Message, capabilities: Capabilities | None) -> str:
     """Return the text for one line: with the code to answer by where answers can come back, cut to what fits."""
-    carries_code = capabilities is not None and capabilities.carries_answers and message.kind is not MessageKind.RESET
+    carries_code = capabilities is not None and capabilities.answers_in_text and message.kind is not MessageKind.RESET
     code = f" #{message.id}" if carries_code else ""
     longest = capabilities.longest_text if capabilities is not None else None
     if longest is None:

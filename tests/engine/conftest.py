@@ -126,7 +126,7 @@ class Box:
         self.engine = Engine(self.store, self.clock)
         self.panel = self._line("ward-panel", Capabilities(receives=True))
         self.pager = self._line("pager", Capabilities(sends=True, longest_text=80))
-        self.phones = self._line("phones", Capabilities(sends=True, carries_answers=True, parallel=8))
+        self.phones = self._line("phones", Capabilities(sends=True, answers_in_text=True, parallel=8))
         self.engine.start()
 
     def _line(self, name: str, capabilities: Capabilities) -> DeskDevice:
