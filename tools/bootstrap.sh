@@ -109,7 +109,9 @@ _find_python() {
     _pick_python && return
     command -v apt-get >/dev/null || die "needs Python >= 3.11 with venv and ensurepip"
     _apt_install python3 python3-venv
-    _pick_python || die "needs Python >= 3.11; this system's python3 is $(python3 -V 2>&1)"
+    _pick_python && return
+    _python=/usr/bin/python3 # an older one may stand before it on PATH
+    _usable "$_python" || die "needs Python >= 3.11 with venv and ensurepip; python3 here is $(python3 -V 2>&1)"
 }
 
 _pick_python() {
@@ -131,7 +133,7 @@ _apt_install() { # packages; installs those that are missing, or says how
     [ -n "$_missing" ] || return 0
     [ "$(id -u)" = 0 ] || die "packages are missing; install them with: sudo apt-get install$_missing"
     say "installing Debian packages:$_missing"
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
     # shellcheck disable=SC2086  # a list
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $_missing; } \
         >/dev/null 9>&- || die "apt-get could not install:$_missing"
