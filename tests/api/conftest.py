@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, AppRunner, Request
 
 from gatewayd import passwords
-from gatewayd.api import ApiOptions, build_app
+from gatewayd.api import ApiOptions, build_app, build_runner
 from gatewayd.clock import settle
 from gatewayd.engine.sessions import Sessions
 from gatewayd.model import Role
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 PASSWORD = "canary-password-7319"
 OTHER_ROLE = {DOCTOR: Role.OPERATOR}
 
-Client = TestClient["Request", "Application"]
+Client = TestClient[Request, Application]
 
 
 @cache
 def password_hash() -> str:
     """A hash at the least cost, or every login would take a tenth of a second."""
-    costs, salt = (2, passwords.BLOCK_SIZE, passwords.PARALLEL), b"salt"
+    costs, salt = (16, passwords.BLOCK_SIZE, passwords.PARALLEL), b"salt"
     key = passwords._derive(PASSWORD, salt, costs)
     return "$".join(["scrypt", *map(str, costs), *(base64.b64encode(part).decode() for part in (salt, key))])
 
@@ -66,7 +67,6 @@ class Answer:
 class How(TypedDict, total=False):
     """What a request may carry."""
 
-    headers: dict[str, str]
     data: Any
     json: Any
 
@@ -78,22 +78,22 @@ class Person:
         self.client = client
         self.token = token
 
-    async def ask(self, method: str, path: str, **how: Unpack[How]) -> Answer:
+    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **how: Unpack[How]) -> Answer:
         shown = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        headers = shown | how.pop("headers", {})
-        async with self.client.request(method, path, headers=headers, allow_redirects=False, **how) as response:
+        sent = shown | (headers or {})
+        async with self.client.request(method, path, headers=sent, allow_redirects=False, **how) as response:
             return await to_answer(response)
 
-    async def get(self, path: str, **how: Unpack[How]) -> Answer:
+    async def get(self, path: str) -> Answer:
         """Ask for JSON."""
-        return await self.ask("GET", with_json(path), **how)
+        return await self.ask("GET", with_json(path))
 
     async def post(self, path: str, **how: Unpack[How]) -> Answer:
         return await self.ask("POST", with_json(path), **how)
 
-    async def page(self, path: str, **how: Unpack[How]) -> Answer:
+    async def page(self, path: str) -> Answer:
         """Ask for html, as a browser does."""
-        return await self.ask("GET", path, headers={"Accept": "text/html"}, **how)
+        return await self.ask("GET", path, headers={"Accept": "text/html"})
 
     async def submits(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
         """Send a form as a browser does."""
@@ -110,6 +110,13 @@ async def to_answer(response: ClientResponse) -> Answer:
     text = await response.text()
     is_json = response.headers.get("Content-Type", "").startswith("application/json")
     return Answer(response.status, dict(response.headers), text, await response.json() if is_json and text else None)
+
+
+class Server(TestServer):
+    """The server as the daemon runs it."""
+
+    async def _make_runner(self, **_: object) -> AppRunner:
+        return build_runner(self.app)
 
 
 class Gateway(Box):
@@ -138,7 +145,7 @@ class Gateway(Box):
 
     async def serve(self, options: ApiOptions | None = None) -> None:
         self.browsers: list[Client] = []
-        self.server = TestServer(build_app(self.engine, self.sessions, options))
+        self.server = Server(build_app(self.engine, self.sessions, options))
         self.client = TestClient(self.server)
         await self.client.start_server()
 
