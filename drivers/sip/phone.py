@@ -34,6 +34,7 @@ class PhoneSettings(SimulatorSettings):
 
     registrar_host: str = Field("127.0.0.1", description="numeric address of the gateway")
     registrar_port: int = 5060
+    registrar: str = Field("", description="the same as host:port, where given instead of the two")
     domain: str = Field("", description="default: registrar_host")
     user: str = "2001"
     password: str = Field("", repr=False)
@@ -46,6 +47,14 @@ class PhoneSettings(SimulatorSettings):
     answer_after: float = Field(0.0, description="seconds between the first text with a code and that reply")
     refuse_with: int = Field(486, description="status of a refusal (fault nak)")
     late: float = Field(10.0, description="seconds of delay of a late answer (fault late)")
+
+    @property
+    def gateway(self) -> Address:
+        """Where the phone registers."""
+        if not self.registrar:
+            return self.registrar_host, self.registrar_port
+        host, _, port = self.registrar.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,8 @@ class Phone(Core[PhoneEvent]):
         super().__init__(outside, (settings.host, settings.port or DEFAULT_PORT), idle_timeout=86_400.0)
         self.settings = settings
         self.faults = faults
-        self._domain = host_of_uri(settings.domain or settings.registrar_host)
-        self._registrar: Address = (settings.registrar_host, settings.registrar_port)
+        self._registrar: Address = settings.gateway
+        self._domain = host_of_uri(settings.domain or self._registrar[0])
         self._flow: Flow | None = Flow(UDP, self._registrar) if settings.transport == "udp" else None
         self._account = Account(settings.user, settings.password)
         self._cseq = 0

@@ -36,6 +36,7 @@ class SipPhone(Simulator):
         self.faults = Faults(self.settings.faults)
         self.counters: Counter[str] = Counter()
         self.messages: list[TextArrived] = []
+        self.opened = asyncio.Event()
         self.registered = asyncio.Event()
         self.registration_status = 0
         self.bound: Address | None = None
@@ -49,6 +50,7 @@ class SipPhone(Simulator):
         """Open the port, register, and be a phone until cancelled."""
         try:
             self.bound = await self._sockets.open(self.settings.host, self.settings.port)
+            self.opened.set()
             if self.settings.register_for:
                 self.register()
             async for event in self._sockets.events():

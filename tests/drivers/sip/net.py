@@ -1,4 +1,4 @@
-"""A network in memory for sans-IO cores: joins them by address, moves their time, counts and loses what is asked for."""
+"""A network in memory for sans-IO cores: joins them by address, moves their time, loses what it is told to."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def outside(counters: Counter[str], prefix: int = 1) -> Outside:
     return Outside(tokens, count, lambda: START)
 
 
-def settings(**changes: Any) -> SipSettings:
+def settings(**changes: object) -> SipSettings:
     """Return the settings of a gateway with phones 2001 and 2002."""
     accounts = {"2001": {"password": PASSWORD}, "2002": {"password": PASSWORD}}
     given = {"host": GATEWAY[0], "domains": ("gateway.local",), "accounts": accounts, "options_interval": 0, **changes}
     return SipSettings.model_validate(given)
 
 
-def page(text: str = "FIRE 3", address: str = "2001", **changes: Any) -> Page:
+def page(text: str = "FIRE 3", address: str = "2001", **changes: object) -> Page:
     """Return a page."""
     values: dict[str, Any] = {
         "id": 1, "message_id": 1, "line": "sip", "address": address, "text": text, "priority": Priority.EMERGENCY,
@@ -123,7 +123,7 @@ class Net:
 class Site:
     """A gateway and the phone of user 2001 on one network, without sockets."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, **changes: object) -> None:
         self.net = Net()
         self.counters: Counter[str] = Counter()
         self.gateway = Endpoint(settings(**changes), outside(self.counters))
@@ -210,6 +210,7 @@ class FakeLine:
         self.broken = False
         self.counters: Counter[str] = Counter()
         self.is_up = asyncio.Event()
+        self.reported = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -224,6 +225,7 @@ class FakeLine:
     async def report(self, report: Report) -> Recorded:
         """Record a report, or fail."""
         self.reports.append(report)
+        self.reported.set()
         await self.gate.wait()
         if self.broken:
             raise StoreUnavailable("the disk is full")

@@ -1,0 +1,156 @@
+"""Digest authentication: the published vectors, and whom the authenticator lets in."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivers.sip.digest import (
+    NC_WINDOW,
+    Account,
+    Asked,
+    Authenticator,
+    Verdict,
+    answer_challenge,
+    digest,
+    secret_hash,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOW = 1_700_000_000.0
+NONCE = "84f1c1ae6cbe5ua9c8e88dfa3ecm3459"
+HTTP_NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
+HTTP_CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+SITE = ("2001", "gateway.local", "s3cret")
+MUFASA = ("Mufasa", "http-auth@example.org", "Circle of Life")
+OLD_MUFASA = ("Mufasa", "testrealm@host.com", "Circle Of Life")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "secret", "asked", "expected"),
+    [
+        ("MD5", MUFASA, Asked("GET", "/dir/index.html", HTTP_NONCE, "auth", "00000001", HTTP_CNONCE),
+         "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", MUFASA, Asked("GET", "/dir/index.html", HTTP_NONCE, "auth", "00000001", HTTP_CNONCE),
+         "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+        ("MD5", OLD_MUFASA,
+         Asked("GET", "/dir/index.html", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "auth", "00000001", "0a4f113b"),
+         "6629fae49393a05397450978507c4ef1"),
+        ("MD5", SITE, Asked("REGISTER", "sip:gateway.local", NONCE), "7cb08ad6038748a9eb3abca11aa960f6"),
+        ("MD5", SITE, Asked("REGISTER", "sip:gateway.local", NONCE, "auth", "00000001", "0a4f113b"),
+         "d5440a76baf999b37cb9ffe67a025abb"),
+        ("SHA-256", SITE, Asked("REGISTER", "sip:gateway.local", NONCE, "auth", "00000001", "0a4f113b"),
+         "e11c0a68afaaf4000e1d811743ed64fc30e84f548aa4b9bd691eb7c2e52742c8"),
+        ("SHA-256", SITE, Asked("MESSAGE", "sip:alarm@gateway.local", NONCE, "auth", "00000002", "0a4f113b"),
+         "729ec1523fcdb927ad8a888f2b48c35160bbb36318afd42d7011d2160ceb6348"),
+    ],
+)  # fmt: skip
+def test_the_published_vectors_come_out(
+    algorithm: str, secret: tuple[str, str, str], asked: Asked, expected: str
+) -> None:
+    assert digest(algorithm, secret_hash(algorithm, *secret), asked) == expected
+
+
+def test_auth_int_covers_the_body() -> None:
+    asked = Asked("MESSAGE", "sip:a", "n", "auth-int", "00000001", "c", b"one")
+    other = Asked("MESSAGE", "sip:a", "n", "auth-int", "00000001", "c", b"two")
+    assert digest("MD5", "00", asked) != digest("MD5", "00", other)
+
+
+def make(*, accept_without_qop: bool = True) -> Authenticator:
+    numbers = itertools.count(1)
+    accounts = {"2001": "s3cret"}
+    return Authenticator("gateway.local", accounts, lambda n: f"{next(numbers):0{2 * n}x}", accept_without_qop)
+
+
+def credentials(
+    challenges: Sequence[str], *, password: str = "s3cret", user: str = "2001", nc: str = "00000001"
+) -> list[str]:
+    value = answer_challenge(challenges, Account(user, password), "REGISTER", "sip:gateway.local", "cn")
+    assert value is not None
+    if nc == "00000001":
+        return [value]
+    nonce = challenges[0].partition('nonce="')[2].partition('"')[0]
+    ha1 = secret_hash("SHA-256", user, "gateway.local", password)
+    right = digest("SHA-256", ha1, Asked("REGISTER", "sip:gateway.local", nonce, "auth", nc, "cn"))
+    old = value.partition('response="')[2].partition('"')[0]
+    return [value.replace(old, right).replace("nc=00000001", f"nc={nc}")]
+
+
+def verdict(judge: Authenticator, values: list[str], now: float = NOW) -> Verdict:
+    return judge.check(values, "REGISTER", now)[0]
+
+
+def test_sha_256_is_offered_before_md5_and_always_with_qop() -> None:
+    first, second = make().challenges(NOW)
+    assert "algorithm=SHA-256" in first
+    assert "algorithm=MD5" in second
+    assert 'qop="auth"' in first
+    assert 'qop="auth"' in second
+
+
+def test_the_right_password_is_let_in_with_either_algorithm() -> None:
+    judge = make()
+    assert verdict(judge, credentials(judge.challenges(NOW))) is Verdict.RIGHT
+    assert verdict(judge, credentials(judge.challenges(NOW)[1:])) is Verdict.RIGHT
+
+
+def test_wrong_passwords_unknown_users_and_no_credentials_are_not() -> None:
+    judge = make()
+    assert verdict(judge, []) is Verdict.ABSENT
+    assert verdict(judge, ["Basic QWxhZGRpbjpvcGVu"]) is Verdict.ABSENT
+    assert verdict(judge, ["NoOneKnowsThisScheme opaque-data=here"]) is Verdict.ABSENT
+    assert verdict(judge, credentials(judge.challenges(NOW), password="guess")) is Verdict.WRONG
+    assert verdict(judge, credentials(judge.challenges(NOW), user="2999", password="")) is Verdict.WRONG
+
+
+def test_a_nonce_lives_five_minutes_and_is_stale_after_that() -> None:
+    judge = make()
+    challenges = judge.challenges(NOW)
+    assert verdict(judge, credentials(challenges), NOW + 299) is Verdict.RIGHT
+    assert verdict(judge, credentials(challenges, nc="00000002"), NOW + 301) is Verdict.STALE
+    assert all(value.endswith("stale=true") for value in judge.challenges(NOW, stale=True))
+
+
+def test_a_nonce_of_somebody_else_is_stale() -> None:
+    challenges = [value.replace('nonce="0', 'nonce="1') for value in make().challenges(NOW)]
+    assert verdict(make(), credentials(challenges)) is Verdict.STALE
+
+
+def test_a_count_is_taken_once_and_may_come_a_little_late() -> None:
+    judge = make()
+    challenges = judge.challenges(NOW)
+    assert verdict(judge, credentials(challenges, nc="00000003")) is Verdict.RIGHT
+    assert verdict(judge, credentials(challenges, nc="00000003")) is Verdict.STALE
+    assert verdict(judge, credentials(challenges)) is Verdict.RIGHT
+    assert verdict(judge, credentials(challenges)) is Verdict.STALE
+    assert verdict(judge, credentials(challenges, nc=f"{3 + NC_WINDOW:08x}")) is Verdict.RIGHT
+    assert verdict(judge, credentials(challenges, nc="00000002")) is Verdict.STALE
+    assert verdict(judge, credentials(challenges, nc="-0000001")) is Verdict.STALE
+
+
+def test_clients_of_rfc_2069_are_let_in_only_when_wanted() -> None:
+    for wanted, expected in ((True, Verdict.RIGHT), (False, Verdict.WRONG)):
+        judge = make(accept_without_qop=wanted)
+        old = [value.replace(', qop="auth"', "") for value in judge.challenges(NOW)]
+        assert verdict(judge, credentials(old)) is expected
+
+
+def test_the_client_takes_the_topmost_challenge_that_it_knows() -> None:
+    challenges = ['Digest realm="r", nonce="n", algorithm=SHA-512-256, qop="auth"', *make().challenges(NOW)]
+    value = answer_challenge(challenges, Account("2001", "x"), "REGISTER", "sip:g", "cn")
+    assert value is not None
+    assert "algorithm=SHA-256" in value
+    assert "qop=auth, nc=00000001" in value
+    assert answer_challenge(challenges[:1], Account("2001", "x"), "REGISTER", "sip:g", "cn") is None
+
+
+def test_passwords_never_show() -> None:
+    assert "s3cret" not in repr(Account("2001", "s3cret"))
+    judge = make()
+    verdict(judge, credentials(judge.challenges(NOW)))
+    assert "s3cret" not in repr(judge)

@@ -1,0 +1,155 @@
+"""Whatever arrives: nothing escapes, nothing grows, and the next good message is understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from drivers.sip.events import MessageReceived
+from drivers.sip.framing import Frame, Ping, StreamFramer
+from drivers.sip.message import MAX_BODY, MAX_HEAD
+from tests.drivers.sip.net import Site
+from tests.drivers.sip.samples import request
+
+if TYPE_CHECKING:
+    from drivers.sip.connection import Connection
+
+STRANGER = ("10.0.0.9", 5099)
+SEEDS = [
+    request(),
+    request(
+        "REGISTER", "sip:gateway.local", b"", to="<sip:2001@gateway.local>", contact="<sip:2001@10.0.0.9>;expires=60"
+    ),
+    request("INVITE", body=b""),
+    request("OPTIONS", "sip:gateway.local", b"", authorization='Digest username="2001", realm="gateway.local", nc=1'),
+    (
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>\r\nTo: <sip:a@b>\r\n"
+        b"Call-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\n"
+    ),
+]
+SPLINTERS = st.sampled_from(
+    [
+        b'"',
+        b"<",
+        b">",
+        b";",
+        b",",
+        b":",
+        b"@",
+        b"\r\n",
+        b"\r\n ",
+        b"\x00",
+        b"\xff",
+        b"%00",
+        b"\\",
+        b"[",
+        b"z9hG4bK",
+        b"-1",
+    ]
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A good message with a few bytes cut out, replaced or doubled."""
+    data = draw(st.sampled_from(SEEDS))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(data)))
+        end = start + draw(st.integers(0, 20))
+        data = data[:start] + draw(SPLINTERS | st.just(data[start:end] * 2)) + data[end:]
+    return data
+
+
+def still_works(site: Site) -> bool:
+    """Whether the next good message is understood."""
+    site.net.run()
+    before = len(site.of(MessageReceived))
+    site.hand_in(request(body=b"still here"))
+    return [event.text for event in site.of(MessageReceived)[before:]] == ["still here"]
+
+
+@examples(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=300) | mutated(), max_size=6))
+def test_any_datagram_leaves_the_gateway_working(datagrams: list[bytes]) -> None:
+    for authenticate in (False, True):
+        site = Site(authenticate=authenticate)
+        for data in datagrams:
+            site.hand_in(data)
+        site.net.advance(1)
+        assert site.gateway.layer.size <= len(datagrams)
+        assert authenticate or still_works(site)
+
+
+def open_stream(site: Site) -> Connection:
+    connection = site.gateway.new_connection()
+    site.gateway.connection_opened(connection, STRANGER, site.net.now)
+    return connection
+
+
+@examples(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=300) | mutated() | st.just(b"\r\n\r\n"), max_size=6))
+def test_any_stream_is_bounded_and_harms_nobody_else(chunks: list[bytes]) -> None:
+    site = Site(authenticate=False)
+    connection = open_stream(site)
+    for chunk in chunks:
+        connection.receive_data(chunk, site.net.now)
+        connection.data_to_send()
+        assert len(connection._framer._buffer) <= MAX_HEAD + MAX_BODY
+    assert still_works(site)
+
+
+@examples(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(0, 3))
+def test_a_stream_is_understood_however_it_is_cut(sizes: list[int], pings: int) -> None:
+    messages = [request(body=b"one"), request(body=b"two\r\n\r\n"), request(body=b"")]
+    stream = (b"\r\n\r\n" * pings).join([b"", *messages])
+    framer, items, position = StreamFramer(), [], 0
+    for size in (*sizes, len(stream)):
+        items += list(framer.receive(stream[position : position + size]))
+        position += size
+    assert [item.data for item in items if isinstance(item, Frame)] == messages
+    assert sum(isinstance(item, Ping) for item in items) == 3 * pings
+
+
+def test_a_stream_that_never_ends_its_headers_is_given_up() -> None:
+    framer = StreamFramer()
+    items = [item for _ in range(100) for item in framer.receive(b"x" * 1000)]
+    assert [item.last for item in items if isinstance(item, Frame)] == [True]
+    assert not framer._buffer
+
+
+def test_a_stream_with_two_lengths_is_given_up() -> None:
+    [item] = StreamFramer().receive(request(content_length="2\r\nContent-Length: 1"))
+    assert isinstance(item, Frame)
+    assert item.last
+
+
+def test_an_idle_connection_is_closed_even_when_single_bytes_drip_in() -> None:
+    site = Site(idle_timeout=60)
+    connection = open_stream(site)
+    for _ in range(80):
+        connection.receive_data(b"x", site.net.now)
+        site.net.advance(1)
+    assert connection.closing
+
+
+def test_a_peer_that_does_not_read_is_given_up() -> None:
+    site = Site()
+    connection = open_stream(site)
+    while connection.write(b"x" * 10_000):
+        assert len(connection._unsent) < 300_000
+    assert connection.closing
+
+
+def test_a_lost_connection_leaves_nothing_behind() -> None:
+    site = Site(authenticate=False)
+    connection = open_stream(site)
+    connection.receive_data(request(via="SIP/2.0/TCP 10.0.0.9:5099;branch=z9hG4bKlost"), site.net.now)
+    site.gateway.connection_lost(connection, site.net.now)
+    site.net.run()
+    site.gateway.answer(site.of(MessageReceived)[0].transaction, 200, site.net.now)
+    assert site.gateway.layer.size == 0
+    assert still_works(site)
