@@ -32,7 +32,8 @@ class _State(Enum):
 class _Call:
     """A call that has to be made: its frame, and what happened so far."""
 
-    def __init__(self, frame: bytes) -> None:
+    def __init__(self, block: Block, frame: bytes) -> None:
+        self.block = block
         self.frame = frame
         self.selects = 0
         self.transmissions = 0
@@ -58,7 +59,7 @@ class ControlStation(Station):
         """
         if self._call is not None:
             raise LocalProtocolError("another call is under way")
-        self._call = _Call(block.to_bytes(self.config.charset))
+        self._call = _Call(block, block.to_bytes(self.config.charset))
         if self._state is _State.IDLE:
             self._open_call(self._call, now)
 
@@ -221,8 +222,8 @@ class ControlStation(Station):
             self._end_call(Ending.UNANSWERED, f"the last of {call.transmissions} transmissions was not answered", now)
 
     def _end_call(self, ending: Ending, detail: str, now: float) -> None:
+        self._events.append(CallEnded(self._the_call().block, ending, detail))
         self._call = None
-        self._events.append(CallEnded(ending, detail))
         self._take_line_back(now)
 
     def _the_call(self) -> _Call:

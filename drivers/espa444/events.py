@@ -84,8 +84,9 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call is over; `detail` is for people."""
+    """The call with this block is over; `detail` is for people."""
 
+    block: Block
     ending: Ending
     detail: str = ""
 

@@ -1,0 +1,102 @@
+"""What both simulated stations do alike: open a port, serve, misbehave on demand."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers.espa444.protocol import Charset, Config, SelfPoll
+from drivers.espa444.tampering import TamperedStation
+from gatewayd.simulator import Faults, Simulator, SimulatorSettings
+from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.pty import open_pty
+from gatewayd.transport.serial import SerialSettings, open_serial
+
+if TYPE_CHECKING:
+    from drivers.espa444.protocol import ControlStation, Event, PagingStation
+    from gatewayd.clock import Clock
+
+
+class StationSettings(SimulatorSettings):
+    """What both simulators have.
+
+    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port to open.
+    """
+
+    port: str = ""
+    baudrate: int = 9600
+    own: str
+    peer: str
+    self_poll: SelfPoll = SelfPoll.STRICT
+    encoding: Charset = Charset.ASCII
+    ack_timeout: float = 2.0
+    late_by: float = 5.0
+
+    def station(self, poll_interval: float) -> Config:
+        """Return the settings of the simulated station."""
+        return Config(
+            own=self.own,
+            peers=(self.peer,),
+            self_poll=self.self_poll,
+            charset=self.encoding,
+            ack_timeout=self.ack_timeout,
+            poll_interval=poll_interval,
+            char_time=10 / self.baudrate,
+        )
+
+
+class StationSimulator(Simulator):
+    """What both simulators do: open the port, serve, misbehave on demand.
+
+    `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
+    """
+
+    def __init__(self, clock: Clock, station: PagingStation | ControlStation, settings: StationSettings) -> None:
+        super().__init__(clock)
+        self.settings = settings
+        self.faults = Faults(settings.faults)
+        self._tampered = TamperedStation(station, self.faults, self._tamper)
+        self.adapter: StreamAdapter[Event] = StreamAdapter(self._tampered, clock)
+
+    async def run(self) -> None:
+        """Open the port and serve until cancelled. Raises LineDown when an existing port is lost."""
+        port = self.settings.port
+        if port.startswith(("/dev/", "socket://")):
+            await open_serial(SerialSettings(port=port, baudrate=self.settings.baudrate), self.adapter)
+        else:
+            open_pty(self.adapter, Path(port) if port else None)
+        try:
+            await self.serve()
+        finally:
+            self.adapter.close()
+            await self.adapter.wait_closed()
+
+    async def serve(self) -> None:
+        """Act on what the gateway does until cancelled."""
+        async for event in self.adapter.events():
+            self._handle(event)
+
+    @abstractmethod
+    def _handle(self, event: Event) -> None:
+        """Act on one event."""
+
+    @abstractmethod
+    def _is_worth_tampering(self, data: bytes) -> bool:
+        """Return whether faults apply to `data`: they befall blocks or their answers, not idle polls."""
+
+    def _tamper(self, data: bytes) -> tuple[bytes, float]:
+        """Return what is really sent instead of `data`, and the delay in seconds."""
+        if not self._is_worth_tampering(data):
+            return data, 0.0
+        if self.faults.take("drop"):
+            return b"", 0.0
+        if self.faults.take("garble"):
+            data = bytes((*data[:-1], data[-1] ^ 0x08)) if len(data) == 1 else _damage(data, len(data) // 2)
+        if self.faults.take("bcc"):
+            data = _damage(data, len(data) - 1)
+        return data, self.settings.late_by if self.faults.take("late") else 0.0
+
+
+def _damage(data: bytes, position: int) -> bytes:
+    return bytes(byte ^ 0x10 if index == position else byte for index, byte in enumerate(data))

@@ -1,0 +1,74 @@
+"""A station that misbehaves on demand: what it sends is lost, damaged or late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.espa444.protocol import ControlStation, Event, PagingStation
+    from gatewayd.simulator import Faults
+
+    Tamper = Callable[[bytes], tuple[bytes, float]]
+
+ETX = 0x03
+
+
+class TamperedStation:
+    """Stands between a station and its line. `tamper` turns what would be sent into what is sent, and how much later.
+
+    While the fault `dead` is planned, nothing is heard and nothing is said. `heard_block` tells that what would be sent
+    now answers a block.
+    """
+
+    def __init__(self, station: PagingStation | ControlStation, faults: Faults, tamper: Tamper) -> None:
+        self._station = station
+        self._faults = faults
+        self._tamper = tamper
+        self._now = 0.0
+        self._held: list[tuple[float, bytes]] = []
+        self._ready = bytearray()
+        self.deaf_for = 0
+        self.heard_block = False
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the line; the next `deaf_for` pieces are not heard."""
+        self._now = now
+        if self.deaf_for > 0:
+            self.deaf_for -= 1
+        elif not self._faults.standing("dead"):
+            self.heard_block |= ETX in data
+            self._station.receive_data(data, now)
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes that have to go out."""
+        data = self._station.data_to_send()
+        if data:
+            data, delay = self._tamper(data)
+            self.heard_block = False
+            if delay:
+                self._held.append((self._now + delay, data))
+            else:
+                self._ready += data
+        out = b"" if self._faults.standing("dead") else bytes(self._ready)
+        self._ready.clear()
+        return out
+
+    def next_event(self) -> Event | None:
+        """Return the next thing that happened, or None."""
+        return self._station.next_event()
+
+    def get_timer(self) -> float | None:
+        """Return the earliest deadline."""
+        own = self._station.get_timer()
+        due = [held[0] for held in self._held] + ([] if own is None else [own])
+        return min(due, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Act on every deadline that has passed."""
+        self._now = now
+        for held in [held for held in self._held if held[0] <= now]:
+            self._held.remove(held)
+            self._ready += held[1]
+        self._station.handle_timer(now)
