@@ -1,8 +1,8 @@
 """The one clock: a steady timeline for durations, the wall clock for people, and the only timer of the loop.
 
-The *timeline* counts seconds and looks like an epoch time, but never jumps: it is the monotonic clock plus an offset that
-is fixed when the machine boots and kept in the store. A due time on it is one number that survives a restart of the
-process and is unaffected by changes of the wall clock.
+The *timeline* counts seconds and looks like an epoch time, but never jumps: it is the monotonic clock plus an offset
+that is fixed when the machine boots and kept in the store. A due time on it is one number that survives a restart of
+the process and is unaffected by changes of the wall clock.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def anchor_timeline(previous: Anchor | None, boot_id: str, monotonic: float, wal
 
     The same boot keeps its offset. After a reboot the wall clock says how long the box was off, but the timeline never
     starts before `latest`, the last time known to have been reached (a dead clock battery must not freeze escalations).
+    A boot id that does not change with the boot (`read_boot_id` without a kernel that tells) is seen through by that.
     """
-    if previous is not None and previous.boot_id == boot_id:
+    if previous is not None and previous.boot_id == boot_id and monotonic + previous.offset >= latest:
         return previous
     return Anchor(boot_id, max(wall, latest) - monotonic)
 

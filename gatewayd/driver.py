@@ -1,7 +1,7 @@
 """The contract between the gateway and a driver.
 
-A driver folder holds `protocol.py` (sans-IO: `StreamProtocol` or `DatagramProtocol`), `driver.py` (a thin `Driver`), and
-`simulator.py` (the other end). Its `__init__.py` exports `DRIVER` and `SETTINGS`.
+A driver folder holds `protocol.py` (sans-IO: `StreamProtocol` or `DatagramProtocol`), `driver.py` (a thin `Driver`),
+and `simulator.py` (the other end). Its `__init__.py` exports `DRIVER` and `SETTINGS`.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Outcome(Enum):
 class Receipt:
     """The result of one delivery attempt.
 
-    `detail` is the device's own word for people to read; `reference` identifies the page in later reports of the driver;
-    `retry_after` is the device's own wish, in seconds.
+    `detail` is the device's own word for people to read; `reference` identifies the page in later reports of the
+    driver; `retry_after` is the device's own wish, in seconds.
     """
 
     outcome: Outcome
@@ -149,19 +149,19 @@ class Line(Protocol):
         """Add to one of the line's counters (`frames`, `naks`, `retries`, …)."""
 
     async def report(self, report: Report) -> Recorded:
-        """Record what the device reported; it is on disk when this returns. Raises StoreUnavailable: do not acknowledge."""
+        """Record what the device reported; on disk when this returns. Raises StoreUnavailable: do not acknowledge."""
 
 
 class Driver(ABC):
     """One line's code. `run` serves the line until it is cancelled; `send` makes exactly one delivery attempt.
 
-    When `send` is cancelled (somebody accepted, so the page is withdrawn) the driver sends nothing more of that page, not even a
-    retransmission, and stays able to send the next one.
+    When `send` is cancelled (somebody accepted, so the page is withdrawn) the driver sends nothing more of that page,
+    not even a retransmission, and stays able to send the next one.
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, line: Line, settings: Any = None) -> None:
+    def __init__(self, line: Line, settings: object = None) -> None:
         del settings  # a driver keeps its own, typed
         self.line = line
 

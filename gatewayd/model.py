@@ -1,8 +1,8 @@
 """The words of the domain: what exists, what it is called, and what a driver may report.
 
 Everything here is a frozen value. Rules return new versions; the store records them.
-Times named `*_time` are wall clock seconds since the epoch, for people; `due`, `created` and `expires` lie on the timeline of
-`gatewayd.clock`.
+Times named `*_time` are wall clock seconds since the epoch, for people; `due`, `created` and `expires` lie on the
+timeline of `gatewayd.clock`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-# --- site data: edited by people, kept in the store --------------------------------------------------------------------
+# --- site data: edited by people, kept in the store ------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,8 @@ class PageState(StrEnum):
 class Page:
     """One message on its way to one address.
 
-    `way` is the index of the user's way that it follows, `held` that it waits only because an earlier way was tried first.
+    `way` is the index of the user's way that it follows, `held` that it waits only because an earlier way was tried
+    first.
     """
 
     id: int
@@ -351,14 +352,15 @@ class Token:
     client: str = ""
 
 
-# --- what a driver reports ----------------------------------------------------------------------------------------------
+# --- what a driver reports --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmActivated:
     """A device reports a condition.
 
-    `key` identifies the condition on its line: a second activation with the same key is a repeat, a reset with it clears it.
+    `key` identifies the condition on its line: a second activation with the same key is a repeat, a reset with it
+    clears it.
     `address` is what the device dialled, `fields` whatever else the protocol carries. `fault` marks technical alarms.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Faults:
     """Misbehaviour that was asked for: each kind happens as many times as it was planned.
 
-    The usual kinds: `nak` (refuse), `drop` (say nothing), `garble` (damage what is sent), `late` (answer late), `dead` (stop
-    answering until repaired).
+    The usual kinds: `nak` (refuse), `drop` (say nothing), `garble` (damage what is sent), `late` (answer late), `dead`
+    (stop answering until repaired).
     """
 
     def __init__(self, planned: dict[str, int] | None = None) -> None:
@@ -59,7 +59,7 @@ class Simulator(ABC):
 
     Settings: ClassVar[type[SimulatorSettings]]
 
-    def __init__(self, clock: Clock, settings: Any = None) -> None:
+    def __init__(self, clock: Clock, settings: object = None) -> None:
         del settings  # a simulator keeps its own, typed
         self.clock = clock
 

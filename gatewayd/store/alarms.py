@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewayd.model import Alarm
 from gatewayd.store.listing import Column, Listing, ListSource, Query
 from gatewayd.store.rows import ALARMS
 
 if TYPE_CHECKING:
-    import sqlite3
+    from gatewayd.model import Alarm
+    from gatewayd.store.reader import Reader
 
 ORDERS = {
     "id": "a.id",
@@ -25,7 +25,7 @@ FILTERS = {"gateway": Column("a.line", exact=True), "name": Column("a.name")}
 class Alarms:
     """The alarms of the store, for reading."""
 
-    def __init__(self, reader: sqlite3.Connection) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._active: ListSource[Alarm] = ListSource(
             "SELECT " + ", ".join(f"a.{column}" for column in ALARMS.columns),
@@ -43,16 +43,16 @@ class Alarms:
 
     def get(self, alarm_id: int) -> Alarm | None:
         """Return one alarm, active or not."""
-        row = self._reader.execute(ALARMS.select("WHERE id = ?"), (alarm_id,)).fetchone()
+        row = self._reader.one(ALARMS.select("WHERE id = ?"), (alarm_id,))
         return ALARMS.load(row) if row else None
 
     def active_with_key(self, line: str, key: str) -> Alarm | None:
         """Return the active alarm of one condition."""
         condition = "WHERE line = ? AND key = ? AND cleared_time IS NULL"
-        row = self._reader.execute(ALARMS.select(condition), (line, key)).fetchone()
+        row = self._reader.one(ALARMS.select(condition), (line, key))
         return ALARMS.load(row) if row else None
 
     def active_with_address(self, line: str, address: str) -> list[Alarm]:
         """Return the active alarms that a device dialled one address for."""
         condition = "WHERE line = ? AND address = ? AND cleared_time IS NULL AND fault = 0 ORDER BY id"
-        return [ALARMS.load(row) for row in self._reader.execute(ALARMS.select(condition), (line, address))]
+        return [ALARMS.load(row) for row in self._reader.all(ALARMS.select(condition), (line, address))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 FILE = "gatewayd.db"
 LOCK = "gatewayd.lock"
+LOCK_ATTEMPTS, LOCK_PAUSE = 20, 0.01  # seconds
 APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
 BUSY_TIMEOUT = 5000  # ms that an import waits for the daemon's commit and the other way round
 CACHED_STATEMENTS = 256  # every statement of the hot path stays compiled
@@ -33,13 +35,10 @@ class DataLock:
 
     def __init__(self, data_dir: Path) -> None:
         self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._file):
             os.close(self._file)
             owner = running_daemon(data_dir)
-            message = f"another gatewayd (process {owner or 'unknown'}) already works on {data_dir}"
-            raise DataDirectoryBusy(message) from None
+            raise DataDirectoryBusy(f"another gatewayd (process {owner or 'unknown'}) already works on {data_dir}")
         os.ftruncate(self._file, 0)
         os.write(self._file, str(os.getpid()).encode())
 
@@ -47,6 +46,18 @@ class DataLock:
         """Let another process in."""
         os.ftruncate(self._file, 0)
         os.close(self._file)
+
+
+def _locked(handle: int) -> bool:
+    """Try to lock a file; `running_daemon` in another process holds the lock for microseconds, so try again."""
+    for _ in range(LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOCK_PAUSE)
+        else:
+            return True
+    return False
 
 
 def running_daemon(data_dir: Path) -> int | None:
@@ -97,26 +108,28 @@ def migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     known = migrations()
     if version > known[-1][0]:
-        message = (
+        raise NewerDatabase(
             f"the database has schema version {version}, this gatewayd knows {known[-1][0]}: install the newer one"
         )
-        raise NewerDatabase(message)
     for number, script in known:
         if number > version:
             apply(connection, number, script)
 
 
 def apply(connection: sqlite3.Connection, number: int, script: str) -> None:
-    """Run one migration and note its number, all or nothing."""
+    """Run one migration and note its number, all or nothing; another process may have been quicker."""
+    statements = split_statements(script)
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in split_statements(script):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number}")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
-    except sqlite3.Error:
-        connection.execute("ROLLBACK")
+    except BaseException:
+        if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -128,4 +141,6 @@ def split_statements(script: str) -> list[str]:
         if sqlite3.complete_statement(current):
             statements.append(current.strip())
             current = ""
+    if current.strip():
+        raise ValueError(f"the last statement has no end: {current.strip()[:60]!r}")
     return statements

@@ -10,7 +10,7 @@ from gatewayd.store.listing import Column, Listing, ListSource, Query
 from gatewayd.store.rows import EVENTS, MESSAGES
 
 if TYPE_CHECKING:
-    import sqlite3
+    from gatewayd.store.reader import Reader
 
 EVENT_WIDTH = len(EVENTS.columns)
 
@@ -31,7 +31,7 @@ def _load_item(row: tuple[Any, ...]) -> InboxItem:
 
 
 _ITEM = (
-    "SELECT "
+    "SELECT "  # noqa: S608 - the names are our own
     + ", ".join([*(f"e.{c}" for c in EVENTS.columns), *(f"m.{c}" for c in MESSAGES.columns)])
     + ", COALESCE((SELECT MAX(cycle) FROM escalations x WHERE x.message_id = m.id), 0)"
     + ", COALESCE((SELECT step FROM escalations x WHERE x.message_id = m.id ORDER BY cycle DESC, step DESC LIMIT 1), 0)"
@@ -54,7 +54,7 @@ FILTERS = {"gateway": Column("m.from_line", exact=True), "name": Column("COALESC
 class Inbox:
     """The events of the store, for reading."""
 
-    def __init__(self, reader: sqlite3.Connection) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._list = ListSource(
             _ITEM,
@@ -72,27 +72,25 @@ class Inbox:
 
     def item(self, event_id: int) -> InboxItem | None:
         """Return one event with its message."""
-        row = self._reader.execute(f"{_ITEM} {_FROM} WHERE e.id = ?", (event_id,)).fetchone()
+        row = self._reader.one(f"{_ITEM} {_FROM} WHERE e.id = ?", (event_id,))
         return _load_item(row) if row else None
 
     def of_message(self, message_id: int) -> list[Event]:
         """Return the events of one message, over all users."""
-        rows = self._reader.execute(EVENTS.select("WHERE message_id = ?"), (message_id,))
+        rows = self._reader.all(EVENTS.select("WHERE message_id = ?"), (message_id,))
         return [EVENTS.load(row) for row in rows]
 
     def of_alarm(self, alarm_id: int) -> list[Event]:
         """Return the events of an alarm except those of its reset text, over all users."""
         condition = "JOIN messages m ON m.id = e.message_id WHERE m.alarm_id = ? AND m.kind <> 'reset'"
-        return [EVENTS.load(row) for row in self._reader.execute(EVENTS.select(condition, alias="e"), (alarm_id,))]
+        return [EVENTS.load(row) for row in self._reader.all(EVENTS.select(condition, alias="e"), (alarm_id,))]
 
     def of_user(self, user_id: int, message_id: int) -> Event | None:
         """Return a user's event of one message."""
-        row = self._reader.execute(
-            EVENTS.select("WHERE user_id = ? AND message_id = ?"), (user_id, message_id)
-        ).fetchone()
+        row = self._reader.one(EVENTS.select("WHERE user_id = ? AND message_id = ?"), (user_id, message_id))
         return EVENTS.load(row) if row else None
 
     def message(self, message_id: int) -> Message | None:
         """Return one message."""
-        row = self._reader.execute(MESSAGES.select("WHERE id = ?"), (message_id,)).fetchone()
+        row = self._reader.one(MESSAGES.select("WHERE id = ?"), (message_id,))
         return MESSAGES.load(row) if row else None

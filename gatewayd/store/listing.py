@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
+
+    from gatewayd.store.reader import Reader
 
 ItemT = TypeVar("ItemT")
 
@@ -16,8 +17,9 @@ ItemT = TypeVar("ItemT")
 class Query:
     """What part of a list is wanted.
 
-    `filter_field` and the names in `order` are keys of the list's allow-lists. `pattern` has `*` for any run of characters; a
-    pattern with a `*` has to match the whole value, one without is searched for (or compared whole, where the field says so).
+    `filter_field` and the names in `order` are keys of the list's allow-lists. `pattern` has `*` for any run of
+    characters; a pattern with a `*` has to match the whole value, one without is searched for (or compared whole, where
+    the field says so).
     """
 
     offset: int = 0
@@ -45,7 +47,7 @@ class Column:
 
 
 def like(pattern: str, *, exact: bool) -> str:
-    """Translate a pattern to LIKE with `\\` as the escape character; `%` and `_` are literal."""
+    r"""Translate a pattern to LIKE with `\` as the escape character; `%` and `_` are literal."""
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     if "*" in pattern:
         return escaped.replace("*", "%")
@@ -64,19 +66,17 @@ class ListSource(Generic[ItemT]):
     tiebreak: str
     load: Callable[[tuple[Any, ...]], ItemT]
 
-    def read(self, connection: sqlite3.Connection, values: tuple[Any, ...], query: Query) -> Listing[ItemT]:
+    def read(self, reader: Reader, values: tuple[Any, ...], query: Query) -> Listing[ItemT]:
         """Read one part of the list. `values` fill the fixed condition."""
         source = self.source
         if query.filter_field:
             column = self.filters[query.filter_field]
             source += f" AND CAST({column.sql} AS TEXT) LIKE ? ESCAPE '\\'"
             values = (*values, like(query.pattern, exact=column.exact))
-        total = connection.execute(f"SELECT COUNT(*) {source}", values).fetchone()[0]  # noqa: S608 - allow-listed
+        counted = reader.one(f"SELECT COUNT(*) {source}", values)
         order = [f"{self.orders[name]} {'DESC' if down else 'ASC'}" for name, down in query.order]
         order_by = ", ".join([*(order or [self.default_order]), self.tiebreak])
         limit = -1 if query.limit is None else query.limit
-        rows = connection.execute(
-            f"{self.select} {source} ORDER BY {order_by} LIMIT ? OFFSET ?",  # noqa: S608 - allow-listed
-            (*values, limit, query.offset),
-        )
-        return Listing(query.offset, total, tuple(self.load(row) for row in rows))
+        part = f"{self.select} {source} ORDER BY {order_by} LIMIT ? OFFSET ?"
+        rows = reader.all(part, (*values, limit, query.offset))
+        return Listing(query.offset, counted[0] if counted else 0, tuple(self.load(row) for row in rows))

@@ -8,8 +8,9 @@ from gatewayd.model import Escalation, EscalationState, Page, PageState
 from gatewayd.store.rows import ESCALATIONS, PAGES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
+
+    from gatewayd.store.reader import Reader
 
 OPEN_PAGE = """
     JOIN messages m ON m.id = p.message_id LEFT JOIN alarms a ON a.id = p.alarm_id
@@ -22,71 +23,70 @@ OPEN_PAGE = """
 class Paging:
     """The pages and escalations of the store, for reading."""
 
-    def __init__(self, reader: sqlite3.Connection) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def queued(self) -> Iterator[Page]:
-        """Yield every page that still waits, oldest first: the queues of a start."""
-        for row in self._reader.execute(PAGES.select(f"WHERE state = '{PageState.QUEUED}' ORDER BY id")):
-            yield PAGES.load(row)
+        """Return every page that still waits, oldest first: the queues of a start."""
+        return map(PAGES.load, self._reader.all(PAGES.select(f"WHERE state = '{PageState.QUEUED}' ORDER BY id")))
 
     def get(self, page_id: int) -> Page | None:
         """Return one page."""
-        row = self._reader.execute(PAGES.select("WHERE id = ?"), (page_id,)).fetchone()
+        row = self._reader.one(PAGES.select("WHERE id = ?"), (page_id,))
         return PAGES.load(row) if row else None
 
     def of_message(self, message_id: int) -> list[Page]:
         """Return every page of one message, oldest first."""
-        rows = self._reader.execute(PAGES.select("WHERE message_id = ? ORDER BY id"), (message_id,))
+        rows = self._reader.all(PAGES.select("WHERE message_id = ? ORDER BY id"), (message_id,))
         return [PAGES.load(row) for row in rows]
 
     def of_alarm(self, alarm_id: int) -> list[Page]:
         """Return every page of an alarm except those of its reset text, oldest first."""
         condition = "JOIN messages m ON m.id = p.message_id WHERE m.alarm_id = ? AND m.kind <> 'reset' ORDER BY p.id"
-        rows = self._reader.execute(PAGES.select(condition, alias="p"), (alarm_id,))
+        rows = self._reader.all(PAGES.select(condition, alias="p"), (alarm_id,))
         return [PAGES.load(row) for row in rows]
 
     def with_reference(self, line: str, reference: str) -> Page | None:
         """Return the page that a driver sent with this reference."""
         condition = "WHERE line = ? AND reference = ? AND reference <> '' ORDER BY id DESC LIMIT 1"
-        row = self._reader.execute(PAGES.select(condition), (line, reference)).fetchone()
+        row = self._reader.one(PAGES.select(condition), (line, reference))
         return PAGES.load(row) if row else None
 
     def latest_open(self, line: str, address: str) -> Page | None:
         """Return the newest page to this address that somebody may still answer."""
         sql = PAGES.select(OPEN_PAGE + " ORDER BY p.id DESC LIMIT 1", alias="p")
-        row = self._reader.execute(sql, (line, address)).fetchone()
+        row = self._reader.one(sql, (line, address))
         return PAGES.load(row) if row else None
 
     def to_address(self, line: str, address: str, message_id: int) -> Page | None:
         """Return the newest page of one message to this address."""
         condition = "WHERE message_id = ? AND line = ? AND address = ? ORDER BY id DESC LIMIT 1"
-        row = self._reader.execute(PAGES.select(condition), (message_id, line, address)).fetchone()
+        row = self._reader.one(PAGES.select(condition), (message_id, line, address))
         return PAGES.load(row) if row else None
 
     def ever_sent(self, line: str, address: str) -> bool:
         """Return whether anything was ever paged to this address."""
         sql = "SELECT 1 FROM pages WHERE line = ? AND address = ? LIMIT 1"
-        return self._reader.execute(sql, (line, address)).fetchone() is not None
+        return self._reader.one(sql, (line, address)) is not None
 
     def deadlines(self) -> list[tuple[int, float, int]]:
         """Return (id, due, priority) of every running escalation."""
-        return self._reader.execute(
+        return self._reader.all(
             f"SELECT id, due, priority FROM escalations WHERE state = '{EscalationState.RUNNING}'"  # noqa: S608
-        ).fetchall()
+        )
 
     def escalation(self, escalation_id: int) -> Escalation | None:
         """Return one escalation."""
-        row = self._reader.execute(ESCALATIONS.select("WHERE id = ?"), (escalation_id,)).fetchone()
+        row = self._reader.one(ESCALATIONS.select("WHERE id = ?"), (escalation_id,))
         return ESCALATIONS.load(row) if row else None
 
     def escalations_of_message(self, message_id: int) -> list[Escalation]:
         """Return every escalation of one message."""
-        rows = self._reader.execute(ESCALATIONS.select("WHERE message_id = ? ORDER BY id"), (message_id,))
+        rows = self._reader.all(ESCALATIONS.select("WHERE message_id = ? ORDER BY id"), (message_id,))
         return [ESCALATIONS.load(row) for row in rows]
 
     def escalations_of_alarm(self, alarm_id: int) -> list[Escalation]:
         """Return every escalation of one alarm, over all its messages."""
         condition = "JOIN messages m ON m.id = x.message_id WHERE m.alarm_id = ? ORDER BY x.id"
         sql = ESCALATIONS.select(condition, alias="x")
-        return [ESCALATIONS.load(row) for row in self._reader.execute(sql, (alarm_id,))]
+        return [ESCALATIONS.load(row) for row in self._reader.all(sql, (alarm_id,))]

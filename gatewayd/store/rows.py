@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 RowT = TypeVar("RowT")
 Statement = tuple[str, tuple[Any, ...]]
+Json = int | dict[str, Any]
+Recordable = (
+    model.Alarm | model.Message | model.Event | model.Page | model.Escalation | model.JournalEntry | model.Token
+)
 
 
-def _decoder(hint: Any) -> Callable[[Any], Any] | None:
+def _decoder(hint: object) -> Callable[[Any], Any] | None:
     """Return what turns a column back into a value of `hint`, or None where SQLite returns it as it is."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = next(arg for arg in get_args(hint) if arg is not type(None))
@@ -32,14 +36,14 @@ def _decoder(hint: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-def _from_json(hint: Any, entry: Any) -> Any:
+def _from_json(hint: object, entry: Json) -> object:
     """Rebuild one entry of a JSON column: an int, or one of the nested values (`Way`, `Step`)."""
-    if hint is model.Step:
-        return model.Step(tuple(entry["recipients"]), entry["wait"])
-    return model.Way(**entry) if hint is model.Way else entry
+    if isinstance(entry, int):
+        return entry
+    return model.Step(tuple(entry["recipients"]), entry["wait"]) if hint is model.Step else model.Way(**entry)
 
 
-def _encoder(hint: Any) -> Callable[[Any], Any] | None:
+def _encoder(hint: object) -> Callable[[Any], Any] | None:
     """Return what turns a value of `hint` into a column, or None where SQLite takes it as it is."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = next(arg for arg in get_args(hint) if arg is not type(None))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import sqlite3
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import Anchor
@@ -15,6 +17,7 @@ from gatewayd.store.alarms import Alarms
 from gatewayd.store.inbox import Inbox
 from gatewayd.store.journal import Journal
 from gatewayd.store.paging import Paging
+from gatewayd.store.reader import Reader
 from gatewayd.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -30,20 +33,24 @@ NEXT_RECIPIENT = "next_recipient"
 
 def open_store(data_dir: Path) -> Store:
     """Open (and create or migrate) the store of a data directory. Raises StoreUnavailable, NewerDatabase."""
-    try:
-        connection = database.connect(data_dir)
-        database.migrate(connection)
-        return Store(connection, database.connect(data_dir, readonly=True))
-    except (sqlite3.Error, OSError) as error:
-        message = f"cannot open the store in {data_dir}: {error}"
-        raise StoreUnavailable(message) from error
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(closing(database.connect(data_dir)))
+            database.migrate(connection)
+            reader = opened.enter_context(closing(database.connect(data_dir, readonly=True)))
+            store = Store(connection, reader)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"cannot open the store in {data_dir}: {error}") from error
+        opened.pop_all()
+        return store
 
 
 class Store:
     """Everything that survives. Reading is immediate; `record` returns when the rows are on disk."""
 
-    def __init__(self, connection: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, reader_connection: sqlite3.Connection) -> None:
         self._connection = connection
+        reader = Reader(reader_connection)
         self._reader = reader
         self.writer = Writer(connection)
         self.alarms = Alarms(reader)
@@ -56,9 +63,13 @@ class Store:
         """Return a fresh id for a row of this class."""
         return next(self._ids[kind])
 
-    async def record(self, *values: Any) -> None:
-        """Write domain values, new or changed, all or none of them. Raises StoreUnavailable; then nothing was written."""
-        await self.writer.commit([rows.TABLES[type(value)].save(value) for value in values])
+    async def record(self, *values: rows.Recordable) -> None:
+        """Write domain values, new or changed, all or none. Raises StoreUnavailable; then nothing was written."""
+        await asyncio.shield(self.submit(*values))
+
+    def submit(self, *values: rows.Recordable) -> asyncio.Future[None]:
+        """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
+        return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
 
     def close(self) -> None:
         """Write what is pending and close the file."""
@@ -101,16 +112,14 @@ class Store:
 
     def token(self, token_hash: str) -> Token | None:
         """Return the session with this SHA-256."""
-        row = self._reader.execute(rows.TOKENS.select("WHERE hash = ?"), (token_hash,)).fetchone()
+        row = self._reader.one(rows.TOKENS.select("WHERE hash = ?"), (token_hash,))
         return rows.TOKENS.load(row) if row else None
 
     def tokens(self, *, created_after: float, used_after: float) -> list[Token]:
         """Return the sessions that are not expired."""
         condition = "WHERE created > ? AND used > ? ORDER BY used"
-        return [
-            rows.TOKENS.load(row)
-            for row in self._reader.execute(rows.TOKENS.select(condition), (created_after, used_after))
-        ]
+        found = self._reader.all(rows.TOKENS.select(condition), (created_after, used_after))
+        return [rows.TOKENS.load(row) for row in found]
 
     async def drop_tokens(self, *hashes: str) -> None:
         """Forget sessions."""
@@ -120,7 +129,7 @@ class Store:
 
     def line_memory(self, line: str) -> dict[str, Any]:
         """Return what a line remembers."""
-        found = self._reader.execute("SELECT key, value FROM line_memory WHERE line = ?", (line,))
+        found = self._reader.all("SELECT key, value FROM line_memory WHERE line = ?", (line,))
         return {key: json.loads(value) for key, value in found}
 
     async def save_line_memory(self, line: str, changes: dict[str, Any]) -> None:
@@ -130,8 +139,8 @@ class Store:
     def anchor(self) -> tuple[Anchor | None, float]:
         """Return where the timeline lay last, and the latest time on it that is known to have been reached."""
         stored = self._meta(ANCHOR)
-        latest = self._reader.execute("SELECT COALESCE(MAX(created), 0) FROM pages").fetchone()[0]
-        return (Anchor(**json.loads(stored)) if stored else None), latest
+        newest = self._reader.one("SELECT created FROM pages ORDER BY id DESC LIMIT 1")
+        return (Anchor(**json.loads(stored)) if stored else None), newest[0] if newest else 0.0
 
     def save_anchor(self, anchor: Anchor) -> None:
         """Remember where the timeline lies."""
@@ -141,50 +150,41 @@ class Store:
     def line_ids(self, names: list[str]) -> dict[str, int]:
         """Return the number of every line that was ever configured; lines met for the first time get one."""
         known: dict[str, int] = json.loads(self._meta(LINE_IDS) or "{}")
-        for name in names:
-            known.setdefault(name, len(known) + 1)
-        self._write([_set_meta(LINE_IDS, json.dumps(known))])
+        fresh = [name for name in names if name not in known]
+        for name in fresh:
+            known[name] = len(known) + 1
+        if fresh:  # a start with the lines of last time needs no disk that can be written
+            self._write([_set_meta(LINE_IDS, json.dumps(known))])
         return known
 
     def _all(self, table: rows.Table[RowT], order: str = "ORDER BY id") -> tuple[RowT, ...]:
-        return tuple(table.load(row) for row in self._reader.execute(table.select(order)))
+        return tuple(table.load(row) for row in self._reader.all(table.select(order)))
 
     def _meta(self, key: str) -> str | None:
-        row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self._reader.one("SELECT value FROM meta WHERE key = ?", (key,))
         return row[0] if row else None
 
     def _last_id(self, table: str) -> int:
-        row = self._reader.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        row = self._reader.one("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         return row[0] if row else 0
 
     def _write(self, statements: list[rows.Statement]) -> None:
         """Write at once, outside the group commit: for what happens rarely and outside the loop's hot path."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for sql, values in statements:
-                self._connection.execute(sql, values)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            message = f"cannot write to the store: {error}"
-            raise StoreUnavailable(message) from error
+        self.writer.write_now(statements)
 
 
 def _set_meta(key: str, value: str | None) -> rows.Statement:
     if value is None:
         return "DELETE FROM meta WHERE key = ?", (key,)
-    return "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (
-        key,
-        value,
-    )
+    sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    return sql, (key, value)
 
 
-def _remember(line: str, key: str, value: Any) -> rows.Statement:
+def _remember(line: str, key: str, value: object) -> rows.Statement:
     if value is None:
         return "DELETE FROM line_memory WHERE line = ? AND key = ?", (line, key)
-    return (
+    sql = (
         "INSERT INTO line_memory (line, key, value) VALUES (?, ?, ?)"
-        " ON CONFLICT (line, key) DO UPDATE SET value = excluded.value",
-        (line, key, json.dumps(value)),
+        " ON CONFLICT (line, key) DO UPDATE SET value = excluded.value"
     )
+    return sql, (line, key, json.dumps(value))

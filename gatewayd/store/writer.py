@@ -1,9 +1,9 @@
 """The one writer: group commit on one SQLite connection, inline on a fast disk, in a thread on a slow one.
 
 Everything that is submitted in one turn of the loop goes into one transaction, so the cost of the disk's sync is shared
-without any added delay. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync takes
-only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves to the thread, and
-back, by itself (see `docs/decisions/0004-group-commit.md`).
+without any added delay. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync
+takes only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves to
+the thread, and back, by itself (see `docs/decisions/0004-group-commit.md`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import Conflict, GatewayError, Invalid, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewayd.store.rows import Statement
 
 log = logging.getLogger(__name__)
@@ -27,14 +31,17 @@ FAST_COMMIT = 0.0025  # below this mean it comes back
 SMOOTHING = 0.1  # weight of the newest commit in the mean
 LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
 
-Submission = tuple["list[Statement]", "asyncio.Future[None]"]
+VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
+Submission = tuple["Sequence[Statement]", "asyncio.Future[None]"]
+Results = list[tuple[Submission, Exception | None]]
 
 
 class Writer:
-    """Commits statements; `commit` returns when they are on disk."""
+    """Commits statements; what `submit` returned is done when they are on disk."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._transaction = threading.Lock()  # `write_now` on the loop against a group in the thread
         self._pending: list[Submission] = []
         self._scheduled = False
         self._thread = ThreadPoolExecutor(1, "store-writer")
@@ -43,24 +50,39 @@ class Writer:
         self.in_thread = False
         self.commits = 0
 
-    async def commit(self, statements: list[Statement]) -> None:
-        """Write `statements`, all or none of them. Raises StoreUnavailable when they are not on disk."""
+    def submit(self, statements: Sequence[Statement]) -> asyncio.Future[None]:
+        """Have `statements` written, all or none of them.
+
+        The future fails with StoreUnavailable when the disk does not take them; with Invalid or Conflict when they are
+        themselves at fault, so that trying again does not help.
+        """
         if self._closed:
-            message = "the store is closed"
-            raise StoreUnavailable(message)
+            raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._pending.append((statements, done))
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._flush)
-        await asyncio.shield(done)
+        return done
+
+    async def commit(self, statements: Sequence[Statement]) -> None:
+        """Write `statements`; they are on disk when this returns. Raises what `submit` says."""
+        await asyncio.shield(self.submit(statements))
+
+    def write_now(self, statements: Sequence[Statement]) -> None:
+        """Write at once, outside the groups: for what happens rarely. Raises what `submit` says."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        error = self._transact(statements)
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         """Write what is pending and stop."""
         self._closed = True
         self._thread.shutdown(wait=True)
-        if self._pending:
+        while self._pending:
             self._settle(*self._write_group(self._take()))
 
     def _take(self) -> list[Submission]:
@@ -69,22 +91,22 @@ class Writer:
 
     def _flush(self) -> None:
         group = self._take()
-        if self._closed:
-            self._settle(*self._write_group(group))
+        if not group:
+            self._scheduled = False
         elif self.in_thread:
             work = asyncio.get_running_loop().run_in_executor(self._thread, self._write_group, group)
             work.add_done_callback(lambda finished: self._after(*finished.result()))
         else:
             self._after(*self._write_group(group))
 
-    def _after(self, results: list[tuple[Submission, Exception | None]], seconds: float) -> None:
+    def _after(self, results: Results, seconds: float) -> None:
         self._settle(results, seconds)
         if self._pending:
             asyncio.get_running_loop().call_soon(self._flush)
         else:
             self._scheduled = False
 
-    def _settle(self, results: list[tuple[Submission, Exception | None]], seconds: float) -> None:
+    def _settle(self, results: Results, seconds: float) -> None:
         self._measure(seconds)
         for (_, done), error in results:
             if done.done():
@@ -103,28 +125,43 @@ class Writer:
             where = "a thread" if self.in_thread else "the loop"
             log.info("commits take %.1f ms on average: they now run on %s", self.mean_commit * 1000, where)
 
-    def _write_group(self, group: list[Submission]) -> tuple[list[tuple[Submission, Exception | None]], float]:
-        """Commit a group; when it fails, every submission for itself, so that one bad one does not take others along."""
+    def _write_group(self, group: list[Submission]) -> tuple[Results, float]:
+        """Commit a group; when it fails, each submission by itself: a bad one does not take others along."""
         started = time.perf_counter()
         error = self._transact([statement for statements, _ in group for statement in statements])
+        if error is not None:
+            log.error("a commit of %d decisions failed: %s", len(group), error)
         if error is None or len(group) == 1:
-            results = [(submission, error) for submission in group]
+            results: Results = [(submission, error) for submission in group]
         else:
             results = [(submission, self._transact(submission[0])) for submission in group]
         return results, time.perf_counter() - started
 
-    def _transact(self, statements: list[Statement]) -> Exception | None:
+    def _transact(self, statements: Sequence[Statement]) -> Exception | None:
+        """Run one transaction; whatever goes wrong comes back as a value, or the writer would stand still for ever."""
         execute = self._connection.execute
-        try:
-            execute("BEGIN IMMEDIATE")
-            for sql, values in statements:
-                execute(sql, values)
-            execute("COMMIT")
-        except sqlite3.Error as error:
-            log.exception("a commit of %d statements failed", len(statements))
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            failure = StoreUnavailable(f"cannot write to the store: {error}")
-            failure.__cause__ = error
-            return failure
+        with self._transaction:
+            try:
+                execute("BEGIN IMMEDIATE")
+                for sql, values in statements:
+                    execute(sql, values)
+                execute("COMMIT")
+            except Exception as error:  # noqa: BLE001 - a value that SQLite cannot take is a ValueError, OverflowError, …
+                with suppress(sqlite3.Error):
+                    if self._connection.in_transaction:
+                        self._connection.rollback()
+                return _as_ours(error)
         return None
+
+
+def _as_ours(error: Exception) -> GatewayError:
+    """Map an error by whose fault it is: the row contradicts another, a value cannot be stored, or the disk."""
+    ours: GatewayError
+    if isinstance(error, sqlite3.IntegrityError):
+        ours = Conflict(f"the store holds something that contradicts this: {error}")
+    elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, VALUE_ERRORS):
+        ours = StoreUnavailable(f"cannot write to the store: {error}")
+    else:
+        ours = Invalid("value", f"cannot be stored: {error}")
+    ours.__cause__ = error
+    return ours
