@@ -238,3 +238,43 @@ def test_goodbyes_do_not_buy_more_than_n1_calls() -> None:
     sent = bench.page() + bench.hears(b"\x1b\x04" * 9)
     assert sent == b"\r\r\r"
     assert bench.events() == []
+
+
+def test_one_goodbye_clears_the_suspicion_that_a_session_lingers() -> None:
+    bench = Bench()
+    bench.in_block()
+    bench.hears(b"\x06")
+    bench.waits(2)
+    bench.page("2")
+    bench.logs_on()
+    bench.hears(b"\x06")
+    bench.waits(1)
+    bench.hears(b"\x1b\x04\r")
+    assert bench.page("3") + bench.waits(2) == b"\r\r"
+
+
+def test_ID_that_is_asked_again_and_again_does_not_put_the_logon_off() -> None:  # noqa: N802
+    bench = Bench()
+    bench.page()
+    bench.hears(ASKED)
+    bench.hears(ASKED)
+    bench.waits(0.5)
+    bench.hears(ASKED)
+    assert bench.waits(0.5) == LOGON
+
+
+def test_ID_inside_a_welcome_is_not_a_question() -> None:  # noqa: N802
+    bench = Bench()
+    bench.page()
+    bench.hears(ASKED)
+    bench.hears(LOGON_OK)
+    assert bench.hears(b"114 Your ID=7 is known\r") == b""
+    assert bench.hears(GO_AHEAD) == FIRE
+
+
+def test_timer_that_fires_early_changes_nothing() -> None:
+    bench = Bench()
+    bench.page()
+    bench.core.handle_timer(bench.now + 1.9)
+    assert bench.sent() == b""
+    assert bench.core.get_timer() == bench.now + 2

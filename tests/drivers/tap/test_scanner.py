@@ -62,6 +62,10 @@ def test_code_is_that_of_the_final_message() -> None:
     assert answers[1].text == "114 Welcome / 111 wait / 211 Page accepted"
 
 
+def test_code_of_the_page_wins_over_a_later_courtesy() -> None:
+    assert scan(b"211 Page accepted\r115 Bye\r\x06")[0].code == 211
+
+
 def test_continuation_line_and_longer_numbers_are_no_codes() -> None:
     assert scan(b"Sorry\r 511 calls today\r5110 in all\r\x15") == [
         Answer(Control.NAK, None, "Sorry / 511 calls today / 5110 in all")
