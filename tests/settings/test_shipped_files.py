@@ -79,7 +79,7 @@ def test_the_demonstration_suits_the_drivers_and_simulators_that_ship(tmp_path: 
 def test_both_ends_of_the_simulated_lines_meet(tmp_path: Path) -> None:
     settings = demo(tmp_path)
     for name in ("ward-panel", "pager"):
-        port = str(tmp_path / "pty" / name)
+        port = str(tmp_path / f"{name}.pty")
         assert settings.lines[name].settings.model_dump()["port"] == port
         assert settings.simulators[name].settings.model_dump()["port"] == port
 
