@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from drivers.sip.grammar import Malformed, parse_params, quote, split_list
+from drivers.sip.grammar import Malformed, quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,7 @@ NC_WINDOW = 64
 MAX_NONCES = 10_000
 # An answer names ten parameters; a header line that is longer than this is an attack on the parser.
 MAX_CREDENTIALS = 2048
+_PAIR = re.compile(r"""\s*([A-Za-z0-9\-.!%*_+`'~]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,\s*|$)""", re.DOTALL)
 _COUNT = re.compile(r"[0-9A-Fa-f]{8}")
 
 
@@ -71,7 +72,19 @@ def parse_scheme(value: str) -> dict[str, str] | None:
         return None
     if len(value) > MAX_CREDENTIALS:
         raise Malformed("credentials are too long")
-    return parse_params(";".join(split_list(rest)))
+    return _parse_pairs(rest)
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        match = _PAIR.match(text, position)
+        if match is None:
+            raise Malformed("credentials are not proper")
+        pairs.setdefault(match[1].lower(), unquote(match[2]))
+        position = match.end()
+    return pairs
 
 
 # --- the side that answers --------------------------------------------------------------------------------

@@ -26,6 +26,12 @@ _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+# Quoted strings and angle brackets hide separators; a quote that matches alone opens a string that never ends.
+_QUOTED_OR = {
+    separator: re.compile(rf'"(?:[^"\\]|\\.)*"|"|<[^>]*>?|{separator}', re.DOTALL) for separator in (",", ";")
+}
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_UNQUOTED = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/]+")
 _CSEQ = re.compile(r"([0-9]{1,20})\s+(\S+)")
 
 
@@ -53,20 +59,14 @@ def split_list(value: str, separator: str = ",") -> list[str]:
 
 def _split_quoted(value: str, separator: str) -> list[str]:
     parts: list[str] = []
-    start = position = 0
-    angle = False
-    while position < len(value):
-        char = value[position]
-        if char == '"' and not angle:
-            position = _end_of_quotes(value, position)
-        elif char == "<":
-            angle = True
-        elif char == ">":
-            angle = False
-        elif char == separator and not angle:
-            parts.append(value[start:position])
-            start = position + 1
-        position += 1
+    start = 0
+    for match in _QUOTED_OR[separator].finditer(value):
+        found = match[0]
+        if found == separator:
+            parts.append(value[start : match.start()])
+            start = match.end()
+        elif found == '"':
+            raise Malformed("a quoted string does not end")
     parts.append(value[start:])
     return parts
 
@@ -93,7 +93,8 @@ def unquote(text: str) -> str:
     """Return what a quoted string says; a token is returned as it is."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+        inner = text[1:-1]
+        return _ESCAPED.sub(r"\1", inner) if "\\" in inner else inner
     return text
 
 
@@ -117,7 +118,7 @@ def format_params(params: Mapping[str, str]) -> str:
 
 
 def _token_or_quoted(value: str) -> str:
-    return value if re.fullmatch(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/]+", value) else quote(value)
+    return value if _UNQUOTED.fullmatch(value) else quote(value)
 
 
 @dataclass(frozen=True, slots=True)

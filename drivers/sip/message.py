@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from drivers.sip.grammar import TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
+from drivers.sip.lazy import lazy
 from gatewayd.errors import LocalProtocolError
 
 if TYPE_CHECKING:
@@ -65,22 +65,22 @@ class Message:
         """Return all values of a comma-list header, whichever way they were spread over lines."""
         return [item for value in self.headers.get(name, ()) for item in split_list(value) if item]
 
-    @cached_property
+    @lazy
     def via(self) -> Via:
-        """The topmost Via. Raises Malformed."""
+        """Parse the topmost Via. Raises Malformed."""
         return Via.parse(split_list(self.first("via"))[0])
 
-    @cached_property
+    @lazy
     def from_(self) -> NameAddr:
-        """The From header. Raises Malformed."""
+        """Parse the From header. Raises Malformed."""
         return NameAddr.parse(self.first("from"))
 
-    @cached_property
+    @lazy
     def to(self) -> NameAddr:
-        """The To header. Raises Malformed."""
+        """Parse the To header. Raises Malformed."""
         return NameAddr.parse(self.first("to"))
 
-    @cached_property
+    @lazy
     def cseq(self) -> tuple[int, str]:
         """CSeq number and method. Raises Malformed."""
         return parse_cseq(self.first("cseq"))
@@ -267,5 +267,7 @@ def with_top_via(request: Request, via: Via) -> Request:
 
 def printable(text: str, limit: int = 64) -> str:
     """Make hostile text fit for a log line: one line, no control characters, bounded."""
+    if text.isprintable() and len(text) <= limit:
+        return text
     cut = text[:limit].encode("utf-8", "replace").decode()
     return "".join(char if char.isprintable() else "?" for char in cut) + ("…" if len(text) > limit else "")
