@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -12,17 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from gatewayd import registry
 from gatewayd.cli.output import Exit, emit, say
 from gatewayd.clock import SystemClock
 from gatewayd.errors import Invalid
 from gatewayd.secrets import SecretMissing, Vault
-from gatewayd.shape import is_secret, walk
+from gatewayd.shape import is_secret, options, walk
 from gatewayd.sources import from_text
 from gatewayd.validation import MASK, findings
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from gatewayd.shape import Annotation, Value
     from gatewayd.shape import Path as Place
     from gatewayd.simulator import Simulator, SimulatorSettings
@@ -74,10 +78,10 @@ async def _serve(name: str, kind: type[Simulator], settings: SimulatorSettings) 
 # --- options ----------------------------------------------------------------------------------------------------------
 
 
-def _settings(name: str, model: type[SimulatorSettings], options: list[str]) -> SimulatorSettings:
+def _settings(name: str, model: type[SimulatorSettings], words: list[str]) -> SimulatorSettings:
     """Read the options of one simulator. Wrong ones end the process with 2."""
     parser = _option_parser(name, model)
-    given = {key: value for key, value in vars(parser.parse_args(options)).items() if value is not None}
+    given = {key: value for key, value in vars(parser.parse_args(words)).items() if value is not None}
     faults, pairs = given.pop("fault", []), given.pop("set", [])
     raw: dict[str, Any] = given | dict(pairs)
     if faults:
@@ -104,17 +108,24 @@ def _option_parser(name: str, model: type[SimulatorSettings]) -> argparse.Argume
     parser = argparse.ArgumentParser(prog=f"gatewayd simulate-device {name}", description=summary)
     for field, info in model.model_fields.items():
         if field != "faults":
-            default = "" if info.is_required() else f"default: {_default(field, info.default)}"
-            text = "; ".join(part for part in (info.description, default) if part).replace("%", "%%")
-            parser.add_argument(f"--{field.replace('_', '-')}", dest=field, metavar="VALUE", help=text)
+            _add_option(parser, field, info)
     parser.add_argument("--set", action="append", type=_pair, metavar="KEY=VALUE", help="the same, by its key")
     fault = "misbehave so many times: nak=2"
     parser.add_argument("--fault", action="append", type=_pair, metavar="KIND=TIMES", help=fault)
     return parser
 
 
-def _default(field: str, value: object) -> str:
-    return MASK if "password" in field and value else repr(value)
+def _add_option(parser: argparse.ArgumentParser, field: str, info: FieldInfo) -> None:
+    default = "" if info.is_required() else f"default: {_default(field, info)}"
+    text = "; ".join(part for part in (info.description, default) if part).replace("%", "%%")
+    # A switch may stand alone.
+    alone: dict[str, Any] = {"nargs": "?", "const": True} if bool in options(info.annotation) else {}
+    parser.add_argument(f"--{field.replace('_', '-')}", dest=field, metavar="VALUE", help=text, **alone)
+
+
+def _default(field: str, info: FieldInfo) -> str:
+    value = to_jsonable_python(info.get_default(call_default_factory=True, validated_data={}))
+    return MASK if "password" in field and value else json.dumps(value)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from gatewayd import registry
+from tests.registry.kinds.horn.simulator import HornSimulator, HornSimulatorSettings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -32,7 +34,7 @@ def test_an_unknown_simulator_is_wrong_usage_with_a_suggestion(shell: Shell) -> 
 
 def test_options_are_those_of_the_simulators_settings(shell: Shell) -> None:
     out = shell.type(*HORN, "--help").out
-    assert all(option in out for option in ("--port VALUE", "--loud VALUE", "--rate VALUE", "--fault KIND=TIMES"))
+    assert all(option in out for option in ("--port VALUE", "--loud [VALUE]", "--rate VALUE", "--fault KIND=TIMES"))
     assert "default: 9600" in out
 
 
@@ -45,6 +47,26 @@ def test_a_simulator_runs_with_its_settings_and_faults_and_says_what_happens(she
         "listens at /tmp/x, rate 1200, script ('a', 'b')",
         "refused",
     ]
+
+
+@pytest.mark.parametrize("words", [["--loud"], ["--loud", "yes"], ["--set", "loud=true"]])
+def test_a_switch_may_stand_alone(words: list[str], shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bool] = []
+
+    async def run(simulator: HornSimulator) -> None:
+        heard.append(simulator.settings.loud)
+
+    monkeypatch.setattr(HornSimulator, "run", run)
+    assert shell.type(*HORN, "--port", "x", *words).code == 0
+    assert heard == [True]
+
+
+def test_a_password_in_the_defaults_is_masked(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    field = HornSimulatorSettings.model_fields["password"]
+    monkeypatch.setattr(field, "default", SecretStr("default-secret"))
+    out = shell.type(*HORN, "--help").out
+    assert "********" in out
+    assert "default-secret" not in out
 
 
 @pytest.mark.parametrize(
