@@ -158,6 +158,7 @@ class _Reading:
         tables = {name: self._table(tree.pop(name, {}), (name,)) for name in (*SECTIONS, *KEYED)}
         for name in tree:
             self._refuse((name,), f"unknown section{suggestion(name, tables)}")
+        self.warnings += self.sources.misspelt(tuple(tables))
         gateway = self._gateway(tables["gateway"])
         api = self._check(ApiSettings, tables["api"], ("api",))
         paging = self._check(PagingSettings, tables["paging"], ("paging",))

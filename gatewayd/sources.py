@@ -31,13 +31,17 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The three trees, best first, and the variable that each value of the environment came from."""
+    """The three trees, best first, and the variable that each value of the environment came from.
+
+    `strangers` are the variables with our prefix that are no settings.
+    """
 
     file: str
     overrides: Tree
     environment: Tree
     toml: Tree
     variables: Mapping[Place, str]
+    strangers: tuple[str, ...] = ()
 
     def merged(self) -> Tree:
         """Return one tree with the best value of each key."""
@@ -69,6 +73,12 @@ class Sources:
         """Return whether the value comes from a source that knows texts only."""
         return self.origin(place)[0] == ENVIRONMENT
 
+    def misspelt(self, sections: tuple[str, ...]) -> list[Problem]:
+        """Warn of variables that begin like a setting but lack the second underscore: they have no effect."""
+        beginnings = tuple(f"{PREFIX}{section.upper()}_" for section in sections)
+        reason = f"has no effect: a setting has two underscores between its parts, as {PREFIX}API{DELIMITER}PORT"
+        return [Problem(ENVIRONMENT, name, reason) for name in self.strangers if name.startswith(beginnings)]
+
     def given(self, place: Place) -> bool:
         """Return whether any source has the value, so that it is not a default."""
         return any(_has(tree, place) for tree in (self.overrides, self.environment, self.toml))
@@ -78,7 +88,8 @@ def collect(path: Path, overrides: Tree, env: Mapping[str, str]) -> Sources:
     """Read the file and pick our variables from `env`. Raises ConfigError when the file cannot be read."""
     toml = read_toml(path)
     tree, variables = _environment_tree(env, (overrides, toml))
-    return Sources(str(path), overrides, tree, toml, variables)
+    strangers = (name for name in sorted(env) if name.startswith(PREFIX) and name not in variables.values())
+    return Sources(str(path), overrides, tree, toml, variables, tuple(strangers))
 
 
 def read_toml(path: Path) -> Tree:

@@ -179,6 +179,13 @@ def test_a_variable_for_something_else_than_settings_is_left_alone(box: Box) -> 
     assert box.settings.api == ApiSettings()
 
 
+def test_a_variable_that_lacks_an_underscore_is_warned_of(box: Box) -> None:
+    box.env = {"GATEWAYD_API_PORT": "4711", "GATEWAYD_VENV": "/opt/venv", "GATEWAYD_API__HOST": "::1"}
+    (warning,) = box.examined().warnings
+    assert (warning.file, warning.where) == ("environment", "GATEWAYD_API_PORT")
+    assert "4711" not in warning.reason
+
+
 @pytest.mark.parametrize("text", ["lines = 3\n", "[lines]\nh = 3\n", "api = []\n"])
 def test_a_section_that_is_no_table_is_refused(text: str, box: Box) -> None:
     box.write(text)
