@@ -25,7 +25,6 @@ MAX_PAGER_ID = 32
 _SHORTEST = 6  # STX, terminator, checksum, CR
 _ESCAPE = {code: f"\x1a{chr(code + 0x40)}" for code in range(0x20)}
 _BLANK = dict.fromkeys([*range(0x20), 0x7F], " ")
-_NO_RUBOUT = {0x7F: " "}
 _SPELLED = str.maketrans(
     {
         "ä": "ae",
@@ -85,7 +84,7 @@ class Block:
 
 def escape(text: str) -> str:
     """Put SUB, code + 40h in place of every control code (TAP 1.6: mandatory for nine of them, allowed for all)."""
-    return text.translate(_ESCAPE)
+    return text if text.isprintable() else text.translate(_ESCAPE)
 
 
 def unescape(field: bytes) -> bytes:
@@ -103,7 +102,7 @@ def to_seven_bits(text: str) -> str:
     if not text.isascii():
         spelled = unicodedata.normalize("NFC", text).translate(_SPELLED)
         text = "".join(char if char.isascii() else _bare(char) for char in spelled)
-    return text.translate(_NO_RUBOUT)
+    return text.replace("\x7f", " ")
 
 
 def _bare(char: str) -> str:
@@ -137,7 +136,7 @@ def compose(pager_id: str, text: str, profile: Profile) -> Transaction:
     if not 0 < len(pager_id) <= MAX_PAGER_ID or not pager_id.isascii() or not pager_id.isprintable() or " " in pager_id:
         raise Invalid("address", f"a pager ID has 1 to {MAX_PAGER_ID} printable ASCII characters and no blanks")
     plain = to_seven_bits(text)
-    if not profile.transparent:
+    if not profile.transparent and not plain.isprintable():
         plain = plain.replace("\r\n", "\n").translate(_BLANK)
     kept = plain[: profile.max_chars]
     if not profile.multi_block:
@@ -148,6 +147,8 @@ def compose(pager_id: str, text: str, profile: Profile) -> Transaction:
 
 def _fit(text: str, room: int) -> str:
     """Return as much of `text` as takes at most `room` characters on the wire."""
+    if text.isprintable():
+        return text[:room]
     sizes = accumulate(1 if char >= " " else 2 for char in text)
     return text[: sum(1 for _ in takewhile(lambda size: size <= room, sizes))]
 

@@ -124,12 +124,12 @@ class TapDriver(Driver):
             await self._close(connection)
 
     def _begin(self, connection: _Connection) -> None:
-        """Send what waits; without anything to send, find out whether the terminal lives."""
+        """Send what waits; that, or a probe, finds out whether the terminal lives."""
         for attempt in self._attempts.values():
             self._submit(attempt)
         if not self._settings.probe:
             self.line.up()
-        elif not self._attempts:
+        else:
             connection.core.probe(self.line.clock.now())
             connection.adapter.flush()
 
