@@ -50,7 +50,7 @@ class Liveness:
     def missed(self, device: Device) -> None:
         """Note that the device let a request pass unanswered."""
         if device not in self._silent and self._binding(device, 0.0) is not None:
-            self._silent.add(device)
+            self._silent = {each for each in self._silent if self._binding(each, 0.0) is not None} | {device}
             self._tell(device, False)  # noqa: FBT003 - the value of the flag is the news
 
     def watch(self, user: str, now: float) -> None:

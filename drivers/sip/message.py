@@ -36,6 +36,7 @@ SINGLE = frozenset(
 )
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
+_NOT_IN_URI = re.compile(r"[ \t<>]")
 
 REASONS = {
     100: "Trying", 200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
@@ -127,7 +128,7 @@ class Request(Message):
             raise Malformed("another version of SIP", 505)
         if not TOKEN.fullmatch(self.method):
             raise Malformed("the method is not proper")
-        if not self.uri or any(char in self.uri for char in " \t<>"):
+        if not self.uri or _NOT_IN_URI.search(self.uri):
             raise Malformed("the request URI is not proper")
         _check_headers(self, stream=stream)
         if self.cseq[1] != self.method:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Characters that RFC 3261 25.1 lets stand unescaped in a user part.
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
+_FORBIDDEN = re.compile(r'[ <>"\t\r\n]')
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_PORT = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9\-._]*[A-Za-z0-9.])?)(?::([0-9]{1,5}))?(;[^?]*)?(?:\?(.*))?",
@@ -41,7 +42,7 @@ class Uri:
     def parse(cls, text: str) -> Uri:
         """Parse `text`. Raises Malformed, with status 416 for a scheme that is not SIP's."""
         match = _SCHEME.match(text)
-        if match is None or any(char in text for char in ' <>"\t\r\n'):
+        if match is None or _FORBIDDEN.search(text):
             raise Malformed("a URI is not proper")
         scheme, rest = match[1].lower(), text[match.end() :]
         if scheme == "tel":

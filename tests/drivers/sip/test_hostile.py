@@ -153,3 +153,12 @@ def test_a_lost_connection_leaves_nothing_behind() -> None:
     site.gateway.answer(site.of(MessageReceived)[0].transaction, 200, site.net.now)
     assert site.gateway.layer.size == 0
     assert still_works(site)
+
+
+def test_a_connection_that_is_used_stays_open() -> None:
+    site = Site(idle_timeout=60)
+    connection = open_stream(site)
+    for _ in range(20):
+        connection.receive_data(request("OPTIONS", "sip:gateway.local", b""), site.net.now)
+        site.net.advance(10)
+    assert not connection.closing

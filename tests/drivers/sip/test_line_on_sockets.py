@@ -229,3 +229,19 @@ async def test_a_stream_that_cannot_be_framed_is_answered_and_closed() -> None:
         assert answer.startswith(b"SIP/2.0 400 ")
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_cancelled_send_is_withdrawn_and_the_next_page_goes() -> None:
+    async with gateway(FakeLine()) as driver, phone(driver) as handset:
+        handset.faults.plan("dead")
+        sending = asyncio.create_task(driver.send(page("taken by somebody")))
+        await asyncio.sleep(0.01)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert driver._session is not None
+        assert not driver._session._endpoint._pager._deliveries
+        handset.faults.repair("dead")
+        receipt = await asyncio.wait_for(driver.send(page("next")), 5)
+        assert receipt.outcome is Outcome.RECEIVED
+        assert [text.text for text in handset.messages] == ["next"]

@@ -240,3 +240,10 @@ def test_a_phone_that_does_not_answer_options_is_silent_but_still_paged() -> Non
     assert receipts(site)[-1].outcome is Outcome.RECEIVED
     assert [each.reachable for each in site.of(Reachability)] == [False, True]
     assert isinstance(parse_message(site.net.sent[-1][2]), Response)
+
+
+def test_a_phone_is_asked_again_and_again_as_long_as_it_is_registered() -> None:
+    site = Site(options_interval=60)
+    site.register()
+    site.net.advance(310)
+    assert site.net.times(PHONE, "OPTIONS") == [60.0, 120.0, 180.0, 240.0]  # its 300 s are over
