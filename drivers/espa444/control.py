@@ -249,7 +249,6 @@ class ControlStation(Station):
         (_State.SELECTING, Eot): _handle_stray_eot,
         (_State.SENDING, Ack): _handle_taken,
         (_State.SENDING, Nak): _handle_block_refused,
-        (_State.SENDING, Eot): _handle_stray_eot,
         (_State.CLOSING, Ack): _handle_end_of_closing,
         (_State.CLOSING, Nak): _handle_end_of_closing,
     }

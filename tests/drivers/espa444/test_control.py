@@ -230,6 +230,21 @@ def test_status_of_a_polled_station_is_acknowledged_once_the_driver_accepts() ->
     assert line.waits(1) == EOT + POLL
 
 
+def test_select_of_a_polled_station_is_answered_again_when_the_answer_was_lost() -> None:
+    line = control(poll_interval=1)
+    line.waits(0)
+    assert line.hears(SELF_POLL) == ACK
+    assert line.hears(SELF_POLL) == ACK
+
+
+def test_a_digit_after_a_refusal_does_not_spoil_the_next_address() -> None:
+    line = control(poll_interval=1)
+    line.waits(0)
+    line.hears(b"\x152")
+    line.waits(1)
+    assert line.hears(SELF_POLL) == ACK
+
+
 def test_status_may_be_refused_and_comes_again() -> None:
     line = control(poll_interval=1)
     line.waits(0)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from drivers.espa444.charset import Charset
 from drivers.espa444.mapping import call_of, reports_of
-from drivers.espa444.protocol import Block
+from drivers.espa444.protocol import Block, Record
 from gatewayd.model import AlarmActivated, AlarmReset, Priority, TextReceived
 from tests.drivers.espa444.conftest import espa, page
 from tests.drivers.espa444.vectors import FRAMES
@@ -43,6 +43,11 @@ def test_call_without_text_still_says_something() -> None:
 def test_missing_records_have_the_lines_defaults() -> None:
     alarm = activated(FRAMES["E0"][1], defaults={"2": "NURSE CALL", "6": "2", "1": "unused"})
     assert (alarm.address, alarm.text, alarm.priority) == ("A", "NURSE CALL", Priority.HIGH)
+
+
+def test_the_first_of_several_records_counts() -> None:
+    block = Block("1", (Record("1", "7"), Record("2", "FIRE"), Record("2", "more")))
+    assert activated(block).text == "FIRE"
 
 
 def test_alarms_without_an_address_are_never_one_and_the_same() -> None:

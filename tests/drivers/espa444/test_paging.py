@@ -393,6 +393,22 @@ def test_panel_that_polls_again_without_eot_is_answered() -> None:
     assert polled_with_status().hears(SELECT) == ACK
 
 
+def test_panel_that_polls_again_while_our_block_is_under_way_is_answered() -> None:
+    line = polled_with_status()
+    line.hears(ACK)
+    assert line.hears(POLL) == SELF_POLL
+    assert waiting(line) == 1
+
+
+def test_acknowledgement_never_removes_a_block_that_was_not_sent() -> None:
+    line = polled_with_status()
+    line.hears(ACK)
+    for number in range(MAX_WAITING_STATUS):
+        line.station.queue_status(Block.of("2", {"1": str(number), "7": "3"}))
+    assert b"1\x1f0\x1e" in line.hears(ACK)
+    assert waiting(line) == MAX_WAITING_STATUS
+
+
 def test_status_for_a_panel_that_never_polls_is_bounded_and_the_newest_stay() -> None:
     line = paging()
     for number in range(MAX_WAITING_STATUS + 5):

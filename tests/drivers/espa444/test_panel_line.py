@@ -195,6 +195,15 @@ async def test_acknowledgement_without_text_answers_the_newest_page_of_its_addre
     assert site.gateway.reports == [PageAnswered(newest.reference, Answer.ACCEPT)]
 
 
+async def test_acknowledgement_answers_the_page_with_the_same_beep(site: Site) -> None:
+    pager = await site.pager()
+    first = await site.sends("FIRE 3", tone="3")
+    await site.sends("FIRE 4", tone="4")
+    pager.queue_status({"1": "2001", "3": "3", "7": "6"})
+    await site.until(lambda: bool(site.gateway.reports))
+    assert site.gateway.reports == [PageAnswered(first.reference, Answer.ACCEPT)]
+
+
 @pytest.mark.parametrize(
     ("value", "state"),
     [
