@@ -9,7 +9,8 @@ from gatewayd.model import Answer
 
 ACCEPT_WORDS = frozenset({"1", "ok", "okay", "ack", "yes", "y", "ja", "accept", "oui", "si"})
 DECLINE_WORDS = frozenset({"2", "no", "n", "nein", "decline", "non", "busy"})
-PATTERN = re.compile(r"(?P<word>[^\W\d_]+|[12])?[\s:.,!]*(?:(?P<hash>#)?(?P<code>\d{1,15}))?[\s.!]*", re.ASCII)
+LONGEST_ANSWER = 40  # characters; what is longer has more to say than yes or no
+PATTERN = re.compile(r"(?P<word>[^\W\d_]+|[12](?!\d))?[\s:.,!]*(?:(?P<hash>#)?(?P<code>\d{1,15}))?[\s.!]*", re.ASCII)
 
 
 class TextAnswer(NamedTuple):
@@ -21,7 +22,8 @@ class TextAnswer(NamedTuple):
 
 def parse(text: str) -> TextAnswer | None:
     """Read `OK`, `1`, `#4711`, `JA 4711`, `2 #4711`; None when the text is not an answer."""
-    found = PATTERN.fullmatch(text.strip())
+    stripped = text.strip()
+    found = PATTERN.fullmatch(stripped) if len(stripped) <= LONGEST_ANSWER else None
     if found is None:
         return None
     word, code = found["word"], int(found["code"]) if found["code"] else None

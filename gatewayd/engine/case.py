@@ -21,13 +21,18 @@ def case_key(alarm_id: int | None, message_id: int) -> CaseKey:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The state that decisions are taken on. `message` is the one that started it; reset texts are not part of it."""
+    """The state that decisions are taken on. `message` is the one that started it; resets are not part of it."""
 
     message: Message
     alarm: Alarm | None = None
     events: tuple[Event, ...] = ()
     pages: tuple[Page, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    notices: tuple[Message, ...] = ()
+
+    def message_of(self, run: Escalation) -> Message:
+        """Return what an escalation says: the message of the case, or a notice that escalates itself."""
+        return next((one for one in self.notices if one.id == run.message_id), self.message)
 
     @property
     def is_open(self) -> bool:
@@ -56,11 +61,14 @@ def load_case(store: Store, message: Message) -> Case:
             tuple(store.paging.of_message(message.id)),
             tuple(store.paging.escalations_of_message(message.id)),
         )
-    first = store.inbox.message(alarm.message_id) or message
+    first = message if message.id == alarm.message_id else store.inbox.message(alarm.message_id) or message
+    escalations = tuple(store.paging.escalations_of_alarm(alarm.id))
+    others = {run.message_id for run in escalations if run.message_id != first.id}
     return Case(
         first,
         alarm,
         tuple(store.inbox.of_alarm(alarm.id)),
         tuple(store.paging.of_alarm(alarm.id)),
-        tuple(store.paging.escalations_of_alarm(alarm.id)),
+        escalations,
+        tuple(found for found in map(store.inbox.message, others) if found is not None),
     )

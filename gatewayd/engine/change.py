@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from gatewayd.model import (
     Alarm,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gatewayd.driver import Capabilities
     from gatewayd.engine.directory import Directory
+    from gatewayd.store.rows import Recordable
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,15 @@ class Context:
     in_flight: frozenset[int] = frozenset()
 
 
+class About(TypedDict, total=False):
+    """What a line of the journal is about."""
+
+    line: str
+    alarm_id: int | None
+    message_id: int | None
+    recipient_id: int | None
+
+
 @dataclass(slots=True)
 class Change:
     """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`."""
@@ -76,21 +86,11 @@ class Change:
             else:
                 self.alarms[value.id] = value
 
-    def note(
-        self,
-        kind: JournalKind,
-        text: str,
-        *,
-        line: str = "",
-        alarm_id: int | None = None,
-        message_id: int | None = None,
-        recipient_id: int | None = None,
-    ) -> None:
+    def note(self, kind: JournalKind, text: str, **about: Unpack[About]) -> None:
         """Add a line to the journal."""
-        entry_id = self.ctx.new_id(JournalEntry)
-        self.journal.append(JournalEntry(entry_id, self.ctx.wall, kind, text, line, alarm_id, message_id, recipient_id))
+        self.journal.append(JournalEntry(self.ctx.new_id(JournalEntry), self.ctx.wall, kind, text, **about))
 
-    def rows(self) -> list[Any]:
+    def rows(self) -> list[Recordable]:
         """Return everything that has to be written."""
         return [
             *self.alarms.values(),

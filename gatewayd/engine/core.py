@@ -43,6 +43,11 @@ class Core:
         running = self.lines.get(line)
         return running.driver.capabilities if running is not None and running.driver is not None else None
 
+    def in_flight(self, line: str) -> frozenset[int]:
+        """Return the ids of the pages that a line is sending, or has sent and not written down yet."""
+        running = self.lines.get(line)
+        return frozenset(running.in_flight()) if running is not None else frozenset()
+
     def change(self) -> Change:
         """Begin a decision, at this moment."""
         in_flight = frozenset(page_id for line in self.lines.values() for page_id in line.in_flight())
@@ -62,28 +67,40 @@ class Core:
         """Record a decision, then let it take effect; returns the attempts that were cut short and are ending.
 
         Pages that the decision takes back are held while it is being written: none of them leaves meanwhile.
-        Raises StoreUnavailable; then nothing has changed.
+        Raises StoreUnavailable; then nothing has changed. Whoever is cancelled meanwhile is cancelled afterwards: what
+        is on disk has to take effect, or an alarm would lie there that nobody is paged for.
         """
+        rows = change.rows()
+        if not rows:
+            return []
         held = [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
         try:
-            await self.store.record(*change.rows())
+            written = self.store.submit(*rows)
+            cancelled = await _finished(written)
+            written.result()
         except BaseException:
             for page in held:
                 self.lines[page.line].release(page.id)
+                self.lines[page.line].pump()
             raise
-        return self._apply(change)
+        ending = self._apply(change)
+        if cancelled:
+            raise asyncio.CancelledError
+        return ending
 
     def _apply(self, change: Change) -> list[asyncio.Task[None]]:
         ending = []
+        touched = set()
         for page in change.settled():
             line = self.lines.get(page.line)
-            if line is not None and (task := line.drop(page.id)) is not None:
-                ending.append(task)
+            if line is not None:
+                touched.add(page.line)
+                if (task := line.drop(page.id)) is not None:
+                    ending.append(task)
         for run in change.ended():
             self.agenda.forget(run.id)
         for run in change.running():
             self.agenda.set(run.id, run.due, run.priority)
-        touched = set()
         for page in change.queued():
             if page.line in self.lines:
                 self.lines[page.line].push(page)
@@ -106,3 +123,16 @@ class Core:
             _, late = await asyncio.wait(waiting, timeout=CUT_TIMEOUT)
             if late:
                 log.error("%d withdrawn pages could not be stopped within %g s", len(late), CUT_TIMEOUT)
+
+
+async def _finished(written: asyncio.Future[None]) -> bool:
+    """Wait for a commit whatever happens; returns whether somebody wanted to cancel the wait."""
+    cancelled = False
+    while not written.done():
+        try:
+            await asyncio.shield(written)
+        except asyncio.CancelledError:
+            cancelled = True
+        except Exception:  # noqa: BLE001 - the caller asks for the result
+            break
+    return cancelled

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Outcome, Receipt
+from gatewayd.engine.bounds import clean, identity
 from gatewayd.model import Event, MsgStatus, Page, PageState
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ ENDED: dict[Outcome, PageState] = {
     Outcome.READ: PageState.READ,
     Outcome.REFUSED: PageState.FAILED,
 }
+GOOD_NEWS = frozenset({PageState.RECEIVED, PageState.READ})
+LATER: dict[PageState, frozenset[PageState]] = {  # what a device may still say of a page
+    PageState.QUEUED: GOOD_NEWS | {PageState.SENT, PageState.FAILED},
+    PageState.SENT: GOOD_NEWS | {PageState.FAILED},
+    PageState.UNKNOWN: GOOD_NEWS | {PageState.SENT, PageState.FAILED},
+    PageState.FAILED: GOOD_NEWS,
+    PageState.WITHDRAWN: GOOD_NEWS,
+    PageState.RECEIVED: frozenset({PageState.READ}),
+}
 STATUS: dict[PageState, MsgStatus] = {
     PageState.SENT: MsgStatus.SENT,
     PageState.UNKNOWN: MsgStatus.SENT,
@@ -30,7 +40,8 @@ STATUS: dict[PageState, MsgStatus] = {
 def settle(page: Page, receipt: Receipt, now: float, policy: Policy) -> Page:
     """Return the page after one attempt: ended, or queued again with its next due time."""
     attempts = page.attempts + 1
-    tried = replace(page, attempts=attempts, detail=receipt.detail, reference=receipt.reference or page.reference)
+    reference = identity(receipt.reference) if receipt.reference else page.reference
+    tried = replace(page, attempts=attempts, detail=clean(receipt.detail), reference=reference)
     if receipt.outcome in ENDED:
         return replace(tried, state=ENDED[receipt.outcome])
     if page.state is not PageState.QUEUED:
@@ -39,29 +50,34 @@ def settle(page: Page, receipt: Receipt, now: float, policy: Policy) -> Page:
         return replace(tried, state=PageState.UNKNOWN)
     wait = max(policy.retry_waits[min(attempts, len(policy.retry_waits)) - 1], receipt.retry_after or 0.0)
     if now + wait > page.expires:
-        return replace(tried, state=PageState.FAILED, detail=f"{receipt.detail} (expired)".strip())
+        return replace(tried, state=PageState.FAILED, detail=f"{tried.detail} (expired)".strip())
     return replace(tried, due=now + wait, held=False)
 
 
 def confirm(page: Page, state: PageState, detail: str) -> Page:
     """Return the page after a later word of its device; a page never goes back from delivered to less."""
-    if page.state in (PageState.READ, state) or (state is PageState.SENT and page.state is PageState.RECEIVED):
-        return page
-    return replace(page, state=state, detail=detail or page.detail)
+    return replace(page, state=state, detail=detail or page.detail) if state in LATER.get(page.state, ()) else page
 
 
 def next_way(page: Page, pages: Iterable[Page]) -> Page | None:
-    """Return the page of the same person's next way that is still held back, or None."""
-    held = [
+    """Return the page of the same person's next way if it is still held back, or None.
+
+    Only the very next one: when that was taken already, its own failure brings the one after it forward.
+    """
+    later = [
         other
         for other in pages
-        if other.held
-        and other.state is PageState.QUEUED
-        and other.user_id == page.user_id
+        if other.user_id == page.user_id
         and other.message_id == page.message_id
         and other.way > page.way
+        and (_is_held(other) or (other.cycle, other.step) == (page.cycle, page.step))
     ]
-    return min(held, key=lambda other: other.way, default=None) if page.user_id is not None else None
+    following = min(later, key=lambda other: other.way, default=None) if page.user_id is not None else None
+    return following if following is not None and _is_held(following) else None
+
+
+def _is_held(page: Page) -> bool:
+    return page.held and page.state is PageState.QUEUED
 
 
 def event_status(event: Event, pages: Iterable[Page]) -> MsgStatus:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewayd.engine import endings, posting, routing
+from gatewayd.engine import endings, posting
+from gatewayd.engine.bounds import LONGEST_TEXT, clean
 from gatewayd.engine.case import case_key, load_case
 from gatewayd.errors import Conflict, Invalid, NotAllowed, NotFound
-from gatewayd.model import Event, JournalKind, Message, MessageKind, MsgStatus, Role, User
+from gatewayd.model import Event, Message, MessageKind, MsgStatus, Role, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +48,18 @@ class Desk:
     # --- acting on an event -------------------------------------------------------------------------------------------
 
     async def read(self, actor: User, event_id: int) -> MsgStatus:
-        """The user has seen the event."""
+        """Note that the user has seen the event."""
         return await self._act(actor, event_id, self._read)
 
     async def accept(self, actor: User, event_id: int) -> MsgStatus:
-        """The user takes it: when this returns, no later page of that alarm leaves the box."""
+        """Take it for the user: when this returns, no later page of that alarm leaves the box."""
         return await self._act(actor, event_id, self._accept)
 
     async def cancel(self, actor: User, event_id: int) -> MsgStatus:
-        """End the alarm that the event belongs to; whoever was paged gets the reset text. Raises Conflict without an alarm."""
+        """End the event's alarm; whoever was paged gets the reset text.
+
+        Raises Conflict when it belongs to no alarm.
+        """
         return await self._act(actor, event_id, self._cancel)
 
     async def escalate(self, actor: User, event_id: int) -> MsgStatus:
@@ -114,10 +117,7 @@ class Desk:
         if event.status is MsgStatus.ACKNOWLEDGE:
             return event.status
         endings.mark(change, event, MsgStatus.ACKNOWLEDGE)
-        if case.alarm is not None or case.escalations:
-            endings.accept(change, case, event.user_id)
-        else:
-            _withdraw_own(change, case, event)
+        endings.accept(change, case, event.user_id)
         return MsgStatus.ACKNOWLEDGE
 
     def _cancel(self, change: Change, case: Case, event: Event) -> MsgStatus:
@@ -151,13 +151,19 @@ class Desk:
     async def send(self, sender: User, order: SendOrder) -> Message:
         """Send a user's message. Raises Invalid (then nothing is sent), StoreUnavailable."""
         original = self._original(sender, order)
+        if original is None:
+            return await self._send(sender, order, None)
+        async with self._core.locks(case_key(original.alarm_id, original.id)):  # its event will say "replied"
+            return await self._send(sender, order, original)
+
+    async def _send(self, sender: User, order: SendOrder, original: Message | None) -> Message:
         recipients = self._recipients(sender, order, original)
         change = self._core.change()
         ctx = change.ctx
         message_id = ctx.new_id(Message)
         message = Message(
             message_id,
-            order.text.strip()[: routing.LONGEST_TEXT],
+            clean(order.text.strip(), LONGEST_TEXT),
             order.priority,
             ctx.wall,
             MessageKind.USER,
@@ -219,11 +225,3 @@ class Desk:
         if actor.id != owner_id and actor.role is not Role.ADMIN:
             message = "an inbox is open to its owner and to admins"
             raise NotAllowed(message)
-
-
-def _withdraw_own(change: Change, case: Case, event: Event) -> None:
-    """A message to several people without an alarm: who accepts is not paged again, the others still are."""
-    for page in case.queued():
-        if page.user_id == event.user_id:
-            endings.withdraw(change, page)
-    change.note(JournalKind.ANSWER, "accepted", message_id=event.message_id, recipient_id=event.user_id)

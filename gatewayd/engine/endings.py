@@ -24,16 +24,25 @@ from gatewayd.model import (
 if TYPE_CHECKING:
     from gatewayd.engine.change import Change
 
+UNANSWERED = "NOT ACCEPTED: "
 CUT_SHORT = "taken back while it was being sent"
 
 
 def accept(change: Change, case: Case, who: int) -> None:
-    """Somebody took it: no later page leaves, the first one to accept stays on record."""
+    """Stop paging, because somebody took it; the first one to accept stays on record.
+
+    A message to several people that is neither an alarm nor escalates is taken by each of them alone.
+    """
     ctx, alarm = change.ctx, case.alarm
     name = ctx.directory.recipient_name(who)
     if alarm is not None and alarm.is_active and alarm.accepted_time is None:
         change.save(replace(alarm, accepted_by=who, accepted_time=ctx.wall))
-    _stop(change, case, EscalationState.ACCEPTED)
+    if alarm is not None or case.escalations:
+        _stop(change, case, EscalationState.ACCEPTED)
+    else:
+        for page in case.queued():
+            if who in (page.user_id, page.contact_id):
+                withdraw(change, page)
     change.note(
         JournalKind.ANSWER,
         f"accepted by {name}",
@@ -44,7 +53,7 @@ def accept(change: Change, case: Case, who: int) -> None:
 
 
 def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> None:
-    """The condition is over (or a person ends it): whoever was paged gets the reset text."""
+    """End an alarm, by the device or by a person: whoever was paged gets the reset text."""
     ctx, alarm = change.ctx, case.alarm
     if alarm is None or not alarm.is_active:
         return
@@ -62,19 +71,18 @@ def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> Non
 
 
 def advance(change: Change, case: Case, run: Escalation, why: str) -> None:
-    """The wait is over, or somebody asked for it: on to the next step, or give up loudly."""
+    """Go on to the next step, because the wait is over or somebody asked for it; or give up loudly."""
     ctx = change.ctx
     plan = ctx.directory.plan(run.plan_id)
-    message = case.message
+    message = case.message_of(run)
     if plan is None:
         change.save(replace(run, state=EscalationState.EXHAUSTED))
-        change.note(JournalKind.ESCALATION, "the plan was removed", alarm_id=run.alarm_id, message_id=run.message_id)
-        posting.give_up(change, case, run)
+        posting.tell_fallback(change, message, UNANSWERED, "nobody accepted, and the plan was removed")
         return
     advanced = rule.advance(run, plan, ctx.now, lambda step: posting.reaches(ctx, step))
     change.save(advanced.escalation)
     if advanced.step is None:
-        posting.give_up(change, case, run)
+        posting.tell_fallback(change, message, UNANSWERED, f"nobody accepted in {run.cycle} cycles")
         return
     change.note(JournalKind.ESCALATION, why, alarm_id=run.alarm_id, message_id=run.message_id)
     posting.page_step(change, message, advanced.escalation, advanced.step, case)

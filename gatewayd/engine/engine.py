@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gatewayd.engine import delivery, endings
+from gatewayd.driver import Outcome, Receipt
+from gatewayd.engine import delivery, endings, supervision
 from gatewayd.engine.case import case_key
 from gatewayd.engine.change import Policy
 from gatewayd.engine.core import Core
 from gatewayd.engine.desk import Desk
 from gatewayd.engine.directory import Directory
-from gatewayd.engine.intake import Intake, raise_events
+from gatewayd.engine.intake import Intake
 from gatewayd.engine.line import RunningLine
+from gatewayd.engine.outcome import page_moved, take_next_way
 from gatewayd.engine.wakeup import WakeUp
-from gatewayd.errors import StoreUnavailable
-from gatewayd.model import AlarmActivated, EscalationState, JournalKind, Page, PageState, Priority
+from gatewayd.errors import GatewayError, StoreUnavailable
+from gatewayd.model import EscalationState, JournalKind, Page, PageState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from gatewayd.clock import Clock
-    from gatewayd.driver import Driver, Receipt
-    from gatewayd.engine.case import Case
-    from gatewayd.engine.change import Change
+    from gatewayd.driver import Driver
     from gatewayd.model import Recorded, Report
     from gatewayd.store import Store
 
@@ -34,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 256  # escalations that are decided side by side: bounds the burst after an outage
 OWN_LINE = "gatewayd"  # where faults of the box itself come from
+STOP_TIMEOUT = 1.0  # seconds that receipts get to be written down at the end
 RETRY = 1.0  # seconds until a step that could not be recorded is tried again
 POISON = 3  # failures after which one escalation is set aside, so that it never stops the others
 
@@ -87,7 +87,7 @@ class Engine(Desk):
         for page in self.store.paging.queued():
             line = self.lines.get(page.line)
             if line is None:
-                log.error("page %d waits for line %r, which is not configured", page.id, page.line)
+                self._spawn(self._settle_orphan(page))
             else:
                 line.push(page)
         self._core.agenda.load(self.store.paging.deadlines())
@@ -110,6 +110,11 @@ class Engine(Desk):
         """Stop at once; what is under way stays in the store and goes on at the next start."""
         if self._core.wake_up is not None:
             self._core.wake_up.stop()
+        writing = [task for line in self.lines.values() for task in line.close()]
+        for task in self._running:
+            task.cancel()
+        if writing:
+            await asyncio.wait(writing, timeout=STOP_TIMEOUT)
         tasks = [*self._running, *(task for line in self.lines.values() for task in line.tasks())]
         for task in tasks:
             task.cancel()
@@ -125,37 +130,34 @@ class Engine(Desk):
         """Record how an attempt ended, and go on to the next way or the next step where that is called for."""
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
-            current = core.store.paging.get(page.id) or page
             case = self._case(page.message_id)
+            current = next((one for one in case.pages if one.id == page.id), None)
+            if current is None:
+                current = core.store.paging.get(page.id) or page
             change = core.change()
-            moved = delivery.settle(current, receipt, change.ctx.now, core.policy)
-            change.save(moved)
-            raise_events(change, case, moved)
-            pages = [moved if other.id == moved.id else other for other in case.pages]
-            if moved.state in (PageState.QUEUED, PageState.FAILED) and (held := delivery.next_way(moved, pages)):
-                change.save(replace(held, held=False, due=change.ctx.now))
-            if moved.state is PageState.FAILED:
-                text = f"page to {page.line} {page.address} failed: {moved.detail}"
-                change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
-                self._skip_failed_step(change, case, pages)
+            page_moved(change, case, delivery.settle(current, receipt, change.ctx.now, core.policy))
             await core.carry_out(change)
 
     async def hasten(self, page: Page) -> None:
-        """Bring the next way of a page forward: its own line is down."""
+        """Bring the next way of a page forward: its own line is down. Raises StoreUnavailable."""
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             current = core.store.paging.get(page.id)
-            held = current and delivery.next_way(current, core.store.paging.of_message(page.message_id))
-            if current is None or current.state is not PageState.QUEUED or held is None:
+            if current is None or current.state is not PageState.QUEUED:
                 return
             change = core.change()
-            change.save(replace(held, held=False, due=change.ctx.now))
-            text = f"line {page.line} is down: the next way is taken now"
-            change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
-            try:
+            if take_next_way(change, current, core.store.paging.of_message(page.message_id)):
+                text = f"line {page.line} is down: the next way is taken now"
+                change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
                 await core.carry_out(change)
-            except StoreUnavailable:
-                log.exception("the next way of page %d could not be taken", page.id)
+
+    async def _settle_orphan(self, page: Page) -> None:
+        """Fail a page whose line is not configured any more, so that other ways and other people are tried."""
+        log.error("page %d waits for line %r, which is not configured", page.id, page.line)
+        try:
+            await self.settle(page, Receipt(Outcome.REFUSED, f"there is no line {page.line!r}"))
+        except GatewayError:
+            log.exception("page %d could not be taken from its missing line", page.id)
 
     def wake_at(self, when: float | None) -> None:
         """Have deadlines and queues looked at again at `when` at the latest."""
@@ -181,12 +183,13 @@ class Engine(Desk):
             self.wake_at(core.agenda.next_due())
 
     async def _advance(self, escalation_id: int) -> None:
-        """A wait is over: decide on the state as it is now; one that cannot be decided never stops the others."""
+        """Decide, as its wait is over, on the state as it is now; one that cannot be never stops the others."""
         core = self._core
         try:
             await self._next_step(escalation_id)
-        except StoreUnavailable:
-            log.exception("escalation %d could not be recorded; trying again", escalation_id)
+            self._failures.pop(escalation_id, None)
+        except StoreUnavailable as error:
+            log.error("escalation %d could not be recorded; trying again: %s", escalation_id, error)  # noqa: TRY400 - once a second is enough without a trace
             core.agenda.set(escalation_id, core.clock.now() + RETRY)
         except Exception:
             log.exception("escalation %d failed", escalation_id)
@@ -219,22 +222,11 @@ class Engine(Desk):
             return
         text = f"Escalation {escalation_id} cannot go on: look after its alarm by hand"
         log.critical("%s (it failed %d times)", text, POISON)
+        del self._failures[escalation_id]
         try:
-            await self.report(
-                OWN_LINE, AlarmActivated(f"escalation-{escalation_id}", text, priority=Priority.HIGH, fault=True)
-            )
-        except StoreUnavailable:
+            await self.report(OWN_LINE, supervision.poison(f"escalation-{escalation_id}", text))
+        except Exception:
             log.exception("the fault of escalation %d could not be recorded", escalation_id)
-
-    def _skip_failed_step(self, change: Change, case: Case, pages: list[Page]) -> None:
-        """When no page of a step got through, waiting for an answer helps nobody: on to the next step of this cycle.
-
-        The last step of a cycle keeps its wait, or a box without any working line would race through its cycles.
-        """
-        for run in case.running():
-            plan = self.directory.plan(run.plan_id)
-            if plan and run.step < len(plan.steps) and delivery.step_failed(pages, run.cycle, run.step):
-                endings.advance(change, case, run, "no page of this step got through")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

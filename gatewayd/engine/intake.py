@@ -1,4 +1,4 @@
-"""Intake: what drivers report becomes alarms, answers and forwarded texts. Committed before anything is acknowledged."""
+"""Intake: reports become alarms, answers and forwarded texts. Committed before anything is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.engine import answers, delivery, endings, posting, routing
-from gatewayd.engine.case import case_key, load_case
+from gatewayd.engine.bounds import LONGEST_TEXT, bounded
+from gatewayd.engine.case import DELIVERED, case_key, load_case
+from gatewayd.engine.outcome import page_moved
 from gatewayd.model import (
     Alarm,
     AlarmActivated,
@@ -20,6 +22,7 @@ from gatewayd.model import (
     Page,
     PageAnswered,
     PageConfirmed,
+    PageState,
     Priority,
     Recorded,
     Report,
@@ -28,12 +31,10 @@ from gatewayd.model import (
 
 if TYPE_CHECKING:
     from gatewayd.engine.case import Case
-    from gatewayd.engine.change import Change
+    from gatewayd.engine.change import About, Change
     from gatewayd.engine.core import Core
 
 log = logging.getLogger(__name__)
-
-BY_HAND_DECLINED = "declined by {name}: on to the next step"
 
 
 class Intake:
@@ -43,7 +44,8 @@ class Intake:
         self._core = core
 
     async def report(self, line: str, report: Report) -> Recorded:
-        """Record a report and let it take effect. Raises StoreUnavailable; then nothing happened."""
+        """Record a report and let it take effect. Raises StoreUnavailable; then it has to come again."""
+        report = bounded(report)
         if isinstance(report, AlarmActivated):
             return await self._activated(line, report)
         if isinstance(report, AlarmReset):
@@ -60,21 +62,28 @@ class Intake:
         core = self._core
         async with core.locks(("condition", line, report.key)):
             active = core.store.alarms.active_with_key(line, report.key)
-            change = core.change()
-            if active is not None:
-                self._repeat(change, active)
-                await core.carry_out(change)
+            if active is not None and await self._repeated(active, report):
                 return Recorded.REPEAT
+            change = core.change()
             self._open(change, line, report)
             await core.carry_out(change)
             return Recorded.NEW
 
-    @staticmethod
-    def _repeat(change: Change, active: Alarm) -> None:
-        """The condition stands already: count it, page nobody again."""
-        change.save(replace(active, repeats=active.repeats + 1, last_seen_time=change.ctx.wall))
-        text = f"reported again ({active.repeats + 1}): the alarm is active already"
-        change.note(JournalKind.ALARM, text, line=active.line, alarm_id=active.id)
+    async def _repeated(self, active: Alarm, report: AlarmActivated) -> bool:
+        """Count a condition that stands already, and page nobody again; returns False when it has just ended."""
+        core = self._core
+        async with core.locks(("alarm", active.id)):
+            alarm = core.store.alarms.get(active.id)
+            if alarm is None or not alarm.is_active:
+                return False
+            change = core.change()
+            change.save(replace(alarm, repeats=alarm.repeats + 1, last_seen_time=change.ctx.wall))
+            said = routing.match(alarm.line, report, change.ctx.directory).text
+            other = "" if said == alarm.active_text else f", as {said!r}"
+            text = f"reported again ({alarm.repeats + 1}){other}: the alarm is active already"
+            change.note(JournalKind.ALARM, text, line=alarm.line, alarm_id=alarm.id)
+            await core.carry_out(change)
+        return True
 
     @staticmethod
     def _open(change: Change, line: str, report: AlarmActivated) -> None:
@@ -117,26 +126,30 @@ class Intake:
     async def _reset(self, line: str, report: AlarmReset) -> Recorded:
         store = self._core.store
         if report.key is not None:
-            active = store.alarms.active_with_key(line, report.key)
-            found = [active] if active is not None else []
+            keys = [report.key]
         else:
-            found = store.alarms.active_with_address(line, report.address)
-        cleared = [await self._clear(alarm) for alarm in found]
+            await store.written()  # an activation that is being written comes first
+            keys = [alarm.key for alarm in store.alarms.active_with_address(line, report.address)]
+        cleared = [await self._clear(line, key) for key in keys]
         if any(cleared):
             return Recorded.CLEARED
         await self._note(line, f"reset without an active alarm (key {report.key!r}, address {report.address!r})")
         return Recorded.NOTED
 
-    async def _clear(self, alarm: Alarm) -> bool:
-        """Clear one alarm, with its condition locked so that a new activation comes before or after, never between."""
+    async def _clear(self, line: str, key: str) -> bool:
+        """Clear a condition; it is locked, so that an activation comes before or after, never between."""
         core = self._core
-        async with core.locks(("condition", alarm.line, alarm.key)), core.locks(("alarm", alarm.id)):
-            case = self._case(alarm.message_id)
-            if case is None or case.alarm is None or not case.alarm.is_active:
+        async with core.locks(("condition", line, key)):
+            alarm = core.store.alarms.active_with_key(line, key)
+            if alarm is None:
                 return False
-            change = core.change()
-            endings.clear(change, case)
-            ending = await core.carry_out(change)
+            async with core.locks(("alarm", alarm.id)):
+                case = self._case(alarm.message_id)
+                if case is None or case.alarm is None or not case.alarm.is_active:
+                    return False
+                change = core.change()
+                endings.clear(change, case)
+                ending = await core.carry_out(change)
         await core.ended(ending)
         return True
 
@@ -149,11 +162,11 @@ class Intake:
             if answer.code is not None:
                 page = paging.to_address(line, report.sender, answer.code)
             else:
-                page = paging.latest_open(line, report.sender)
+                page = paging.latest_open(line, report.sender, self._core.in_flight(line))
             if page is not None:
                 return await self._answered(page, answer.answer)
             if answer.code is None and paging.ever_sent(line, report.sender):
-                await self._note(line, f"answer {report.text.strip()[:40]!r} from {report.sender}: nothing is open")
+                await self._note(line, f"answer {report.text.strip()!r} from {report.sender}: nothing is open")
                 return Recorded.NOTED
         return await self._forward(line, report)
 
@@ -166,36 +179,41 @@ class Intake:
 
     async def _answered(self, page: Page, answer: Answer) -> Recorded:
         core = self._core
-        who = page.user_id or page.contact_id or 0
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             case = self._case(page.message_id)
             if case is None:
                 return Recorded.NOTED
             change = core.change()
             if answer is Answer.ACCEPT:
-                self._accept(change, case, who)
+                self._accept(change, case, page)
             else:
-                self._decline(change, case, who)
+                self._decline(change, case, page)
+            _seen(change, case, page)
             ending = await core.carry_out(change)
         await core.ended(ending)
         return Recorded.ANSWERED
 
     @staticmethod
-    def _accept(change: Change, case: Case, who: int) -> None:
+    def _accept(change: Change, case: Case, page: Page) -> None:
+        who = page.user_id or page.contact_id or 0
         for event in case.events:
             if event.user_id == who:
                 endings.mark(change, event, MsgStatus.ACKNOWLEDGE)
         endings.accept(change, case, who)
 
     @staticmethod
-    def _decline(change: Change, case: Case, who: int) -> None:
+    def _decline(change: Change, case: Case, page: Page) -> None:
+        """Go on to the next step, unless the escalation has already left the one that this page belongs to."""
+        who = page.user_id or page.contact_id or 0
         for event in case.events:
             if event.user_id == who and event.status < MsgStatus.READ:
                 endings.mark(change, event, MsgStatus.READ)
-        why = BY_HAND_DECLINED.format(name=change.ctx.directory.recipient_name(who))
-        change.note(JournalKind.ANSWER, why, alarm_id=case.message.alarm_id, recipient_id=who)
+        why = f"declined by {change.ctx.directory.recipient_name(who)}"
+        about: About = {"alarm_id": page.alarm_id, "message_id": page.message_id, "recipient_id": who}
+        change.note(JournalKind.ANSWER, why, **about)
         for run in case.running():
-            endings.advance(change, case, run, why)
+            if (run.message_id, run.cycle, run.step) == (page.message_id, page.cycle, page.step):
+                endings.advance(change, case, run, why)
 
     async def _forward(self, line: str, report: TextReceived) -> Recorded:
         """Text that is no answer goes to a person as it came."""
@@ -203,7 +221,7 @@ class Intake:
         change = core.change()
         ctx = change.ctx
         message_id = ctx.new_id(Message)
-        text = f"{line} {report.sender}: {report.text.strip()}"[: routing.LONGEST_TEXT]
+        text = f"{line} {report.sender}: {report.text.strip()}"[:LONGEST_TEXT]
         message = Message(
             message_id,
             text,
@@ -227,10 +245,12 @@ class Intake:
             return Recorded.NOTED
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             current = core.store.paging.get(page.id) or page
-            change = core.change()
-            change.save(delivery.confirm(current, report.state, report.detail))
-            raise_events(change, self._case(page.message_id), change.pages[page.id])
-            await core.carry_out(change)
+            case = self._case(page.message_id)
+            moved = delivery.confirm(current, report.state, report.detail)
+            if case is not None and moved is not current:
+                change = core.change()
+                page_moved(change, case, moved)
+                await core.carry_out(change)
         return Recorded.NOTED
 
     # --- shared -------------------------------------------------------------------------------------------------------
@@ -245,15 +265,11 @@ class Intake:
         await self._core.carry_out(change)
 
 
-def raise_events(change: Change, case: Case | None, moved: Page) -> None:
-    """Let the events in people's inboxes follow a page that moved."""
-    if case is None:
-        return
-    pages = [moved if page.id == moved.id else page for page in case.pages]
-    for event in case.events:
-        status = delivery.event_status(event, pages)
-        if status is not event.status:
-            endings.mark(change, event, status)
+def _seen(change: Change, case: Case, answered: Page) -> None:
+    """Whoever answers has seen the page: this is all that is known of a bare contact, who has no inbox."""
+    for page in case.pages:
+        if page.id == answered.id and page.state in DELIVERED and page.user_id is None:
+            change.save(replace(page, state=PageState.READ))
 
 
 def _page_somebody(change: Change, message: Message, recipient_id: int | None) -> None:

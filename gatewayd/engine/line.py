@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine import supervision
-from gatewayd.engine.queue import PriorityQueue
+from gatewayd.engine.linequeue import LineQueue
 from gatewayd.errors import LineDown, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Driver
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gatewayd.store import Store
 
 STORE_RETRY = 1.0  # seconds between attempts to write down what happened to a page that has already left
+SEND_LIMIT = 180.0  # seconds; above the limits of every protocol: a driver that hangs must not hold its line
+POISON = 3  # failures after which a receipt that cannot be decided on is set aside, so that it never stops the others
 
 
 class LineHost(Protocol):
@@ -42,7 +45,7 @@ class LineHost(Protocol):
         """Record the end of a delivery attempt and decide what follows."""
 
     async def hasten(self, page: Page) -> None:
-        """Bring the next way of a page forward: this one cannot be delivered now."""
+        """Bring the next way of a page forward: this one cannot be delivered now. Raises StoreUnavailable."""
 
     def wake_at(self, when: float | None) -> None:
         """Have the queues looked at again at `when`."""
@@ -82,14 +85,17 @@ class RunningLine:
         self.first_attempt = asyncio.Event()
         self.driver: Driver | None = None
         self._host = host
-        self._queue: PriorityQueue[int] = PriorityQueue()
-        self._pages: dict[int, Page] = {}
+        self._queue = LineQueue(self.clock)
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._attempts: set[int] = set()
-        self._busy: dict[str, list[Page]] = {}
+        self._cut_reasons: dict[int, str] = {}
         self._failures = 0
-        self._fault_stands = host.store.alarms.active_with_key(name, supervision.LINE_DOWN) is not None
+        self._fault_wanted = self._fault_stands = (
+            host.store.alarms.active_with_key(name, supervision.LINE_DOWN) is not None
+        )
+        self._fault_told = False  # whether a task is telling
         self._up_since = 0.0
+        self._closed = False
         self._side_tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -105,14 +111,13 @@ class RunningLine:
     # --- what the driver calls ----------------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """The device answers and is initialised."""
-        if self.is_up:
+        """Take note that the device answers and is initialised."""
+        if self.is_up or self._closed:
             return
-        self.is_up, self._up_since, self.down_reason = True, self.clock.now(), ""
+        self.is_up, self._up_since = True, self.clock.now()
         self.first_attempt.set()
         self.log.info("line %s is up", self.name)
-        if self._fault_stands:
-            self._aside(self._tell_fault(supervision.fault_over(self.name), stands=False))
+        self._want_fault(wanted=False)
         self.pump()
 
     def count(self, what: str, amount: int = 1) -> None:
@@ -131,9 +136,12 @@ class RunningLine:
             reason = await self._run_once()
             self._fell(reason)
             await sleep(self.clock, supervision.back_off(self._failures))
+            for page_id in tuple(self._attempts):
+                self._cut(page_id, "the line was lost while it was being sent")
 
     async def _run_once(self) -> str:
-        assert self.driver is not None
+        if self.driver is None:
+            return "it has no driver"
         try:
             await self.driver.run()
         except LineDown as error:
@@ -146,24 +154,50 @@ class RunningLine:
     def _fell(self, reason: str) -> None:
         steady = self.is_up and self.clock.now() - self._up_since >= supervision.STEADY
         self._failures = 1 if steady else self._failures + 1
-        if self.is_up or self._failures == 1:
-            self.log.error("line %s is down: %s", self.name, reason)
+        news = self.is_up or self._failures == 1
         self.is_up, self.down_reason = False, reason
         self.first_attempt.set()
-        if not self._fault_stands:
-            self._aside(self._tell_fault(supervision.fault(self.name, reason), stands=True))
-        for page in list(self._pages.values()):
-            if not page.held:
-                self._aside(self._host.hasten(page))
+        self._want_fault(wanted=True)
+        if news:
+            self.log.error("line %s is down: %s", self.name, reason)
+            for page in self._queue.pages():
+                self._hasten(page)
 
-    async def _tell_fault(self, report: Report, *, stands: bool) -> None:
-        """Raise or clear the line's fault; when the store does not take it, the next loss or return tries again."""
-        before, self._fault_stands = self._fault_stands, stands
+    def _want_fault(self, *, wanted: bool) -> None:
+        """Have the line's fault raised or cleared; one task at a time tells, so that the order is kept."""
+        self._fault_wanted = wanted
+        if self._fault_stands != wanted and not self._fault_told:
+            self._fault_told = True
+            self._aside(self._tell_fault())
+
+    async def _tell_fault(self) -> None:
+        """Raise or clear the fault until what is recorded is what is so; a full disk only delays it."""
         try:
-            await self._host.report(self.name, report)
-        except StoreUnavailable:
-            self._fault_stands = before
-            self.log.exception("the state of line %s could not be recorded", self.name)
+            while self._fault_stands != (wanted := self._fault_wanted):
+                fault = supervision.fault(self.name, self.down_reason) if wanted else supervision.fault_over(self.name)
+                try:
+                    await self._host.report(self.name, fault)
+                except StoreUnavailable as error:
+                    self.log.error("the state of line %s could not be recorded yet: %s", self.name, error)  # noqa: TRY400 - once a second is enough without a trace
+                    await sleep(self.clock, STORE_RETRY)
+                else:
+                    self._fault_stands = wanted
+        finally:
+            self._fault_told = False
+
+    def _hasten(self, page: Page) -> None:
+        if not page.held and page.user_id is not None:
+            self._aside(self._take_next_way(page))
+
+    async def _take_next_way(self, page: Page) -> None:
+        while not self.is_up and page.id in self._queue:
+            try:
+                await self._host.hasten(page)
+            except StoreUnavailable as error:
+                self.log.error("the next way of page %d could not be taken yet: %s", page.id, error)  # noqa: TRY400 - as above
+                await sleep(self.clock, STORE_RETRY)
+            else:
+                return
 
     # --- the queue ----------------------------------------------------------------------------------------------------
 
@@ -171,30 +205,22 @@ class RunningLine:
         """Queue a page, or queue its newest version anew. Call `pump` afterwards."""
         if page.id in self._attempts:
             return
-        self._pages[page.id] = page
-        self._queue.push(page.id, page.priority, page.created, page.due, self.clock.now())
-        if not self.is_up and not page.held and page.user_id is not None:
-            self._aside(self._host.hasten(page))
+        self._queue.push(page)
+        if not self.is_up and self.first_attempt.is_set():
+            self._hasten(page)
 
     def hold(self, page_id: int) -> bool:
         """Take a page out of the queue for now; return whether it was there."""
-        for waiting in self._busy.values():
-            for page in waiting:
-                if page.id == page_id:
-                    waiting.remove(page)
-                    return True
-        return self._queue.withdraw(page_id)
+        return self._queue.hold(page_id)
 
     def release(self, page_id: int) -> None:
-        """Put a held page back: it is not withdrawn after all."""
-        page = self._pages.get(page_id)
-        if page is not None and page_id not in self._sending:
-            self.push(page)
+        """Put a held page back: it is not withdrawn after all. Call `pump` afterwards."""
+        if page_id not in self._sending:
+            self._queue.release(page_id)
 
     def drop(self, page_id: int) -> asyncio.Task[None] | None:
         """Forget a page for good; when it is on its way, stop that and return the task that is ending."""
-        self.hold(page_id)
-        self._pages.pop(page_id, None)
+        self._queue.drop(page_id)
         if page_id not in self._attempts:
             return None
         task = self._sending[page_id]
@@ -205,74 +231,105 @@ class RunningLine:
         """Return the ids of the pages that the driver has in hand, or that left and are not written down yet."""
         return self._sending.keys()
 
-    def tasks(self) -> list[asyncio.Task[Any]]:
-        """Return what runs for this line at the moment, beside its supervision."""
-        return [*self._sending.values(), *self._side_tasks]
-
     def depth(self) -> int:
         """Return how many pages wait or are under way."""
-        return len(self._pages)
+        return len(self._queue) + len(self._attempts)
 
     def pump(self) -> None:
         """Hand ready pages to the driver, as many as it takes at once, one at a time to each address."""
-        while self.is_up and self.driver is not None and len(self._attempts) < self.driver.capabilities.parallel:
-            page_id = self._queue.pop(self.clock.now())
-            if page_id is None:
-                break
-            page = self._pages[page_id]
-            if page.address in self._busy:
-                self._busy[page.address].append(page)
-            else:
-                self._send(page)
-        self._host.wake_at(self._queue.next_due())
+        driver = self.driver
+        if not self.is_up or self._closed or driver is None:
+            return  # `up` pumps again; a timer for what is due meanwhile would ring without end
+        parallel = driver.capabilities.parallel
+        while len(self._attempts) < parallel:
+            page = self._queue.pop()
+            if page is None:
+                self._host.wake_at(self._queue.next_due())
+                return
+            self._attempts.add(page.id)
+            task = asyncio.get_running_loop().create_task(self._deliver(driver, page))
+            self._sending[page.id] = task
+            task.add_done_callback(partial(self._sent, page))
 
-    def _send(self, page: Page) -> None:
-        self._busy[page.address] = []
-        task = asyncio.get_running_loop().create_task(self._deliver(page))
-        self._sending[page.id] = task
-        self._attempts.add(page.id)
-        task.add_done_callback(lambda _: self._sent(page))
-
-    def _sent(self, page: Page) -> None:
-        """An attempt ended, or was cut short: the address is free again."""
+    def _sent(self, page: Page, _: asyncio.Task[None]) -> None:
+        """Free the address: an attempt ended and is written down, or it was cut short."""
         self._sending.pop(page.id, None)
         self._attempts.discard(page.id)
-        for waiting in self._busy.pop(page.address, []):
-            self._queue.push(waiting.id, waiting.priority, waiting.created)
+        self._cut_reasons.pop(page.id, None)
+        self._queue.free(page.address)
         self.pump()
 
-    async def _deliver(self, page: Page) -> None:
-        receipt = await self._attempt(page)
+    async def _deliver(self, driver: Driver, page: Page) -> None:
+        receipt = await self._attempt(driver, page)
         self._attempts.discard(page.id)
-        self._pages.pop(page.id, None)
         self.count(f"pages_{receipt.outcome.value}")
         self.pump()
         await self._write_down(page, receipt)
 
-    async def _attempt(self, page: Page) -> Receipt:
-        assert self.driver is not None
-        if self.clock.now() > page.expires:
+    async def _attempt(self, driver: Driver, page: Page) -> Receipt:
+        now = self.clock.now()
+        if now > page.expires:
             return Receipt(Outcome.REFUSED, "expired before it could be sent")
+        limit = self.clock.call_at(now + SEND_LIMIT, lambda: self._cut(page.id, "the driver did not come back"))
         try:
-            return await self.driver.send(page)
+            return await driver.send(page)
         except LineDown as error:
             return Receipt(Outcome.FAILED, str(error))
+        except asyncio.CancelledError:
+            reason = self._cut_reasons.pop(page.id, None)
+            if reason is None:
+                raise
+            return Receipt(Outcome.UNKNOWN, reason)
         except Exception as error:
             self.log.exception("sending page %d on line %s failed", page.id, self.name)
             return Receipt(Outcome.FAILED, f"internal error: {type(error).__name__}")
+        finally:
+            limit.cancel()
+
+    def _cut(self, page_id: int, reason: str) -> None:
+        """End an attempt that nothing can come of any more; whether the page arrived is honestly unknown."""
+        if page_id in self._attempts:
+            self.log.error("page %d on line %s: %s", page_id, self.name, reason)
+            self._cut_reasons[page_id] = reason
+            self._sending[page_id].cancel()
 
     async def _write_down(self, page: Page, receipt: Receipt) -> None:
         """Record a receipt; a page that has left must not be forgotten, so this is tried until the store takes it."""
-        while True:
+        failures = 0
+        while failures < POISON:
             try:
                 await self._host.settle(page, receipt)
-            except StoreUnavailable:
-                self.log.exception("the receipt of page %d could not be recorded yet", page.id)
-                await sleep(self.clock, STORE_RETRY)
+            except StoreUnavailable as error:
+                self.log.error("the receipt of page %d could not be recorded yet: %s", page.id, error)  # noqa: TRY400 - as above
+            except Exception:
+                failures += 1
+                self.log.exception("the receipt of page %d cannot be decided on", page.id)
             else:
                 return
+            await sleep(self.clock, STORE_RETRY)
+        text = f"Page {page.id} to {self.name} {page.address} cannot go on: look after it by hand"
+        await self._host.report(self.name, supervision.poison(f"page-{page.id}", text))
 
-    def _aside(self, work: Any) -> None:
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Send nothing more and cut what is being sent; returns the tasks that still write receipts down."""
+        self._closed = True
+        self.is_up = False
+        for page_id in self._attempts:
+            self._sending[page_id].cancel()
+        return [task for page_id, task in self._sending.items() if page_id not in self._attempts]
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Return what runs for this line at the moment, beside its supervision."""
+        return [*self._sending.values(), *self._side_tasks]
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._side_tasks.add(task)
-        task.add_done_callback(self._side_tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._side_tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.log.error("a task of line %s failed", self.name, exc_info=error)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.engine import escalation as rule
+from gatewayd.engine.bounds import LONGEST_TEXT
 from gatewayd.model import (
     Contact,
     Escalation,
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 
     from gatewayd.driver import Capabilities
     from gatewayd.engine.case import Case
-    from gatewayd.engine.change import Change, Context
+    from gatewayd.engine.change import About, Change, Context
     from gatewayd.engine.directory import Targets
 
-UNANSWERED = "NOT ACCEPTED: "
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def page_text(message: Message, capabilities: Capabilities | None) -> str:
     longest = capabilities.longest_text if capabilities is not None else None
     if longest is None:
         return message.text + code
-    return message.text[: max(0, longest - len(code))] + code
+    return message.text[: longest - len(code)] + code if longest > len(code) else message.text[:longest]
 
 
 def post(change: Change, message: Message, recipient_ids: Iterable[int]) -> bool:
@@ -55,7 +57,7 @@ def post(change: Change, message: Message, recipient_ids: Iterable[int]) -> bool
     targets = change.ctx.directory.expand(recipient_ids)
     page_targets(change, Occasion(message), targets, case=None)
     started = [start_plan(change, message, plan.id) for plan in targets.plans]
-    return bool(targets.users or targets.contacts) or any(started)
+    return _anybody(change.ctx, targets) or any(started)
 
 
 def start_plan(change: Change, message: Message, plan_id: int) -> bool:
@@ -76,8 +78,12 @@ def start_plan(change: Change, message: Message, plan_id: int) -> bool:
 
 def reaches(ctx: Context, step: Step) -> bool:
     """Return whether a step pages anybody."""
-    targets = ctx.directory.expand(step.recipients)
-    return bool(targets.users or targets.contacts)
+    return _anybody(ctx, ctx.directory.expand(step.recipients))
+
+
+def _anybody(ctx: Context, targets: Targets) -> bool:
+    """Return whether there is an inbox, or an address on a line that exists."""
+    return bool(targets.users) or any(ctx.capabilities(contact.line) is not None for contact in targets.contacts)
 
 
 def page_step(change: Change, message: Message, run: Escalation, step: Step, case: Case | None) -> None:
@@ -90,23 +96,25 @@ def page_step(change: Change, message: Message, run: Escalation, step: Step, cas
 
 def page_targets(change: Change, occasion: Occasion, targets: Targets, case: Case | None) -> None:
     """Put the message into people's inboxes and page their ways, and page bare contacts."""
-    waiting = {(page.line, page.address) for page in case.queued()} if case else set()
-    waiting |= {(page.line, page.address) for page in change.pages.values() if page.message_id == occasion.message.id}
+    waiting = {
+        (page.line, page.address)
+        for page in (*(case.queued() if case else ()), *change.pages.values())
+        if page.message_id == occasion.message.id and page.state is PageState.QUEUED
+    }
     for user in targets.users:
         _notify(change, occasion, user, case)
         for index, way in enumerate(user.ways):
             contact = change.ctx.directory.contact(way.contact_id)
             if contact is not None:
-                _page(change, occasion, contact, waiting, user=user, way=index)
+                _page(change, occasion, _Target(contact, user, index), waiting)
     for contact in targets.contacts:
-        _page(change, occasion, contact, waiting)
+        _page(change, occasion, _Target(contact), waiting)
 
 
 def _notify(change: Change, occasion: Occasion, user: User, case: Case | None) -> None:
     """Put the message into a user's inbox, or move its event to the present step."""
     ctx, message = change.ctx, occasion.message
-    known = [event for event in (*(case.events if case else ()), *change.events.values())]
-    for event in known:
+    for event in (*change.events.values(), *(case.events if case else ())):  # what was decided just now counts
         if event.user_id == user.id and event.message_id == message.id:
             change.save(replace(event, cycle=occasion.cycle, step=occasion.step))
             return
@@ -114,20 +122,20 @@ def _notify(change: Change, occasion: Occasion, user: User, case: Case | None) -
     change.save(Event(event_id, user.id, message.id, MsgStatus.QUEUED, ctx.wall, occasion.cycle, occasion.step))
 
 
-def _page(
-    change: Change,
-    occasion: Occasion,
-    contact: Contact,
-    waiting: set[tuple[str, str]],
-    *,
-    user: User | None = None,
-    way: int = 0,
-) -> None:
+class _Target(NamedTuple):
+    """An address, and whose it is: the user's way number `way`."""
+
+    contact: Contact
+    user: User | None = None
+    way: int = 0
+
+
+def _page(change: Change, occasion: Occasion, target: _Target, waiting: set[tuple[str, str]]) -> None:
     """Add one page, unless one of this message still waits for the same address."""
-    target = (contact.line, contact.address)
-    if target in waiting:
+    contact, user, way = target
+    if (contact.line, contact.address) in waiting:
         return
-    waiting.add(target)
+    waiting.add((contact.line, contact.address))
     ctx, message = change.ctx, occasion.message
     delay = user.ways[way].after if user else 0.0
     page = Page(
@@ -150,30 +158,28 @@ def _page(
         held=delay > 0,
         tone=message.tone,
     )
+    about: About = {"alarm_id": page.alarm_id, "message_id": message.id, "recipient_id": contact.id}
     if ctx.capabilities(contact.line) is None:
         page = replace(page, state=PageState.FAILED, detail=f"there is no line {contact.line!r}")
-        change.note(
-            JournalKind.PAGE, page.detail, alarm_id=page.alarm_id, message_id=message.id, recipient_id=contact.id
-        )
+        change.note(JournalKind.PAGE, page.detail, **about)
+    elif not page.text.startswith(message.text):
+        text = f"the text was cut to what {contact.line} can carry: {len(page.text)} of {len(message.text)} characters"
+        change.note(JournalKind.PAGE, text, **about)
     change.save(page)
 
 
-def give_up(change: Change, case: Case, run: Escalation) -> None:
-    """Nobody accepted in any cycle: say so loudly to the site's fallback recipient."""
-    ctx, message = change.ctx, case.message
-    change.note(
-        JournalKind.ESCALATION,
-        f"nobody accepted in {run.cycle} cycles",
-        alarm_id=message.alarm_id,
-        message_id=message.id,
-    )
+def tell_fallback(change: Change, message: Message, prefix: str, why: str) -> None:
+    """Say loudly to the site's fallback recipient that a message got no further; a notice itself ends in the log."""
+    ctx = change.ctx
+    change.note(JournalKind.ESCALATION, why, alarm_id=message.alarm_id, message_id=message.id)
     fallback = ctx.directory.site.fallback_id
     if fallback is None or message.kind is MessageKind.NOTICE:
+        log.critical("message %d: %s, and there is nobody left to tell", message.id, why)
         return
     notice_id = ctx.new_id(Message)
     notice = Message(
         notice_id,
-        UNANSWERED + message.text,
+        (prefix + message.text)[:LONGEST_TEXT],
         message.priority,
         ctx.wall,
         MessageKind.NOTICE,
@@ -184,4 +190,5 @@ def give_up(change: Change, case: Case, run: Escalation) -> None:
     )
     change.save(notice)
     if not post(change, notice, [fallback]):
+        log.critical("message %d: %s, and the fallback recipient reaches nobody", message.id, why)
         change.note(JournalKind.ESCALATION, "the fallback recipient reaches nobody", message_id=notice_id)

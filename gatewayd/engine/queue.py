@@ -1,8 +1,8 @@
 """The page queue of one line and the agenda of deadlines: `heapq` on plain tuples with a unique sequence number.
 
-Two heaps: *waiting* by due time and *ready* by rank, then age. One priority-first heap would hide due pages behind a future
-page of high priority. Withdrawal is lazy: an entry is dead once its sequence number is not the item's newest; when more than
-half of a heap is dead it is rebuilt.
+Two heaps: *waiting* by due time and *ready* by rank, then age. One priority-first heap would hide due pages behind a
+future page of high priority. Withdrawal is lazy: an entry is dead once its sequence number is not the item's newest;
+when more than half of a heap is dead it is rebuilt.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class PriorityQueue(Generic[ItemT]):
     def push(self, item: ItemT, rank: int, age: float, due: float = 0.0, now: float = 0.0) -> None:
         """Queue an item, or queue it anew; it is ready once `due` is reached. `age` is the time it counts from."""
         self._sequence = sequence = self._sequence + 1
+        if item in self._live:
+            self.withdraw(item)
         self._live[item] = sequence
         if due <= now:
             heappush(self._ready, (rank, age, sequence, item))
@@ -104,6 +106,7 @@ class Agenda(Generic[ItemT]):
         """Set or move the deadline of an item."""
         self._dues[item] = due
         heappush(self._heap, (due, rank, item))
+        self._compact()
 
     def load(self, deadlines: list[tuple[ItemT, float, int]]) -> None:
         """Set many deadlines at once: (item, due, rank)."""
@@ -113,10 +116,8 @@ class Agenda(Generic[ItemT]):
 
     def forget(self, item: ItemT) -> None:
         """Drop the deadline of an item; harmless when it has none."""
-        self._dues.pop(item, None)
-        if len(self._heap) > SMALL and len(self._heap) > 2 * len(self._dues):
-            self._heap = [entry for entry in self._heap if self._dues.get(entry[2]) == entry[0]]
-            heapify(self._heap)
+        if self._dues.pop(item, None) is not None:
+            self._compact()
 
     def next_due(self) -> float | None:
         """Return the earliest deadline; one in the past when something due was not taken yet."""
@@ -143,3 +144,12 @@ class Agenda(Generic[ItemT]):
                 del dues[item]
                 taken.append(item)
         return taken
+
+    def _compact(self) -> None:
+        dues = self._dues
+        entries = len(self._heap) + len(self._ripe)
+        if entries > SMALL and entries > 2 * len(dues):
+            self._heap = [entry for entry in self._heap if dues.get(entry[2]) == entry[0]]
+            self._ripe = [entry for entry in self._ripe if dues.get(entry[2]) == entry[1]]
+            heapify(self._heap)
+            heapify(self._ripe)

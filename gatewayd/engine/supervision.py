@@ -19,6 +19,11 @@ def fault(line: str, reason: str) -> AlarmActivated:
     return AlarmActivated(LINE_DOWN, f"Line {line} is down: {reason}", "", Priority.HIGH, {}, fault=True)
 
 
+def poison(key: str, text: str) -> AlarmActivated:
+    """Return the technical alarm of something that failed again and again and was set aside."""
+    return AlarmActivated(key, text, "", Priority.HIGH, {}, fault=True)
+
+
 def fault_over(line: str) -> AlarmReset:
     """Return the reset of a lost line's fault."""
     return AlarmReset(LINE_DOWN, "", f"Line {line} is up again")

@@ -18,17 +18,20 @@ class WakeUp:
         self._ring = ring
         self._handle: TimerHandle | None = None
         self._due: float | None = None
+        self._stopped = False
 
     def at(self, when: float | None) -> None:
         """Want to be woken at `when` at the latest; None wants nothing."""
-        if when is None or (self._due is not None and self._due <= when):
+        if self._stopped or when is None or (self._due is not None and self._due <= when):
             return
-        self.stop()
+        if self._handle is not None:
+            self._handle.cancel()
         self._due = when
         self._handle = self._clock.call_at(when, self._wake)
 
     def stop(self) -> None:
-        """Forget every wanted time."""
+        """Never ring again."""
+        self._stopped = True
         if self._handle is not None:
             self._handle.cancel()
         self._handle = self._due = None

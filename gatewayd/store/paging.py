@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from gatewayd.model import Escalation, EscalationState, Page, PageState
+from gatewayd.model import Escalation, EscalationState, MsgStatus, Page, PageState
 from gatewayd.store.rows import ESCALATIONS, PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gatewayd.store.reader import Reader
 
-OPEN_PAGE = """
+OPEN_PAGE = f"""
     JOIN messages m ON m.id = p.message_id LEFT JOIN alarms a ON a.id = p.alarm_id
     WHERE p.line = ? AND p.address = ? AND m.kind <> 'reset'
-    AND (p.state IN ('sent', 'received', 'read', 'unknown') OR p.attempts > 0 OR p.state = 'queued')
-    AND (a.id IS NULL OR (a.cleared_time IS NULL AND a.accepted_time IS NULL))
-"""
+    AND (p.state IN ('sent', 'received', 'read', 'unknown') OR (p.attempts > 0 AND p.state IN ('queued', 'failed'))
+        OR p.id IN (SELECT value FROM json_each(?)))
+    AND CASE
+        WHEN a.id IS NOT NULL THEN a.cleared_time IS NULL AND a.accepted_time IS NULL
+        WHEN p.user_id IS NULL THEN p.state <> 'read'
+        ELSE NOT EXISTS (SELECT 1 FROM events e WHERE e.message_id = p.message_id AND e.user_id = p.user_id
+            AND e.status >= {MsgStatus.ACKNOWLEDGE.value})
+    END
+    AND p.id IN (SELECT id FROM pages WHERE line = ? AND address = ? ORDER BY id DESC LIMIT 200)
+    ORDER BY p.state = 'failed', p.id DESC LIMIT 1
+"""  # noqa: S608 - the number is our own
 
 
 class Paging:
@@ -52,10 +61,14 @@ class Paging:
         row = self._reader.one(PAGES.select(condition), (line, reference))
         return PAGES.load(row) if row else None
 
-    def latest_open(self, line: str, address: str) -> Page | None:
-        """Return the newest page to this address that somebody may still answer."""
-        sql = PAGES.select(OPEN_PAGE + " ORDER BY p.id DESC LIMIT 1", alias="p")
-        row = self._reader.one(sql, (line, address))
+    def latest_open(self, line: str, address: str, in_flight: Iterable[int] = ()) -> Page | None:
+        """Return the newest page to this address that somebody may be answering.
+
+        It has left, or is leaving right now (`in_flight`), and nobody took it yet. A page that still waits was never
+        seen by anybody; one that failed is only meant when there is no other.
+        """
+        sql = PAGES.select(OPEN_PAGE, alias="p")
+        row = self._reader.one(sql, (line, address, json.dumps(list(in_flight)), line, address))
         return PAGES.load(row) if row else None
 
     def to_address(self, line: str, address: str, message_id: int) -> Page | None:

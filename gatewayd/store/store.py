@@ -71,6 +71,10 @@ class Store:
         """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
         return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
 
+    async def written(self) -> None:
+        """Wait until everything that was submitted before is on disk, or was refused. Raises StoreUnavailable."""
+        await self.writer.commit([])
+
     def close(self) -> None:
         """Write what is pending and close the file."""
         self.writer.close()

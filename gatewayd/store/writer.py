@@ -48,6 +48,7 @@ class Writer:
         self._closed = False
         self.mean_commit = 0.0
         self.in_thread = False
+        self.slow_commit = SLOW_COMMIT
         self.commits = 0
 
     def submit(self, statements: Sequence[Statement]) -> asyncio.Future[None]:
@@ -120,7 +121,7 @@ class Writer:
     def _measure(self, seconds: float) -> None:
         self.commits += 1
         self.mean_commit += SMOOTHING * (seconds - self.mean_commit)
-        if self.in_thread != (self.mean_commit > (FAST_COMMIT if self.in_thread else SLOW_COMMIT)):
+        if self.in_thread != (self.mean_commit > (FAST_COMMIT if self.in_thread else self.slow_commit)):
             self.in_thread = not self.in_thread
             where = "a thread" if self.in_thread else "the loop"
             log.info("commits take %.1f ms on average: they now run on %s", self.mean_commit * 1000, where)
