@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, AppRunner, Request
+from multidict import CIMultiDict
 
 from gatewayd import passwords
 from gatewayd.api import ApiOptions, build_app, build_runner
@@ -21,7 +23,7 @@ from gatewayd.model import Role
 from tests.engine.conftest import DOCTOR, SITE, Box
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from aiohttp import ClientResponse
@@ -54,7 +56,7 @@ class Answer:
     """What came back."""
 
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDict[str]
     text: str
     json: Any
 
@@ -109,7 +111,9 @@ def with_json(path: str) -> str:
 async def to_answer(response: ClientResponse) -> Answer:
     text = await response.text()
     is_json = response.headers.get("Content-Type", "").startswith("application/json")
-    return Answer(response.status, dict(response.headers), text, await response.json() if is_json and text else None)
+    return Answer(
+        response.status, CIMultiDict(response.headers), text, await response.json() if is_json and text else None
+    )
 
 
 class Server(TestServer):
@@ -128,9 +132,9 @@ class Gateway(Box):
         super().__init__(data, site_with_passwords())
         self.sessions = Sessions(self.engine)
 
-    async def logs_in(self, name: str) -> Person:
+    async def logs_in(self, name: str, path: str = "/api/tokens/generatetoken") -> Person:
         stranger = Person(self.client)
-        answer = await stranger.post("/api/tokens/generatetoken", data={"username": name, "password": PASSWORD})
+        answer = await stranger.post(path, data={"username": name, "password": PASSWORD})
         return Person(self.client, answer.json["token"])
 
     async def opens_browser(self, name: str) -> Person:
@@ -148,6 +152,18 @@ class Gateway(Box):
         self.server = Server(build_app(self.engine, self.sessions, options))
         self.client = TestClient(self.server)
         await self.client.start_server()
+
+    async def passes(self, seconds: float) -> None:
+        await super().passes(seconds)
+        await self.store.written()  # on a slow disk commits run in a thread
+        await settle()
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let every write fail."""
+        self.store._connection.execute("PRAGMA query_only = ON")
+        yield
+        self.store._connection.execute("PRAGMA query_only = OFF")
 
     async def end(self) -> None:
         for client in self.browsers:
