@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from drivers.tap.scanner import Answer
 
 
+FAREWELLS = (b"\r", b"\x04\r", b"\x03000\r\x04\r")
+"""What a terminal hears that may not have noticed the end of an earlier session: a call; EOT, which ends a session; the
+end of a block with a wrong checksum, so that the fragment is refused, for one that was left in the middle of a block."""
+
+
 class Stage(Enum):
     """How far the logon is."""
 
@@ -75,13 +80,13 @@ class Logon:
             self._fail("the terminal accepted the logon but gave no go-ahead (ESC [ p)")
 
     def _call(self, now: float) -> None:
-        """Step 3. A terminal that still believes in an earlier session is told by EOT that it is over."""
+        """Step 3. A terminal that still believes in an earlier session is told that it is over, see `FAREWELLS`."""
         timing = self._timing
         if not self._profile.send_crs:
             self._calls = timing.n1
             self.due = timing.after(now, timing.n1 * timing.t1)
             return
-        self._out = b"\x04\r" if self._calls and self._lingering else b"\r"
+        self._out = FAREWELLS[min(self._calls, len(FAREWELLS) - 1)] if self._lingering else b"\r"
         self._calls += 1
         self.due = timing.after(now, timing.t1 if self._calls < timing.n1 else max(timing.t1, timing.t2), 1)
 
@@ -96,8 +101,8 @@ class Logon:
     def _let_go(self, answer: Answer, now: float) -> None:
         """Call again at once: the terminal has just ended the earlier session."""
         del answer
-        self._lingering = False
-        if self._calls < self._timing.n1:
+        if self._lingering or self._calls < self._timing.n1:
+            self._lingering = False
             self._call(now)
 
     def _asked(self, answer: Answer, now: float) -> None:

@@ -66,7 +66,7 @@ class EntryDevice:
         self._answer_wait = AnswerWait(profile.timing)
         self._asked_at: float | None = None  # when ID= came while nobody wanted it
         self._proof_wanted = False
-        self._lingering = profile.permanent  # the terminal may believe in a session that is over for us
+        self._lingering = True  # the terminal may believe in a session that is over for us: one of the process before
 
     @property
     def state(self) -> State:

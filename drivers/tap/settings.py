@@ -28,7 +28,7 @@ class TapSettings(SerialSettings):
     permanent: bool = False
     idle_logout: Seconds = 1.0
     probe: bool = True
-    probe_every: Annotated[float, Field(ge=0, le=604_800)] = 600.0
+    probe_every: Annotated[float, Field(ge=0, le=604_800)] = 20.0
     t1: Seconds = 2.0
     t2: Seconds = 1.0
     t3: Seconds = 10.0

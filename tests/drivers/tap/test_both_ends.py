@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from drivers.tap.driver import TapDriver
+from drivers.tap.profile import Profile
+from drivers.tap.protocol import EntryDevice
 from drivers.tap.settings import TapSettings
 from drivers.tap.simulator import SIMULATORS, TapSimulator, TerminalSettings
-from gatewayd.clock import SystemClock
+from gatewayd.clock import ManualClock, SystemClock
 from gatewayd.driver import Outcome
 from gatewayd.errors import LineDown
-from gatewayd.transport.memory import Wire
+from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.memory import Wire, connect
 from tests.drivers.tap.bench import LONG_TEXT
 from tests.drivers.tap.site import RecordingLine, Site, page
 
@@ -166,3 +169,24 @@ async def test_page_that_is_expected_before_it_comes_is_found() -> None:
 def test_simulator_is_found_by_its_kind() -> None:
     assert {"tap": TapSimulator} == SIMULATORS
     assert TapSimulator.Settings is TerminalSettings
+
+
+@pytest.mark.parametrize(
+    "left_over", [b"\r\x1bPG1\r", b"\r\x1bPG1\r\x02", b"\r\x1bPG1\r\x022001\rHALF A PA", b"\r\x1bPG"]
+)
+async def test_terminal_that_was_left_in_the_middle_by_a_killed_process_takes_the_next_page(left_over: bytes) -> None:
+    clock = ManualClock()
+    simulator = TapSimulator(clock, TerminalSettings(port="", t4=3600.0, t5=3600.0))
+    terminal = simulator.adapter()
+    terminal.data_received(left_over)
+    device = EntryDevice(Profile())
+    fresh = StreamAdapter(device, clock)
+    connect(fresh, terminal, clock)
+    device.send_page("1", "2001", "FIRE", clock.now())
+    fresh.flush()
+    for _ in range(3):  # as often as the supervisor opens the line again
+        await clock.advance(8)
+        if not simulator.pages:
+            device.send_page("2", "2001", "FIRE", clock.now())
+            fresh.flush()
+    assert [page.text for page in simulator.pages][:1] == ["FIRE"]

@@ -91,7 +91,7 @@ async def test_several_pages_share_one_session() -> None:
 async def test_page_after_the_log_off_opens_a_new_session() -> None:
     site = Site()
     await site.start()
-    await site.clock.advance(60)
+    await site.clock.advance(10)
     assert (await site.sends()).outcome is Outcome.SENT
     assert site.wrote.count(LOGON) == 2
 

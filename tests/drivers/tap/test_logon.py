@@ -29,9 +29,9 @@ def test_CR_is_repeated_every_t1_and_n1_times_in_all() -> None:  # noqa: N802
     bench = Bench()
     sent = bench.page() + bench.waits(1.9)
     assert sent == b"\r"
-    assert bench.waits(0.1) == b"\r"
+    assert bench.waits(0.1) == b"\x04\r"
     assert bench.waits(1.9) == b""
-    assert bench.waits(0.1) == b"\r"
+    assert bench.waits(0.1) == b"\x03000\r\x04\r"
     assert bench.waits(1.9) == b""
     assert bench.events() == []
     assert bench.waits(0.1) == b""

@@ -156,7 +156,7 @@ def test_terminal_that_did_not_answer_a_page_has_to_prove_that_it_lives() -> Non
     bench.in_block()
     bench.waits(10)
     assert bench.waits(1) == b"\r"
-    assert bench.waits(6) == EOT + EOT
+    assert bench.waits(6) == EOT + b"\x03000\r" + EOT
     assert any(isinstance(event, LogonFailed) for event in bench.events())
 
 
