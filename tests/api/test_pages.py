@@ -159,7 +159,7 @@ async def test_the_form_of_a_post_comes_from_its_parameters(nurse: Person) -> No
     assert 'name="userid"' not in page
 
 
-# --- browsers: cookie and forms ----------------------------------------------------------------------------------------
+# --- browsers: cookie and forms --------------------------------------------------------------------------------------
 
 
 async def test_a_stranger_gets_403_with_the_login_form_and_comes_back(gateway: Gateway, stranger: Person) -> None:

@@ -17,8 +17,8 @@ from gatewayd.api.fields import (  # noqa: TC001 - pydantic reads annotations at
     Text,
 )
 from gatewayd.api.operation import Call, Display, Params, Reply, operation
-from gatewayd.engine.orders import SendOrder
 from gatewayd.engine.bounds import LONGEST_TEXT
+from gatewayd.engine.orders import SendOrder
 from gatewayd.errors import Invalid, NotAllowed
 from gatewayd.model import Priority
 
