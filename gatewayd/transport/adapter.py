@@ -132,7 +132,7 @@ class StreamAdapter(Adapter[EventT], asyncio.Protocol):
         if not data:
             return
         if transport.is_closing():
-            self.fail(LineDown("the connection is closing"))
+            self.fail(LineDown(transport.get_extra_info("loss") or "the connection is closing"))
         elif transport.get_write_buffer_size() > MAX_UNSENT:
             self.fail(LineDown("the other end has stopped taking data"))
         else:

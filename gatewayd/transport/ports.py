@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import termios
 from contextlib import suppress
 from pathlib import Path
@@ -93,7 +94,10 @@ class Port(serial.Serial):
             return 0
 
 
-def open_port(settings: SerialSettings) -> tuple[Port, SevenBits | None]:
+Opened = tuple[Port, SevenBits | None]
+
+
+def open_port(settings: SerialSettings) -> Opened:
     """Open the device; return it with the framing that is left to software. Blocks. Raises LineDown."""
     try:
         return _open(settings)
@@ -103,9 +107,12 @@ def open_port(settings: SerialSettings) -> tuple[Port, SevenBits | None]:
         raise LineDown(f"cannot open {settings.port}: {reason_of(error)}") from error
 
 
-def _open(settings: SerialSettings) -> tuple[Port, SevenBits | None]:
+def _open(settings: SerialSettings) -> Opened:
     """Open with the framing in hardware where that is possible and meant, else as eight bits with it in software."""
-    pty = os.major(Path(settings.port).stat().st_rdev) in PTY_MAJORS
+    status = Path(settings.port).stat()
+    if not stat.S_ISCHR(status.st_mode):
+        raise OSError(errno.ENOTTY, "not a device")
+    pty = os.major(status.st_rdev) in PTY_MAJORS
     if not pty and not settings.software_parity:
         try:
             return _configured(settings, Character(settings.bytesize, settings.parity, settings.stopbits), pty), None

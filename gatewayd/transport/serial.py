@@ -21,7 +21,7 @@ from gatewayd.transport.timing import within
 
 if TYPE_CHECKING:
     from gatewayd.transport.adapter import StreamAdapter
-    from gatewayd.transport.ports import Port
+    from gatewayd.transport.ports import Opened, Port
 
 __all__ = ["BAUD_RATES", "SerialSettings", "open_serial"]
 
@@ -29,8 +29,6 @@ OPEN_LIMIT = 10.0  # seconds; some drivers (Bluetooth, device servers) hang in o
 DRAIN_LIMIT = 1.0  # seconds for what was written to leave when a line closes; a device that holds us up does not
 DRAIN_CHECK = 0.01  # seconds; the kernel does not tell when its buffer is empty
 BACKENDS = ("serial_asyncio_fast", "serial_asyncio")  # the same interface; the first is maintained
-
-Opened = tuple["Port", SevenBits | None]
 
 
 async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
@@ -47,7 +45,7 @@ async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> 
 
 
 async def _open_device(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
-    path = _device_of(settings)
+    path, backend = _device_of(settings), _backend()
     try:
         async with within(adapter.clock, OPEN_LIMIT):
             await _previous_closed(path)
@@ -55,7 +53,7 @@ async def _open_device(settings: SerialSettings, adapter: StreamAdapter[Any]) ->
     except TimeoutError as error:
         raise LineDown(f"cannot open {settings.port}: the device does not answer") from error
     _links[path] = link = SerialLink(adapter, port, framing)
-    await _backend().connection_for_serial(asyncio.get_running_loop(), lambda: link, port)
+    await backend.connection_for_serial(asyncio.get_running_loop(), lambda: link, port)
     await asyncio.sleep(0)  # both libraries call connection_made in the next turn of the loop
 
 
@@ -94,11 +92,13 @@ async def _open_in_thread(settings: SerialSettings, path: str) -> Opened:
 
     def work() -> None:
         try:
-            result.set_result(open_port(settings))
+            opened = open_port(settings)
         except BaseException as error:  # noqa: BLE001 - it goes to whoever waits
-            result.set_exception(error)
-        finally:
             _opening.discard(path)
+            result.set_exception(error)
+        else:
+            _opening.discard(path)
+            result.set_result(opened)
 
     _opening.add(path)
     threading.Thread(target=work, name=f"open {path}", daemon=True).start()
@@ -126,11 +126,16 @@ class SerialLink(Link):
         self._port = port
         self._writer = FdWriter(port.fileno(), lambda error: port.lose(error.strerror or "write failed"))
         self._closing = self._aborted = False
+        self._loss: str | None = None
         port.on_loss = self._lose
 
     async def closed(self) -> None:
         """Wait until the device is free again."""
         await self._adapter.wait_closed()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
+        """Return why the device is lost (`loss`), or what the library knows."""
+        return self._loss if name == "loss" else super().get_extra_info(name, default)
 
     def is_closing(self) -> bool:
         """Return whether no more can be sent: closing, or the device is gone."""
@@ -171,6 +176,7 @@ class SerialLink(Link):
 
     def _lose(self, reason: str) -> None:
         """Note that the device is gone, and close in the next turn: this may run inside a read or a write."""
-        if not self._aborted:
+        if not self._aborted and self._loss is None:
             self._closing = True
-            asyncio.get_running_loop().call_soon(self._adapter.fail, LineDown(f"{self._port.port}: {reason}"))
+            self._loss = f"{self._port.port}: {reason}"
+            asyncio.get_running_loop().call_soon(self._adapter.fail, LineDown(self._loss))

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any, cast
 
 from gatewayd.errors import LineDown
-from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.adapter import HIGHEST_PORT, StreamAdapter
 from gatewayd.transport.timing import within
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def reason_of(error: Exception) -> str:
 async def connect_tcp(host: str, port: int, adapter: AnyAdapter | Link, *, ssl: SSLContext | None = None) -> None:
     """Connect and join the connection to `adapter`. Raises LineDown within CONNECT_LIMIT."""
     loop = asyncio.get_running_loop()
+    if not 0 < port <= HIGHEST_PORT:
+        raise LineDown(f"cannot connect to {host}:{port}: there is no such port")
     try:
         async with within(adapter.clock, CONNECT_LIMIT):
             transport, _ = await loop.create_connection(lambda: adapter, host, port, ssl=ssl, happy_eyeballs_delay=0.25)

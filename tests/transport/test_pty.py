@@ -1,0 +1,230 @@
+"""The serial ports of simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewayd.clock import settle
+from gatewayd.transport.pty import TICK, UNHEARD_TIME, Pace, open_pty
+from tests.transport.cores import Talker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gatewayd.clock import ManualClock
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 100_000)
+    except BlockingIOError:
+        return b""
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def is_device(path: str | Path) -> bool:
+    return Path(path).is_char_device()
+
+
+def exists(path: str | Path) -> bool:
+    return Path(path).is_symlink()
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def passed_through() -> None:
+    """Let the kernel carry bytes from one side of a PTY to the other, which it does in a thread of its own."""
+    for _ in range(20):
+        await settle()
+        os.sched_yield()
+
+
+async def test_the_device_survives_that_the_gateway_closes_and_opens_again(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device)
+    for _ in range(3):
+        with opened(pty.path) as fd:
+            os.write(fd, b"hello\n")
+            assert await asyncio.wait_for(device.hear(), 5) == [b"hello"]
+    assert device.lost is None
+    pty.close()
+    await device.wait_closed()
+
+
+async def test_bytes_pass_unchanged_and_are_not_echoed(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device)
+    every = bytes(range(256))
+    with opened(pty.path) as fd:
+        device.say(every)
+        got = b""
+        async with asyncio.timeout(5):
+            while len(got) < 256:
+                got += read(fd)
+                await asyncio.sleep(0)
+        await passed_through()
+        assert got == every
+        assert device.traffic.bytes_in == 0
+    pty.close()
+
+
+async def test_the_link_replaces_a_stale_one_and_goes_with_the_device(clock: ManualClock, tmp_path: Path) -> None:
+    link = tmp_path / "panel"
+    link.symlink_to("/dev/pts/99999")
+    pty = open_pty(Talker(clock), link)
+    assert pty.path == str(link)
+    assert is_device(link)
+    assert names(tmp_path) == ["panel"]
+    pty.close()
+    assert not exists(link)
+
+
+async def test_a_link_that_belongs_to_another_by_now_is_left_alone(clock: ManualClock, tmp_path: Path) -> None:
+    old, new = (open_pty(Talker(clock), tmp_path / "panel") for _ in range(2))
+    old.close()
+    assert is_device(new.path)
+    new.close()
+
+
+async def test_a_link_that_cannot_be_made_leaves_no_pty_behind(clock: ManualClock, tmp_path: Path) -> None:
+    before = descriptors()
+    with pytest.raises(FileNotFoundError):
+        open_pty(Talker(clock), tmp_path / "missing" / "panel")
+    assert descriptors() == before
+
+
+async def test_pulling_the_plug_hangs_up_and_plugging_in_works_under_the_same_link(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, tmp_path / "panel")
+    with opened(pty.path) as fd:
+        pty.unplug()
+        assert os.read(fd, 1) == b""
+        assert not exists(pty.path)
+    device.say(b"lost\n")
+    pty.unplug()
+    pty.replug()
+    with opened(pty.path) as fd:
+        os.write(fd, b"back\n")
+        assert await asyncio.wait_for(device.hear(), 5) == [b"back"]
+        await passed_through()
+        assert read(fd) == b""
+    pty.close()
+
+
+async def test_what_nobody_reads_is_lost_instead_of_kept_for_the_next_reader(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device)
+    for _ in range(100):
+        device.say(b"x" * 1_000)
+        await clock.advance(UNHEARD_TIME / 10)
+    assert pty.get_write_buffer_size() < 20_000
+    pty.close()
+
+
+async def test_a_slow_reader_loses_nothing_below_the_limit(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device)
+    sent, got = b"", b""
+    with opened(pty.path) as fd:
+        for number in range(60):
+            sent += b"%01000d" % number
+            device.say(b"%01000d" % number)
+        async with asyncio.timeout(5):
+            while len(got) < len(sent):
+                got += read(fd)
+                await asyncio.sleep(0)
+    assert got == sent
+    pty.close()
+
+
+def test_a_wire_takes_ten_bit_times_a_byte_and_queues_behind_what_is_on_it() -> None:
+    pace = Pace(1_200)
+    assert pace.book(12, 100.0) == pytest.approx(100.1)
+    assert pace.book(12, 100.0) == pytest.approx(100.2)
+    assert pace.book(12, 200.0) == pytest.approx(200.1)
+
+
+@pytest.mark.parametrize("baudrate", [50, 1_200, 9_600, 115_200, 921_600])
+def test_a_piece_is_one_byte_or_as_much_as_a_tick(baudrate: int) -> None:
+    pace = Pace(baudrate)
+    assert pace.piece == 1 or pace.piece * pace.byte_time <= TICK
+
+
+async def test_what_the_device_sends_takes_its_time(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        device.say(b"x" * 120)
+        await clock.advance(0.5)
+        await passed_through()
+        half = read(fd)
+        assert 58 <= len(half) <= 60
+        await clock.advance(0.51)
+        await passed_through()
+        assert len(half + read(fd)) == 120
+    pty.close()
+
+
+async def test_what_the_device_receives_takes_its_time(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    start = clock.now()
+    with opened(pty.path) as fd:
+        os.write(fd, b"x" * 119 + b"\n")
+        async with asyncio.timeout(5):
+            while not device._events:
+                await clock.advance(0.01)
+    assert clock.now() - start == pytest.approx(1.0, abs=0.2)
+    assert await device.hear() == [b"x" * 119]
+    pty.close()
+
+
+async def test_a_device_that_is_behind_stops_reading_and_goes_on(clock: ManualClock) -> None:
+    for baudrate in (None, 921_600):
+        device = Talker(clock)
+        pty = open_pty(device, baudrate=baudrate)
+        with opened(pty.path) as fd:
+            pty.pause_reading()
+            os.write(fd, b"hello\n")
+            await clock.advance(1)
+            await passed_through()
+            assert device.traffic.bytes_in == 0
+            pty.resume_reading()
+            async with asyncio.timeout(5):
+                while not device._events:
+                    await clock.advance(0.01)
+        pty.close()
+
+
+async def test_closing_ends_the_adapter_and_frees_every_descriptor(clock: ManualClock) -> None:
+    before = descriptors()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=9_600)
+    device.say(b"unsent")
+    device.close()
+    await asyncio.wait_for(device.wait_closed(), 5)
+    assert pty.is_closing()
+    assert descriptors() == before
+    assert clock.next_due() is None
