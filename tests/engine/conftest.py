@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+import sqlite3
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,6 +25,7 @@ from gatewayd.model import (
     Route,
     Site,
     Step,
+    TextReceived,
     User,
     Way,
 )
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewayd.driver import Line
-    from gatewayd.model import Page, Recorded
+    from gatewayd.model import Alarm, MsgStatus, Page, Recorded
+    from gatewayd.store import Store
 
 
 class DeskDevice(Driver):
@@ -69,6 +72,11 @@ class DeskDevice(Driver):
         await self._lost.wait()
         message = "unplugged"
         raise LineDown(message)
+
+    def hold_back(self) -> asyncio.Event:
+        """Let every page from now on wait in the driver until the event is set."""
+        self.gate = asyncio.Event()
+        return self.gate
 
     def unplug(self) -> None:
         self.broken = True
@@ -112,6 +120,34 @@ SITE = Site(
 )
 
 
+class Disk:
+    """The disk under the store: `fail_at` makes the n-th commit from now fail, `full` every one."""
+
+    def __init__(self, store: Store) -> None:
+        self._connection = store.writer._connection
+        store.writer._connection = cast("sqlite3.Connection", self)
+        self.commits = 0
+        self.fail_at: int | None = None
+        self.fired = False
+        self.full = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def rollback(self) -> None:
+        self._connection.rollback()
+
+    def execute(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            self.commits += 1
+            if self.full or self.commits == self.fail_at:
+                self.fired = True
+                message = "database or disk is full"
+                raise sqlite3.OperationalError(message)
+        return self._connection.execute(sql, values)
+
+
 class Box:
     """The engine as a test speaks of it."""
 
@@ -119,10 +155,12 @@ class Box:
         self.data = data
         self.clock = ManualClock()
         self.site = site
+        self.without: set[str] = set()  # lines that are not configured any more
         self._open()
 
     def _open(self) -> None:
         self.store = open_store(self.data)
+        self.disk = Disk(self.store)
         self.store.writer.slow_commit = math.inf  # a busy machine must not move commits out of the manual clock's reach
         self.store.save_site(self.site)
         self.engine = Engine(self.store, self.clock)
@@ -138,7 +176,9 @@ class Box:
             device.append(DeskDevice(line, capabilities))
             return device[0]
 
-        self.engine.add_line(name, make)
+        line = self.engine.add_line(name, make)
+        if name in self.without:
+            del self.engine.lines[line.name]
         return device[0]
 
     async def activates(self, key: str, text: str = "ROOM 12", priority: Priority | None = None) -> Recorded:
@@ -164,6 +204,37 @@ class Box:
         from gatewayd.store import Query
 
         return self.engine.inbox(self.user(user_id), user_id, Query()).items[0].event.id
+
+    async def text(self, sender: str, text: str) -> Recorded:
+        """Let a person answer from a phone."""
+        recorded = await self.engine.report("phones", TextReceived(sender, text))
+        await settle()
+        return recorded
+
+    async def accepts(self, user_id: int, event_id: int | None = None) -> MsgStatus:
+        return await self.engine.accept(self.user(user_id), event_id or self.event_of(user_id))
+
+    def texts_of(self, user_id: int) -> list[str]:
+        """Return what stands in a user's inbox, newest first."""
+        from gatewayd.store import Query
+
+        return [item.message.text for item in self.engine.inbox(self.user(user_id), user_id, Query()).items]
+
+    def alarm(self, alarm_id: int = 1) -> Alarm:
+        found = self.store.alarms.get(alarm_id)
+        assert found is not None
+        return found
+
+    def pages(self, alarm_id: int = 1) -> list[Page]:
+        return self.store.paging.of_alarm(alarm_id)
+
+    def journal(self, alarm_id: int = 1) -> list[str]:
+        return [entry.text for entry in self.store.journal.of_alarm(alarm_id)]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way or remembered that should be forgotten."""
+        return len(self.engine._core.locks) == 0 and all(line.depth() == 0 for line in self.engine.lines.values())
 
     async def stop(self) -> None:
         await self.engine.stop()
