@@ -1,4 +1,4 @@
-"""The daemon: the single place that knows everything. It puts the parts together, starts them, and ends them in order."""
+"""The daemon: the single place that knows everything. It puts the parts together, starts them, ends them in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -26,10 +26,13 @@ from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings
 from gatewayd.store import DataLock, Store, open_store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gatewayd.clock import Clock
     from gatewayd.driver import Driver
     from gatewayd.engine.line import RunningLine
     from gatewayd.settings import LineConfig, SimulatorConfig
+    from gatewayd.simulator import SimulatorSettings
 
 log = logging.getLogger("gatewayd")
 
@@ -173,7 +176,7 @@ class Daemon:
         values = config.settings.model_dump().values()
         return any(isinstance(value, str) and value.startswith(LINE_REFERENCE) for value in values)
 
-    def _with_addresses(self, config: SimulatorConfig) -> Any:
+    def _with_addresses(self, config: SimulatorConfig) -> SimulatorSettings:
         """Return the settings of a simulator with every `line:NAME` replaced by where that line is bound."""
         bound: dict[str, str] = {}
         for key, value in config.settings.model_dump().items():
@@ -220,14 +223,14 @@ class Daemon:
         if self._options.demo:
             log.info("log in as %s with the password %s", *login)
         if self._options.ready_file is not None:
-            self._write_ready_file(login)
+            self._write_ready_file(self._options.ready_file, login)
         sdnotify.ready()
         sdnotify.status(f"{len(self.engine.lines)} lines, {self.address.url}")
 
-    def _write_ready_file(self, login: tuple[str | None, str | None]) -> None:
-        assert self._options.ready_file is not None
+    def _write_ready_file(self, path: Path, login: tuple[str | None, str | None]) -> None:
         lines = {name: {"kind": line.kind, "port": line.port} for name, line in self.engine.lines.items()}
-        bound = next((line.driver.bound for line in self.engine.lines.values() if line.driver and line.driver.bound), None)
+        drivers = [line.driver for line in self.engine.lines.values()]
+        bound = next((driver.bound for driver in drivers if driver is not None and driver.bound), None)
         content = {
             "url": self.address.url.rstrip("/"),
             "username": login[0],
@@ -235,7 +238,6 @@ class Daemon:
             "sip": {"host": bound[0], "port": bound[1]} if bound else None,
             "lines": lines,
         }
-        path = self._options.ready_file
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.write_text(json.dumps(content) + "\n", "utf-8")
         draft.replace(path)

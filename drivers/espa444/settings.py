@@ -33,7 +33,7 @@ CALL_STATUS: dict[str, StatusMeaning] = {
     "8": "fault",
 }
 # A panel that is polled answers within milliseconds; one that only listens hears calls and polls when the panel likes.
-SILENT_AFTER = {"panel": 30.0, "pager": 120.0}
+SILENT_AFTER = {"panel": 30.0, "pager": 30.0}
 
 
 class EspaSettings(SerialSettings):
@@ -57,7 +57,7 @@ class EspaSettings(SerialSettings):
     watchdog: Seconds = 10.0
     retransmissions: int = Field(default=2, ge=0, le=10)
     poll_interval: float = Field(default=1.0, ge=0, le=60)
-    link_silent_after: float | None = Field(default=None, ge=0)
+    link_silent_after: float | None = Field(default=None, ge=0, le=90)
     key: Literal["address+text", "address"] = "address+text"
     defaults: dict[RecordId, RecordData] = Field(default={})
     priorities: dict[RecordData, PriorityName] = Field(default={"1": "emergency", "2": "high", "3": "normal"})

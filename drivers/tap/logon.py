@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 FAREWELLS = (b"\r", b"\x04\r", b"\x03000\r\x04\r")
-"""What a terminal hears that may not have noticed the end of an earlier session: a call; EOT, which ends a session; the
-end of a block with a wrong checksum, so that the fragment is refused, for one that was left in the middle of a block."""
+"""What a terminal hears that may not have noticed the end of an earlier session: a call; EOT, which ends a session;
+for one that was left in the middle of a block, the end of a block with a wrong checksum, so that the fragment is
+refused."""
 
 
 class Stage(Enum):

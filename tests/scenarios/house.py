@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from drivers.espa444.simulator import SIMULATORS as ESPA
+from drivers.espa444.simulated_panel import PanelSettings, SimulatedPanel
 from drivers.sip.phone import PhoneSettings
 from drivers.sip.simulator import SipPhone
 from drivers.tap.simulator import TapSimulator, TerminalSettings
@@ -23,10 +23,9 @@ from gatewayd.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivers.espa444.simulated_panel import SimulatedPanel
     from gatewayd.clock import Clock
 
-Panel = ESPA["espa444-panel"]
+Json = dict[str, Any]
 PASSWORD = "correct horse"
 
 CONFIG = """
@@ -124,8 +123,8 @@ class Devices:
 
     async def plug_in(self) -> None:
         """Start every device."""
-        panel = Panel.Settings(port=str(self.folder / "ward-panel"), poll_interval=self.poll_interval, retry_after=0.2)
-        self.panel: SimulatedPanel = Panel(self.clock, panel)
+        panel = PanelSettings(port=str(self.folder / "ward-panel"), poll_interval=self.poll_interval, retry_after=0.2)
+        self.panel = SimulatedPanel(self.clock, panel)
         self.pager = TapSimulator(self.clock, TerminalSettings(port=str(self.folder / "pager")))
         self.phone_b = self._phone("2001", "phone-b")
         self.phone_c = self._phone("2002", "phone-c")
@@ -191,26 +190,25 @@ class Client:
     url: str
     token: str
 
-    async def get(self, path: str) -> Any:
+    async def get(self, path: str) -> Json:
         """Return the JSON of a GET."""
         return await self._call("GET", path)
 
-    async def post(self, path: str, **fields: Any) -> Any:
+    async def post(self, path: str, **fields: str) -> Json:
         """Return the JSON of a POST."""
-        return await self._call("POST", path, data=fields)
+        return await self._call("POST", path, fields)
 
-    async def events(self) -> list[dict[str, Any]]:
+    async def events(self) -> list[Json]:
         """Return the user's inbox."""
-        found: list[dict[str, Any]] = (await self.get("users/self/events"))["events"]
+        found: list[Json] = (await self.get("users/self/events"))["events"]
         return found
 
-    async def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with self.http.request(
-            method, f"{self.url}api/{path}", params={"f": "json"}, headers=headers, **arguments
-        ) as answer:
+    async def _call(self, method: str, path: str, fields: dict[str, str] | None = None) -> Json:
+        headers, url = {"Authorization": f"Bearer {self.token}"}, f"{self.url}api/{path}?f=json"
+        async with self.http.request(method, url, headers=headers, data=fields) as answer:
             assert answer.status == 200, await answer.text()
-            return await answer.json()
+            found: Json = await answer.json()
+            return found
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""The main job, end to end, on real protocol bytes: PTYs for the panel and the pager, UDP for the phones, HTTP for people."""
+"""The main job, end to end, on real bytes: PTYs for the panel and the pager, UDP for the phones, HTTP for people."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From the last byte of an ESPA block to the first byte of the page, on PTYs, committed in between.
 
-The daemon runs as a process of its own with three lines (ESPA panel, TAP pager with a session that stays logged on, SIP phone); this
-program is all three devices. The ceiling is `minimal.py` with the same devices. Both are asked in turn, call by call, so that a
-drift of the machine meets both.
+The daemon runs as a process of its own with three lines (ESPA panel, TAP pager with a session that stays logged on,
+SIP phone); this program is all three devices. The ceiling is `minimal.py` with the same devices. Both are asked in
+turn, call by call, so that a drift of the machine meets both.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ WARM_UP = 20
 TIMEOUT = 10.0
 SELECT = b"\x041\x052\x05"
 ACK, EOT = b"\x06", b"\x04"
+TERMINAL = ((rb"^\r+$", b"ID="), (rb"\x1bPG1[^\r]*\r", b"\x06\r\x1b[p\r"), (rb"\x03...\r", b"211\r\x06\r"))
+KEPT = re.compile(rb"(?i)(via|from|to|call-id|cseq)\s*:")
 
 CONFIG = """
 [gateway]
@@ -93,7 +95,7 @@ class Devices:
         self.phone.bind(("127.0.0.1", 0))
         self.phone_port = self.phone.getsockname()[1]
         self._received = b""
-        self._process = subprocess.Popen(command(self))  # noqa: S603 - our own programs
+        self._process = subprocess.Popen(command(self))
 
     def close(self) -> None:
         """End the process and unplug everything."""
@@ -120,12 +122,12 @@ class Devices:
     _progress: frozenset[str] = frozenset()
 
     def _serve(self, begin: float, seen: dict[str, float]) -> None:
-        ready, _, _ = select.select([self.panel, self.pager, self.phone], [], [], TIMEOUT)
+        ready = _ready(self.panel, self.pager, self.phone.fileno())
         now = time.perf_counter() - begin
         if not ready:
             message = f"no answer within {TIMEOUT} s; seen so far: {sorted(seen)}"
             raise TimeoutError(message)
-        if self.phone in ready:
+        if self.phone.fileno() in ready:
             seen.setdefault("phone", now)
             self._answer_phone()
         if self.pager in ready:
@@ -139,7 +141,7 @@ class Devices:
         if b"\x02" in data:
             seen.setdefault("pager", now)
         self._received += data
-        for pattern, answer in ((rb"^\r+$", b"ID="), (rb"\x1bPG1[^\r]*\r", b"\x06\r\x1b[p\r"), (rb"\x03...\r", b"211\r\x06\r")):
+        for pattern, answer in TERMINAL:
             if re.search(pattern, self._received, re.DOTALL):
                 self._received = b""
                 os.write(self.pager, answer)
@@ -147,20 +149,20 @@ class Devices:
 
     def _answer_phone(self) -> None:
         data, source = self.phone.recvfrom(65536)
-        kept = [line for line in data.split(b"\r\n\r\n")[0].split(b"\r\n") if re.match(rb"(?i)(via|from|to|call-id|cseq)\s*:", line)]
+        kept = [line for line in data.split(b"\r\n\r\n")[0].split(b"\r\n") if KEPT.match(line)]
         if kept:
             tagged = [line + b";tag=b" if line.lower().startswith(b"to") else line for line in kept]
             self.phone.sendto(b"\r\n".join([b"SIP/2.0 200 OK", *tagged, b"Content-Length: 0", b"", b""]), source)
 
     def _until(self, handle: int, wanted: bytes) -> None:
         while True:
-            ready, _, _ = select.select([handle, self.pager, self.phone], [], [], TIMEOUT)
+            ready = _ready(handle, self.pager, self.phone.fileno())
             if not ready:
                 message = f"the other side does not answer: expected {wanted!r}"
                 raise TimeoutError(message)
             if self.pager in ready:
                 self._answer_pager(0.0, {})
-            if self.phone in ready:
+            if self.phone.fileno() in ready:
                 self._answer_phone()
             if handle in ready and wanted in os.read(handle, 4096):
                 return
@@ -194,9 +196,13 @@ def measure() -> list[Row]:
 
 def _rows(field: str, ceiling: list[Times], ours: list[Times]) -> list[Row]:
     a, b = ([getattr(times, field) * 1000 for times in side] for side in (ceiling, ours))
-    what = {"pager": "first byte to the TAP pager", "phone": "first byte to the SIP phone", "ack": "ACK to the panel"}[field]
+    what = {"pager": "first byte to the TAP pager", "phone": "first byte to the SIP phone", "ack": "ACK to the panel"}
     figures = [("p50", median(a), median(b)), ("p99", percentile(a, 0.99), percentile(b, 0.99))]
-    return [Row(f"{what}, {name}", "ms", least, found, least / found) for name, least, found in figures]
+    return [Row(f"{what[field]}, {name}", "ms", least, found, least / found) for name, least, found in figures]
+
+
+def _ready(*handles: int) -> list[int]:
+    return select.select(handles, [], [], TIMEOUT)[0]
 
 
 def _pty() -> tuple[int, str]:
@@ -211,7 +217,7 @@ def _daemon_command(folder: Path, devices: Devices) -> list[str]:
     config.write_text(text, "utf-8")
     site.write_text(SITE, "utf-8")
     gatewayd = [sys.executable, "-m", "gatewayd"]
-    subprocess.run([*gatewayd, "import", str(site), "--config", str(config)], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([*gatewayd, "import", str(site), "--config", str(config)], check=True, stdout=subprocess.DEVNULL)
     return [*gatewayd, "run", "--no-demo", "--config", str(config), "--ready-file", str(folder / "ready")]
 
 

@@ -1,7 +1,7 @@
 """The ceiling of `latency`: the least that has to happen between an alarm and a page, in one blocking loop.
 
-Reads an ESPA block from one PTY, checks it, commits one row to SQLite with full durability, acknowledges it, writes a TAP block to
-another PTY and a SIP MESSAGE to a UDP socket. No queue, no routing, no escalation, no asyncio.
+Reads an ESPA block from one PTY, checks it, commits one row to SQLite with full durability, writes a TAP block to
+another PTY and a SIP MESSAGE to a UDP socket, and acknowledges. No queue, no routing, no escalation, no asyncio.
 """
 
 from __future__ import annotations

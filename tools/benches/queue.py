@@ -1,7 +1,8 @@
 """The page queue against raw `heapq` on tuples: pushes and pops a second with N entries in the heap.
 
-`plain` pushes and pops; `mixed` is what a line sees: a tenth of the entries waits for a due time, a twentieth is withdrawn instead
-of popped. Raw heapq works through the same entries in the same loop; it knows neither due times nor withdrawal.
+`plain` pushes and pops; `mixed` is what a line sees: a tenth of the entries waits for a due time, a twentieth is
+withdrawn instead of popped. Raw heapq works through the same entries in the same loop; it knows neither due times nor
+withdrawal.
 """
 
 from __future__ import annotations

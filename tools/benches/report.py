@@ -20,7 +20,9 @@ class Row(NamedTuple):
 
 def machine() -> str:
     """Describe the machine in the words that matter for the figures."""
-    return f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    return (
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    )
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -45,7 +45,7 @@ def test_a_character_takes_its_bits_on_the_line() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, 120),
+        ({}, 30),
         ({"role": "panel"}, 30),
         ({"role": "panel", "poll_interval": 0}, None),
         ({"self_poll": "absent"}, None),
