@@ -46,12 +46,12 @@ def test_a_literal_secret_is_warned_of_without_showing_it(shell: Shell) -> None:
 
 @pytest.mark.parametrize("mode", [[], ["--json"]])
 def test_show_masks_every_secret(mode: list[str], shell: Shell) -> None:
-    text = CONFIG + f'password = "{CANARY}"\naccounts.2001.password = "{CANARY}"\n'
+    text = CONFIG + f'password = "{CANARY}"\npin = "{CANARY}"\naccounts.2001.password = "{CANARY}"\n'
     shell.write("box.toml", text + f'[simulators.s]\nkind = "horn-listener"\nport = "x"\npassword = "{CANARY}"\n')
     ended = shell.type("config", "show", "--config", "box.toml", *mode)
     assert ended.code == 0
     assert CANARY not in ended.out
-    assert ended.out.count('"********"' if mode else "'********'") == 3
+    assert ended.out.count('"********"' if mode else "'********'") == 4
 
 
 def test_show_tells_where_each_value_comes_from(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

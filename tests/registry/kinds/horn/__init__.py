@@ -18,6 +18,7 @@ class HornSettings(LineSettings):
     port: str
     baudrate: int = 9600
     password: SecretStr | None = None
+    pin: SecretStr | None = None
     accounts: dict[str, Account] = Field(default_factory=dict)
 
     @field_validator("password")
