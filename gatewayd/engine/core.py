@@ -90,11 +90,11 @@ class Core:
 
     def _apply(self, change: Change) -> list[asyncio.Task[None]]:
         ending = []
-        touched = set()
+        touched: dict[str, None] = {}  # in the order of the pages
         for page in change.settled():
             line = self.lines.get(page.line)
             if line is not None:
-                touched.add(page.line)
+                touched[page.line] = None
                 if (task := line.drop(page.id)) is not None:
                     ending.append(task)
         for run in change.ended():
@@ -104,7 +104,7 @@ class Core:
         for page in change.queued():
             if page.line in self.lines:
                 self.lines[page.line].push(page)
-                touched.add(page.line)
+                touched[page.line] = None
         for name in touched:
             self.lines[name].pump()
         self.wake_at(self.agenda.next_due())
