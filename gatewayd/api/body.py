@@ -25,12 +25,9 @@ _FILE = re.compile(rb"content-disposition:[^\r\n]*?[;\s]filename\*?=", re.IGNORE
 Values = dict[str, Any]
 
 
-async def collect(request: web.Request, timeout: float) -> Values:  # noqa: ASYNC109 - the limit is for the body as a whole
-    """Return the parameters of a request; the body wins over the query except for `f`.
-
-    Raises Invalid, BodyTooLarge, BodyTooSlow.
-    """
-    values = from_query(request)
+async def add_body(request: web.Request, query: Values, timeout: float) -> Values:  # noqa: ASYNC109 - for the whole body
+    """Add the body's parameters; the body wins except for `f`. Raises Invalid, BodyTooLarge, BodyTooSlow."""
+    values = dict(query)
     if request.can_read_body:
         body = _parse(await _read(request, timeout), request.content_type, request.headers.get("Content-Type", ""))
         output_format = values.get("f", body.get("f"))

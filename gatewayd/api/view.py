@@ -38,7 +38,7 @@ class Exchange:
     def __init__(self, request: web.Request) -> None:
         self.request = request
         self.format = accepted(request.headers.get("Accept", ""))
-        self.values: Mapping[str, Any] = {}
+        self.values: dict[str, Any] = {}
         self.base = "/api"
         self.operation: Operation | None = None
         self.caller: Caller | None = None
@@ -100,7 +100,7 @@ class View:
         exchange.caller = auth.identify(request, self._sessions, public=operation.public)
         if request.method in auth.SAFE_METHODS and self._wants_form(operation, exchange):
             return render.html_form(operation, exchange.caller, exchange.place, exchange.values)
-        exchange.values = await body.collect(request, self._options.body_timeout)
+        exchange.values = await body.add_body(request, exchange.values, self._options.body_timeout)
         exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
         auth.check_form(request, exchange.caller, exchange.values)
         return await self._call(operation, exchange, found)
