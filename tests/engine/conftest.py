@@ -240,6 +240,20 @@ class Box:
         await self.engine.stop()
         self.store.close()
 
+    async def is_killed(self) -> None:
+        """Lose everything that is not on disk, and start again."""
+        self.engine._core.wake_up = None
+        for line in self.engine.lines.values():
+            line._closed = True
+        tasks = [*self.engine._running, *(task for line in self.engine.lines.values() for task in line.tasks())]
+        self.disk.full = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.store.close()
+        self._open()
+        await settle()
+
     async def restart(self) -> None:
         await self.stop()
         self._open()
