@@ -97,6 +97,15 @@ def test_a_line_that_is_lost_is_a_failure(shell: Shell, monkeypatch: pytest.Monk
     assert (ended.code, ended.err) == (1, "gatewayd: the adapter was unplugged\n")
 
 
+def wait_for(process: subprocess.Popen[str], part: str) -> None:
+    """Read what a process says until it says `part`."""
+    assert process.stdout is not None
+    said = [process.stdout.readline()]
+    while part not in said[-1]:
+        assert said[-1], said
+        said.append(process.stdout.readline())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_a_simulator_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     link = tmp_path / "tap"
@@ -105,15 +114,14 @@ def test_ctrl_c_ends_a_simulator_cleanly(number: signal.Signals, tmp_path: Path)
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline()]
-        while "terminal at" not in lines[-1]:
-            assert lines[-1], lines
-            lines.append(process.stdout.readline())
-        assert link.is_symlink()
-        process.send_signal(number)
-        rest = process.stdout.read()
-        assert process.wait(10) == 0, rest
+        try:
+            wait_for(process, "terminal at")
+            assert link.is_symlink()
+            process.send_signal(number)
+            rest, _ = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert process.returncode == 0, rest
     assert "tap ended" in rest
     assert "Traceback" not in rest
 
