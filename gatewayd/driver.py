@@ -148,6 +148,9 @@ class Line(Protocol):
     def count(self, what: str, amount: int = 1) -> None:
         """Add to one of the line's counters (`frames`, `naks`, `retries`, …)."""
 
+    def trouble(self, what: str, amount: int = 1) -> None:
+        """Count bad input (`noise_bytes`, `malformed`) and say so in the log, not more often than a person can read."""
+
     async def report(self, report: Report) -> Recorded:
         """Record what the device reported; on disk when this returns. Raises StoreUnavailable: do not acknowledge."""
 

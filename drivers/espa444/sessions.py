@@ -75,7 +75,7 @@ class Session(ABC):
             self._line.count("naks")
             self._line.log.warning("a block was refused (%s): %s", event.reason.name.lower(), event.detail)
         elif isinstance(event, Noise):
-            self._line.count("noise_bytes", event.count)
+            self._line.trouble("noise_bytes", event.count)
 
     async def _report_all(self) -> None:
         while True:

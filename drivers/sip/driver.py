@@ -90,18 +90,28 @@ class SipDriver(Driver):
         return await self._session.send(page)
 
 
+TROUBLES = frozenset({"malformed", "foreign", "wrong_passwords", "overloaded"})
+
+
 class _Session:
     """One life of the sockets."""
 
     def __init__(self, line: Line, settings: SipSettings) -> None:
         self._line = line
         self._settings = settings
-        self._endpoint = Endpoint(settings, Outside(secrets.token_hex, line.count, line.clock.wall))
+        self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections)
         self._pages: dict[int, asyncio.Future[Receipt]] = {}
         self._arrivals: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: Address | None = None
+
+    def _count(self, what: str) -> None:
+        """Count something; what a well-behaved peer does not do is logged too."""
+        if what in TROUBLES:
+            self._line.trouble(what)
+        else:
+            self._line.count(what)
 
     async def open(self) -> None:
         """Open the sockets; what registered before the restart is registered still."""

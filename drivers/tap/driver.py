@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from drivers.tap.blocks import MAX_INFO
-from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, PageSettled, SessionDoubted, TapEvent
+from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, Noise, PageSettled, SessionDoubted, TapEvent
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.responses import HELD_CODE
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
@@ -180,6 +180,8 @@ class TapDriver(Driver):
                 self.line.count("retries" if again else "frames")
             case LineReady():
                 self._handle_ready(connection)
+            case Noise(count=count):
+                self.line.trouble("noise_bytes", count)
             case LoggedOff(reason=reason):
                 self.line.log.debug("%s", reason)
             case SessionDoubted():

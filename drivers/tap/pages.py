@@ -55,7 +55,14 @@ class SessionDoubted:
     detail: str
 
 
-TapEvent = PageSettled | BlockSent | LineReady | LogonFailed | LoggedOff | SessionDoubted
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Bytes came that no terminal sends."""
+
+    count: int
+
+
+TapEvent = Noise | PageSettled | BlockSent | LineReady | LogonFailed | LoggedOff | SessionDoubted
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from drivers.tap.pages import (
     LineReady,
     LoggedOff,
     LogonFailed,
+    Noise,
     PageSettled,
     PageUnderWay,
     SessionDoubted,
@@ -130,6 +131,8 @@ class EntryDevice:
             handle = self._ANSWERS.get((self._state, answer.control))
             if handle is not None:
                 handle(self, answer, now)
+        if noise := self._scanner.take_noise():
+            self._events.append(Noise(noise))
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes for the terminal."""

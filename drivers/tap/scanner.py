@@ -51,6 +51,12 @@ class Scanner:
         self._line = ""
         self._lines: list[str] = []
         self._escape = ""
+        self._noise = 0
+
+    def take_noise(self) -> int:
+        """Return, and forget, how many bytes were passed over: no answer has them, or a line was too long."""
+        noise, self._noise = self._noise, 0
+        return noise
 
     def feed(self, data: bytes) -> Iterator[Answer]:
         """Yield the answers that `data` completes."""
@@ -79,6 +85,8 @@ class Scanner:
         elif chr(byte).isprintable() and len(self._line) < MAX_LINE:
             self._line += chr(byte)
             return self._find_prompt()
+        else:
+            self._noise += 1
         return None
 
     def _find_prompt(self) -> Answer | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatewayd.model import Page, Recorded, Report
     from gatewayd.store import Store
 
+TROUBLE_EVERY = 10.0  # seconds between two log lines about the same kind of bad input
 STORE_RETRY = 1.0  # seconds between attempts to write down what happened to a page that has already left
 SEND_LIMIT = 180.0  # seconds; above the limits of every protocol: a driver that hangs must not hold its line
 POISON = 3  # failures after which a receipt that cannot be decided on is set aside, so that it never stops the others
@@ -80,6 +81,7 @@ class RunningLine:
         self.log = logging.LoggerAdapter(logging.getLogger("gatewayd.line"), {"line": name})
         self.memory = _Memory(host.store, name)
         self.counters: Counter[str] = Counter()
+        self._troubles: dict[str, tuple[float, int]] = {}
         self.is_up = False
         self.down_reason = "not opened yet"
         self.first_attempt = asyncio.Event()
@@ -123,6 +125,17 @@ class RunningLine:
     def count(self, what: str, amount: int = 1) -> None:
         """Add to one of the line's counters."""
         self.counters[what] += amount
+
+    def trouble(self, what: str, amount: int = 1) -> None:
+        """Count bad input and log it, each kind at most every `TROUBLE_EVERY` seconds with what came in between."""
+        self.counters[what] += amount
+        now = self.clock.now()
+        since, silent = self._troubles.get(what, (-TROUBLE_EVERY, 0))
+        if now - since < TROUBLE_EVERY:
+            self._troubles[what] = (since, silent + amount)
+            return
+        self._troubles[what] = (now, 0)
+        self.log.warning("bad input: %s +%d, %d in all", what, silent + amount, self.counters[what])
 
     async def report(self, report: Report) -> Recorded:
         """Record what the device reported."""

@@ -6,7 +6,9 @@ import asyncio
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import aiohttp
 
@@ -14,7 +16,7 @@ from drivers.espa444.simulated_panel import PanelSettings, SimulatedPanel
 from drivers.sip.phone import PhoneSettings
 from drivers.sip.simulator import SipPhone
 from drivers.tap.simulator import TapSimulator, TerminalSettings
-from gatewayd import settings, sitefile
+from gatewayd import passwords, settings, sitefile
 from gatewayd.clock import ManualClock
 from gatewayd.daemon import Daemon
 from gatewayd.settings import RunOptions
@@ -53,14 +55,14 @@ fallback = "user:admin"
 [[user]]
 name = "admin"
 role = "admin"
-password = "{password}"
+password_hash = "{password_hash}"
 [[user]]
 name = "nurse"
-password = "{password}"
+password_hash = "{password_hash}"
 ways = [{{ contact = "phone-b" }}]
 [[user]]
 name = "doctor"
-password = "{password}"
+password_hash = "{password_hash}"
 ways = [{{ contact = "phone-c" }}]
 [[contact]]
 name = "ward-pager"
@@ -97,6 +99,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@cache
+def cheap_hash() -> str:
+    """Return the hash of `PASSWORD` at the least cost: the tests log in often."""
+    with patch.object(passwords, "COST", 2):
+        return passwords.hash_password(PASSWORD)
+
+
 def furnish(folder: Path, wait: float) -> settings.Settings:
     """Write the configuration of a house and fill its store; return the settings."""
     data = folder / "data"
@@ -105,7 +114,7 @@ def furnish(folder: Path, wait: float) -> settings.Settings:
     path.write_text(CONFIG.format(data=data, sip_port=free_port()), "utf-8")
     loaded = settings.load(path, env={})
     store = open_store(data)
-    parsed = sitefile.parse(SITE.format(password=PASSWORD, wait=wait), "site.toml")
+    parsed = sitefile.parse(SITE.format(password_hash=cheap_hash(), wait=wait), "site.toml")
     store.save_site(sitefile.merge(store.load_site(), parsed, replace=False, known_lines=frozenset(loaded.lines)))
     store.close()
     return loaded

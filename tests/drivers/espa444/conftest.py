@@ -61,6 +61,9 @@ class Gateway:
     def up(self) -> None:
         self.is_up = True
 
+    def trouble(self, what: str, amount: int = 1) -> None:
+        self.count(what, amount)
+
     def count(self, what: str, amount: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + amount
 

@@ -218,6 +218,9 @@ class FakeLine:
         """Note that the line is up."""
         self.is_up.set()
 
+    def trouble(self, what: str, amount: int = 1) -> None:
+        self.count(what, amount)
+
     def count(self, what: str, amount: int = 1) -> None:
         """Count."""
         self.counters[what] += amount

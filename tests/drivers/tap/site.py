@@ -44,6 +44,9 @@ class RecordingLine:
         self.ups += 1
         self.came_up.set()
 
+    def trouble(self, what: str, amount: int = 1) -> None:
+        self.count(what, amount)
+
     def count(self, what: str, amount: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + amount
 
