@@ -65,8 +65,8 @@ async def _main(settings: Settings, options: RunOptions) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end.set)
+        loop.add_signal_handler(signal.SIGHUP, daemon.reload)  # before the lock shows our process id to an import
         await daemon.start()
-        loop.add_signal_handler(signal.SIGHUP, daemon.reload)
         await end.wait()
         log.info("ending")
         sdnotify.stopping()
@@ -97,7 +97,15 @@ class Daemon:
         self._options = options
         self._stack = stack
         self._given_clock = clock
+        self._engine: Engine | None = None
         self.address = Address("", 0)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, once it was built."""
+        if self._engine is None:
+            raise RuntimeError("the daemon was not started")
+        return self._engine
 
     async def start(self) -> None:
         """Start everything; when this returns every port is open. Raises ConfigError, GatewayError, OSError."""
@@ -105,7 +113,7 @@ class Daemon:
         self._clock = self._given_clock or self._set_clock()
         if self._options.demo:
             self._furnish()
-        self.engine = self._build_engine()
+        self._engine = self._build_engine()
         self._start_simulators(waiting=False)
         self._stack.push_async_callback(self.engine.stop)
         self.engine.start()
@@ -116,9 +124,11 @@ class Daemon:
         self._tell()
 
     def reload(self) -> None:
-        """Read the site anew (SIGHUP): an import or another process changed it."""
+        """Read the site anew (SIGHUP), an import changed it. During start-up it is still to be read."""
+        if self._engine is None:
+            return
         try:
-            self.engine.reload_site()
+            self._engine.reload_site()
         except GatewayError:
             log.exception("the site could not be read anew; the last good one stays")
         else:

@@ -102,7 +102,7 @@ def free_port() -> int:
 @cache
 def cheap_hash() -> str:
     """Return the hash of `PASSWORD` at the least cost: the tests log in often."""
-    with patch.object(passwords, "COST", 2):
+    with patch.object(passwords, "COST", 16):
         return passwords.hash_password(PASSWORD)
 
 

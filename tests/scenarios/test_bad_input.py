@@ -1,4 +1,4 @@
-"""Bad input on every wire: the answer its protocol calls for, a log line, nothing lost, and the next good frame is understood."""
+"""Bad input on every wire: its protocol's answer, a log line, nothing lost, the next good frame understood."""
 
 from __future__ import annotations
 
@@ -40,9 +40,11 @@ def troubles(caplog: pytest.LogCaptureFixture, line: str) -> list[str]:
 
 
 async def test_the_panel_is_understood_after_10_kb_of_noise(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    wire = house.devices.panel.adapter.transport
+    assert wire is not None
     async with asyncio.timeout(SOON):
         for start in range(0, len(NOISE), 500):
-            house.devices.panel.adapter.transport.write(NOISE[start : start + 500])
+            wire.write(NOISE[start : start + 500])
             await asyncio.sleep(0)
         await house.passes(15)
         await house.devices.panel.activate("3-12", "ROOM 12")
