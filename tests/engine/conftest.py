@@ -50,6 +50,7 @@ class DeskDevice(Driver):
         self._capabilities = capabilities
         self.pages: list[Page] = []
         self.started: list[Page] = []
+        self.history: list[Page] = []  # of every line and every start, where a box wants to know
         self.outcomes: list[Receipt] = []
         self.gate: asyncio.Event | None = None
         self.broken = False
@@ -93,6 +94,7 @@ class DeskDevice(Driver):
             message = "unplugged"
             raise LineDown(message)
         self.pages.append(page)
+        self.history.append(page)
         return self.outcomes.pop(0) if self.outcomes else Receipt(Outcome.SENT)
 
     @property
@@ -155,6 +157,7 @@ class Box:
         self.data = data
         self.clock = ManualClock()
         self.site = site
+        self.history: list[Page] = []
         self.without: set[str] = set()  # lines that are not configured any more
         self._open()
 
@@ -174,6 +177,7 @@ class Box:
 
         def make(line: Line) -> DeskDevice:
             device.append(DeskDevice(line, capabilities))
+            device[0].history = self.history
             return device[0]
 
         line = self.engine.add_line(name, make)
