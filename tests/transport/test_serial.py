@@ -202,16 +202,20 @@ async def test_closing_waits_for_what_was_written_to_leave(cable: Pty, device: T
 
 
 async def test_closing_does_not_wait_longer_than_its_limit_for_a_device_that_takes_nothing(
-    cable: Pty, device: Talker, clock: ManualClock
+    cable: Pty, device: Talker, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    discarded: list[str | None] = []
+    monkeypatch.setattr(ports.Port, "discard", lambda port: discarded.append(port.port))
     gateway = await plug_in(cable, clock)
     device.transport.pause_reading()  # type: ignore[union-attr]
     gateway.say(b"x" * 50_000)
     gateway.close()
     await clock.advance(DRAIN_LIMIT - 0.1)
     assert not gateway._closed.is_set()
+    assert not discarded
     await clock.advance(0.2)
     await asyncio.wait_for(gateway.wait_closed(), 5)
+    assert discarded == [cable.path]  # what the kernel still holds would make its own close wait
 
 
 async def test_a_close_that_hangs_in_the_kernel_is_over_after_its_limit(
@@ -351,6 +355,29 @@ async def test_the_port_is_set_as_the_settings_say(
     assert set_modes[2] & (termios.CRTSCTS | termios.CSTOPB | termios.HUPCL) == cflag | termios.CSTOPB
     assert set_modes[4:6] == [termios.B1200, termios.B1200]
     await close(gateway)
+
+
+async def test_a_close_does_not_drop_dtr_which_would_reset_some_modems(cable: Pty, clock: ManualClock) -> None:
+    fd = os.open(cable.path, os.O_RDWR | os.O_NOCTTY)
+    before = termios.tcgetattr(fd)
+    before[2] |= termios.HUPCL
+    termios.tcsetattr(fd, termios.TCSANOW, before)
+    gateway = await plug_in(cable, clock)
+    assert not termios.tcgetattr(fd)[2] & termios.HUPCL
+    os.close(fd)
+    await close(gateway)
+
+
+async def test_a_wake_up_without_data_is_not_taken_for_a_hang_up(cable: Pty) -> None:
+    port, _ = ports.open_port(SerialSettings(port=cable.path))
+    lost: list[str] = []
+    port.on_loss = lost.append
+    assert port.read(100) == b""
+    assert lost == []
+    cable.unplug()
+    assert port.read(100) == b""
+    assert lost == ["the device hung up"]
+    port.close()
 
 
 @pytest.fixture
