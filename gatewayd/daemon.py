@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gatewayd import __version__, logs, registry, sdnotify, sitefile
-from gatewayd.api.app import build_app
+from gatewayd.api.app import build_app, build_runner
 from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
 from gatewayd.engine.change import Policy
@@ -38,7 +38,6 @@ log = logging.getLogger("gatewayd")
 
 DEMO_LOGIN = ("nurse", "nurse-demo")
 LINES_TIMEOUT = 10.0  # seconds that start-up waits for the first attempt on every line
-API_SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole end must take less than 5
 BACKLOG = 512
 OK, FAILURE, INVALID_CONFIGURATION = 0, 1, 4
 
@@ -211,8 +210,8 @@ class Daemon:
         )
         sessions = Sessions(self.engine, limits)
         prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
-        app = build_app(self.engine, sessions, ApiOptions(prefixes=prefixes))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=API_SHUTDOWN, handle_signals=False)
+        self._stack.push_async_callback(sessions.close)
+        runner = build_runner(build_app(self.engine, sessions, ApiOptions(prefixes=prefixes)))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
         site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STATIC_AGE = 3600  # seconds a browser keeps a static file; its link changes with its content anyway
 KEEPALIVE = 60.0  # seconds an idle connection stays open
+SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole daemon ends within 5
 HEADER_LIMIT = 8190  # bytes of one header line
 
 
@@ -73,6 +74,7 @@ def build_runner(app: web.Application) -> web.AppRunner:
         app,
         access_log=None,
         keepalive_timeout=KEEPALIVE,
+        shutdown_timeout=SHUTDOWN,
         max_line_size=HEADER_LIMIT,
         max_field_size=HEADER_LIMIT,
     )
