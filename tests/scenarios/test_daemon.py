@@ -1,0 +1,119 @@
+"""The daemon as a process: what it tells at its start, how it ends, and that there is never a second one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from tests.scenarios.house import CONFIG, free_port
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+START, END = 30, 5  # seconds: a start on a busy machine; the end that is promised
+
+
+async def spawn(folder: Path, *arguments: str) -> Process:
+    """Start `gatewayd run` as a user does."""
+    command = (sys.executable, "-m", "gatewayd", "run", "--data", str(folder / "data"), *arguments)
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        return await asyncio.create_subprocess_exec(*command, stderr=log)
+    finally:
+        os.close(log)
+
+
+async def ready(process: Process, file: Path) -> dict[str, Any]:
+    """Wait for the ready file."""
+    deadline = time.monotonic() + START
+    while not os.path.exists(file):  # noqa: PTH110, ASYNC240  # another process makes it; a look takes microseconds
+        assert process.returncode is None, "the daemon ended"
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    return _read(file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
+    process = await spawn(tmp_path, "--demo", "--port", "0", "--ready-file", str(tmp_path / "ready"))
+    yield process, await ready(process, tmp_path / "ready")
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def test_the_ready_file_of_the_demo_says_how_to_reach_everything(demo: tuple[Process, dict[str, Any]]) -> None:
+    _, told = demo
+    assert set(told) == {"url", "username", "password", "sip", "lines"}
+    assert {name: line["kind"] for name, line in told["lines"].items()} == {
+        "ward-panel": "espa444",
+        "pager": "tap",
+        "phones": "sip",
+    }
+    login = {"username": told["username"], "password": told["password"]}
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{told['url']}/api/tokens/generatetoken?f=json", data=login) as answer:
+            token = (await answer.json())["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        events: list[Any] = []
+        async with asyncio.timeout(START):
+            while not events:  # the panel calls two seconds after the start
+                await asyncio.sleep(0.05)
+                async with http.get(f"{told['url']}/api/users/self/events?f=json", headers=headers) as answer:
+                    events = (await answer.json())["events"]
+    assert events[0]["message"] == "ROOM 12 BED 1 NURSE CALL"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_it_ends_cleanly_within_five_seconds(demo: tuple[Process, dict[str, Any]], how: signal.Signals) -> None:
+    process, told = demo
+    async with aiohttp.ClientSession() as http, http.get(f"{told['url']}/") as lingering:
+        assert lingering.status == 403
+        process.send_signal(how)
+        async with asyncio.timeout(END):
+            assert await process.wait() == 0
+
+
+async def test_a_second_process_on_the_same_data_refuses_to_start(
+    demo: tuple[Process, dict[str, Any]], tmp_path: Path
+) -> None:
+    del demo
+    second = await spawn(tmp_path, "--demo", "--port", "0")
+    async with asyncio.timeout(START):
+        assert await second.wait() == 1
+    assert "already works on" in (tmp_path / "log").read_text("utf-8")
+
+
+async def test_a_real_configuration_starts_the_same_way(tmp_path: Path) -> None:
+    config = tmp_path / "gatewayd.toml"
+    config.write_text(CONFIG.format(data=tmp_path / "data", sip_port=free_port()), "utf-8")
+    arguments = ("--demo", "--no-demo", "--config", str(config), "--ready-file", str(tmp_path / "ready"))
+    process = await spawn(tmp_path, *arguments)
+    told = await ready(process, tmp_path / "ready")
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+    assert told["username"] is None
+    assert told["lines"]["pager"]["kind"] == "tap"
+
+
+async def test_a_configuration_with_errors_ends_with_exit_code_4(tmp_path: Path) -> None:
+    config = tmp_path / "gatewayd.toml"
+    config.write_text("[lines.x]\nkind = 'tap'\nbaudrat = 1\n", "utf-8")
+    process = await spawn(tmp_path, "--config", str(config))
+    assert await process.wait() == 4
+    assert "did you mean" in (tmp_path / "log").read_text("utf-8")
