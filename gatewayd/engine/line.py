@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine import supervision
+from gatewayd.engine.linememory import Memory
 from gatewayd.engine.linequeue import LineQueue
 from gatewayd.errors import LineDown, StoreUnavailable
 
@@ -52,26 +53,6 @@ class LineHost(Protocol):
         """Have the queues looked at again at `when`."""
 
 
-class _Memory:
-    """What a line remembers, in the store."""
-
-    def __init__(self, store: Store, line: str) -> None:
-        self._store = store
-        self._line = line
-        self._items = store.line_memory(line)
-
-    def items(self) -> dict[str, Any]:
-        return dict(self._items)
-
-    async def save(self, changes: dict[str, Any]) -> None:
-        await self._store.save_line_memory(self._line, changes)
-        for key, value in changes.items():
-            if value is None:
-                self._items.pop(key, None)
-            else:
-                self._items[key] = value
-
-
 class RunningLine:
     """A configured line. To its driver it is the gateway (`gatewayd.driver.Line`)."""
 
@@ -79,7 +60,7 @@ class RunningLine:
         self.name = name
         self.clock = host.clock
         self.log = logging.LoggerAdapter(logging.getLogger("gatewayd.line"), {"line": name})
-        self.memory = _Memory(host.store, name)
+        self.memory = Memory(host.store, name)
         self.counters: Counter[str] = Counter()
         self._troubles: dict[str, tuple[float, int]] = {}
         self.is_up = False
