@@ -29,7 +29,10 @@ class Alarms:
         self._reader = reader
         self._active: ListSource[Alarm] = ListSource(
             "SELECT " + ", ".join(f"a.{column}" for column in ALARMS.columns),
-            "FROM alarms a WHERE a.cleared_time IS NULL",
+            "alarms a",
+            "alarms a",
+            "a.id",
+            "a.cleared_time IS NULL",
             FILTERS,
             ORDERS,
             "a.priority ASC, a.active_time DESC",

@@ -36,7 +36,7 @@ _ITEM = (
     + ", COALESCE((SELECT MAX(cycle) FROM escalations x WHERE x.message_id = m.id), 0)"
     + ", COALESCE((SELECT step FROM escalations x WHERE x.message_id = m.id ORDER BY cycle DESC, step DESC LIMIT 1), 0)"
 )
-_FROM = "FROM events e JOIN messages m ON m.id = e.message_id LEFT JOIN users u ON u.id = m.from_user_id"
+_TABLES = "events e JOIN messages m ON m.id = e.message_id LEFT JOIN users u ON u.id = m.from_user_id"
 
 ORDERS = {
     "priority": "m.priority",
@@ -58,10 +58,13 @@ class Inbox:
         self._reader = reader
         self._list = ListSource(
             _ITEM,
-            f"{_FROM} WHERE e.user_id = ? AND e.status <> {MsgStatus.QUEUED_DELETE.value}",
+            _TABLES,
+            "events e",
+            "e.id",
+            f"e.user_id = ? AND e.status <> {MsgStatus.QUEUED_DELETE.value}",
             FILTERS,
             ORDERS,
-            "m.queue_time DESC",
+            "e.message_id DESC",
             "e.id DESC",
             _load_item,
         )
@@ -72,7 +75,7 @@ class Inbox:
 
     def item(self, event_id: int) -> InboxItem | None:
         """Return one event with its message."""
-        row = self._reader.one(f"{_ITEM} {_FROM} WHERE e.id = ?", (event_id,))
+        row = self._reader.one(f"{_ITEM} FROM {_TABLES} WHERE e.id = ?", (event_id,))
         return _load_item(row) if row else None
 
     def of_message(self, message_id: int) -> list[Event]:

@@ -56,10 +56,17 @@ def like(pattern: str, *, exact: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ListSource(Generic[ItemT]):
-    """How a list is read: its FROM clause with the fixed condition, what may be filtered, how it may be ordered."""
+    """How a list is read: its tables and fixed condition, what may be filtered, how it may be ordered.
+
+    `base` is the one table that `condition` and `default_order` are about, `key` its primary key: what is on a part of
+    the list is found there first, and only that is put together from all the `tables`.
+    """
 
     select: str
-    source: str
+    tables: str
+    base: str
+    key: str
+    condition: str
     filters: Mapping[str, Column]
     orders: Mapping[str, str]
     default_order: str
@@ -68,7 +75,8 @@ class ListSource(Generic[ItemT]):
 
     def read(self, reader: Reader, values: tuple[Any, ...], query: Query) -> Listing[ItemT]:
         """Read one part of the list. `values` fill the fixed condition."""
-        source = self.source
+        tables = self.tables if query.filter_field or query.order else self.base
+        source = f"FROM {tables} WHERE {self.condition}"
         if query.filter_field:
             column = self.filters[query.filter_field]
             source += f" AND CAST({column.sql} AS TEXT) LIKE ? ESCAPE '\\'"
@@ -77,6 +85,7 @@ class ListSource(Generic[ItemT]):
         order = [f"{self.orders[name]} {'DESC' if down else 'ASC'}" for name, down in query.order]
         order_by = ", ".join([*(order or [self.default_order]), self.tiebreak])
         limit = -1 if query.limit is None else query.limit
-        part = f"{self.select} {source} ORDER BY {order_by} LIMIT ? OFFSET ?"
+        keys = f"SELECT {self.key} {source} ORDER BY {order_by} LIMIT ? OFFSET ?"
+        part = f"{self.select} FROM {self.tables} WHERE {self.key} IN ({keys}) ORDER BY {order_by}"
         rows = reader.all(part, (*values, limit, query.offset))
         return Listing(query.offset, counted[0] if counted else 0, tuple(self.load(row) for row in rows))

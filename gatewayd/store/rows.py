@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from enum import Enum
 from operator import attrgetter
@@ -15,10 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 RowT = TypeVar("RowT")
-Statement = tuple[str, tuple[Any, ...]]
+Statement = tuple[str, "tuple[Any, ...] | dict[str, Any]"]
 Json = int | dict[str, Any]
 Recordable = (
-    model.Alarm | model.Message | model.Event | model.Page | model.Escalation | model.JournalEntry | model.Token
+    model.Alarm
+    | model.Message
+    | model.Event
+    | model.Page
+    | model.Escalation
+    | model.JournalEntry
+    | model.Token
+    | model.User
+    | model.Contact
+    | model.Notification
+    | model.NotificationOver
+    | model.NotificationsTaken
+    | model.NotificationsDropped
+    | model.SentOnce
+    | model.SentOnceExpired
 )
 
 
@@ -31,6 +46,8 @@ def _decoder(hint: object) -> Callable[[Any], Any] | None:
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
         return lambda value: tuple(_from_json(item, entry) for entry in json.loads(value))
+    if get_origin(hint) is Mapping:
+        return json.loads
     if isinstance(hint, type) and issubclass(hint, Enum):
         return {member.value: member for member in hint}.__getitem__  # a twentieth of what calling the class costs
     return bool if hint is bool else None
@@ -51,6 +68,8 @@ def _encoder(hint: object) -> Callable[[Any], Any] | None:
         return None if encode is None else lambda value: None if value is None else encode(value)
     if get_origin(hint) is tuple:
         return lambda value: json.dumps([entry if isinstance(entry, int) else asdict(entry) for entry in value])
+    if get_origin(hint) is Mapping:
+        return lambda value: json.dumps(dict(value), ensure_ascii=False)
     if hint is bool:
         return int
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -100,6 +119,19 @@ class Table(Generic[RowT]):
         return self.row(*values)
 
 
+class Erasure:
+    """A statement that takes rows away, and the value that stands for it."""
+
+    def __init__(self, sql: str, row: type[Any]) -> None:
+        self.row = row
+        self._sql = sql
+        self._names = [field.name for field in fields(row)]
+
+    def save(self, row: object) -> Statement:
+        """Return the statement; its parameters are the fields of `row`, by name."""
+        return self._sql, {name: getattr(row, name) for name in self._names}
+
+
 USERS = Table("users", model.User)
 CONTACTS = Table("contacts", model.Contact)
 GROUPS = Table("groups", model.Group)
@@ -113,9 +145,26 @@ PAGES = Table("pages", model.Page)
 ESCALATIONS = Table("escalations", model.Escalation)
 JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", model.Token, key="hash")
+NOTIFICATIONS = Table("notifications", model.Notification, key="user_id, kind, object_id")
+SENT_ONCE = Table("sent_once", model.SentOnce, key="user_id, key")
+
+ERASURES = (
+    Erasure(
+        "DELETE FROM notifications WHERE user_id = :user_id AND kind = :kind AND object_id = :object_id",
+        model.NotificationOver,
+    ),
+    Erasure("DELETE FROM notifications WHERE user_id = :user_id AND id <= :last", model.NotificationsTaken),
+    Erasure(
+        "DELETE FROM notifications WHERE user_id = :user_id AND id <= ("
+        "SELECT id FROM notifications WHERE user_id = :user_id ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+        model.NotificationsDropped,
+    ),
+    Erasure("DELETE FROM sent_once WHERE created < :before", model.SentOnceExpired),
+)
 
 SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIONS, ROUTES)
-TABLES: dict[type[Any], Table[Any]] = {
-    table.row: table for table in (*SITE_TABLES, ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL, TOKENS)
+HISTORY: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)
+TABLES: dict[type[Any], Table[Any] | Erasure] = {
+    table.row: table for table in (*SITE_TABLES, *HISTORY, TOKENS, NOTIFICATIONS, SENT_ONCE, *ERASURES)
 }
-SEQUENCED: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)
+SEQUENCED: tuple[Table[Any], ...] = (*HISTORY, NOTIFICATIONS)

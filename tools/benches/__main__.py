@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.benches.report import machine, print_table
 
-BENCHES = ("queue", "latency")
+BENCHES = ("queue", "latency", "rest")
 
 
 def main() -> None:

@@ -97,6 +97,7 @@ CREATE TABLE events (
     UNIQUE (user_id, message_id)
 ) STRICT;
 CREATE INDEX events_message ON events (message_id);
+CREATE INDEX events_inbox ON events (user_id, message_id) WHERE status <> 10; -- deleted ones are in no list
 
 CREATE TABLE pages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
