@@ -7,12 +7,9 @@ timeline of `gatewayd.clock`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - the store reads the annotations at run time
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Priority(IntEnum):
@@ -75,7 +72,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who logs in and has an inbox."""
+    """A person who logs in and has an inbox; `settings` are properties that only clients of the API know."""
 
     id: int
     name: str
@@ -83,16 +80,18 @@ class User:
     role: Role = Role.USER
     password_hash: str = ""
     ways: tuple[Way, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An address on one line."""
+    """An address on one line; `fields` are what the site wants to know of it besides."""
 
     id: int
     name: str
     line: str
     address: str
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +246,69 @@ class Event:
     step: int = 0
 
 
+class NotificationKind(StrEnum):
+    """What a user is told of (the values are those of EMM's notifications)."""
+
+    USER_EVENT = "user_event"  # a message in the inbox is new, or was paged again
+    ACTIVE_ALARM = "active_alarm"  # an alarm began or ended
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Something that a user has not fetched yet: a change of their event, or of an alarm, with this id.
+
+    There is one for each thing; when it changes again the newer `id` takes the place of the older one.
+    """
+
+    id: int
+    user_id: int
+    kind: NotificationKind
+    object_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationOver:
+    """A user knows of it by other means: there is nothing left to fetch."""
+
+    user_id: int
+    kind: NotificationKind
+    object_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsTaken:
+    """A user has everything up to the notification `last`."""
+
+    user_id: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsDropped:
+    """Only the newest `kept` notifications of a user stay."""
+
+    user_id: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentOnce:
+    """A message that its sender named with a key: sending it again with the same key sends nothing."""
+
+    user_id: int
+    key: str
+    digest: str
+    message_id: int
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class SentOnceExpired:
+    """Keys older than this moment of the timeline are forgotten."""
+
+    before: float
+
+
 class PageState(StrEnum):
     """Where a page stands."""
 
@@ -264,7 +326,8 @@ class Page:
     """One message on its way to one address.
 
     `way` is the index of the user's way that it follows, `held` that it waits only because an earlier way was tried
-    first.
+    first. `push` marks a notification to one of a user's browsers: it says something about a page or an alarm and
+    counts as neither delivery nor failure of it.
     """
 
     id: int
@@ -289,6 +352,7 @@ class Page:
     detail: str = ""
     reference: str = ""
     tone: str = ""
+    push: NotificationKind | None = None
 
 
 class EscalationState(StrEnum):

@@ -101,11 +101,12 @@ class _Merge:
             where = f'user "{entry.name}": ways #{number}: contact'
             ways.append(Way(self._named("contact", way.contact.removeprefix("contact:"), where), way.after))
         password_hash = _password(entry, old_hash)
-        return User(self.ids["user"][entry.name], entry.name, entry.full_name, entry.role, password_hash, tuple(ways))
+        number = self.ids["user"][entry.name]
+        return User(number, entry.name, entry.full_name, entry.role, password_hash, tuple(ways), entry.settings)
 
     def _contact(self, entry: ContactEntry) -> Contact:
         self._refuse_unknown_line(entry.line, f'contact "{entry.name}": line')
-        return Contact(self.ids["contact"][entry.name], entry.name, entry.line, entry.address)
+        return Contact(self.ids["contact"][entry.name], entry.name, entry.line, entry.address, entry.fields)
 
     def _group(self, entry: GroupEntry) -> Group:
         where = f'group "{entry.name}": members'

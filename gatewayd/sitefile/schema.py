@@ -43,6 +43,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200), Line]
 Short = Annotated[str, Field(max_length=200), Line]
 Text = Annotated[str, Field(max_length=2000)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)]
+Properties = Annotated[dict[Name, Text], Field(max_length=64)]
 References = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -74,6 +75,7 @@ class UserEntry(Entry):
     password: Annotated[SecretStr, Field(min_length=1)] | None = None
     password_hash: str | None = None
     ways: tuple[WayEntry, ...] = ()
+    settings: Properties = {}
 
     @model_validator(mode="after")
     def _one_usable_password(self) -> UserEntry:
@@ -85,11 +87,12 @@ class UserEntry(Entry):
 
 
 class ContactEntry(Entry):
-    """`[[contact]]`: an address on one line."""
+    """`[[contact]]`: an address on one line; `fields` are what the site wants to know of it besides."""
 
     name: Name
     line: Name
     address: Name
+    fields: Properties = {}
 
 
 class GroupEntry(Entry):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.sitefile.merging import recipients_of
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 HEADER = "# The people side of a gatewayd box. Check and load it with: gatewayd import FILE\n"
 INDENT = "    "
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 Pairs = list[tuple[str, Any]]
 
@@ -34,7 +36,7 @@ def _tables(site: Site) -> Iterator[str]:
     for user in sorted(site.users, key=_name):
         yield _table("[[user]]", _user(user, names))
     for contact in sorted(site.contacts, key=_name):
-        yield _table("[[contact]]", [("name", contact.name), ("line", contact.line), ("address", contact.address)])
+        yield _table("[[contact]]", _contact(contact))
     for group in sorted(site.groups, key=_name):
         yield _table("[[group]]", [("name", group.name), ("members", [names.of(member) for member in group.members])])
     for plan in sorted(site.plans, key=_name):
@@ -62,8 +64,14 @@ class _References:
 def _user(user: User, names: _References) -> Pairs:
     ways = [_Inline(contact=names.of(way.contact_id), after=way.after) for way in user.ways]
     pairs: Pairs = [("name", user.name)]
-    optional = [("full_name", user.full_name), ("password_hash", user.password_hash), ("ways", ways)]
+    optional: Pairs = [("full_name", user.full_name), ("password_hash", user.password_hash), ("ways", ways)]
+    optional.append(("settings", _Inline(user.settings)))
     return [*pairs, ("role", user.role.value), *((key, value) for key, value in optional if value)]
+
+
+def _contact(contact: Contact) -> Pairs:
+    pairs: Pairs = [("name", contact.name), ("line", contact.line), ("address", contact.address)]
+    return [*pairs, ("fields", _Inline(contact.fields))] if contact.fields else pairs
 
 
 def _plan(plan: Plan, names: _References) -> Pairs:
@@ -105,8 +113,12 @@ def _value(value: Any) -> str:  # noqa: ANN401  # any TOML value
     if isinstance(value, list):
         return _list(value)
     if isinstance(value, _Inline):
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     return repr(int(value)) if value == int(value) else repr(value)
+
+
+def _key(name: str) -> str:
+    return name if BARE_KEY.fullmatch(name) else _value(name)
 
 
 def _list(items: list[Any]) -> str:

@@ -28,6 +28,11 @@ OPEN_PAGE = f"""
     ORDER BY p.state = 'failed', p.id DESC LIMIT 1
 """  # noqa: S608 - the number is our own
 
+COUNTS = """
+    SELECT m.alarm_id, p.state, COUNT(*) FROM messages m JOIN pages p ON p.message_id = m.id
+    WHERE m.alarm_id IN (SELECT value FROM json_each(?)) AND m.kind <> 'reset' AND p.push IS NULL GROUP BY 1, 2
+"""
+
 
 class Paging:
     """The pages and escalations of the store, for reading."""
@@ -46,14 +51,34 @@ class Paging:
 
     def of_message(self, message_id: int) -> list[Page]:
         """Return every page of one message, oldest first."""
-        rows = self._reader.all(PAGES.select("WHERE message_id = ? ORDER BY id"), (message_id,))
-        return [PAGES.load(row) for row in rows]
+        return [page for page in self.all_of_message(message_id) if page.push is None]
 
     def of_alarm(self, alarm_id: int) -> list[Page]:
         """Return every page of an alarm except those of its reset text, oldest first."""
+        return [page for page in self.all_of_alarm(alarm_id) if page.push is None]
+
+    def all_of_message(self, message_id: int) -> list[Page]:
+        """Return every page and every push of one message, oldest first."""
+        rows = self._reader.all(PAGES.select("WHERE message_id = ? ORDER BY id"), (message_id,))
+        return [PAGES.load(row) for row in rows]
+
+    def all_of_alarm(self, alarm_id: int) -> list[Page]:
+        """Return every page and every push of an alarm except those of its reset text, oldest first."""
         condition = "JOIN messages m ON m.id = p.message_id WHERE m.alarm_id = ? AND m.kind <> 'reset' ORDER BY p.id"
         rows = self._reader.all(PAGES.select(condition, alias="p"), (alarm_id,))
         return [PAGES.load(row) for row in rows]
+
+    def counts(self, alarm_ids: Iterable[int]) -> dict[int, dict[PageState, int]]:
+        """Return how many pages of each alarm stand where, its reset text left out; all in one query."""
+        counted: dict[int, dict[PageState, int]] = {}
+        for alarm_id, state, number in self._reader.all(COUNTS, (json.dumps(list(alarm_ids)),)):
+            counted.setdefault(alarm_id, {})[PageState(state)] = number
+        return counted
+
+    def queued_to(self, contact_id: int) -> bool:
+        """Return whether a page to a contact has not ended yet."""
+        sql = "SELECT 1 FROM pages WHERE state = 'queued' AND contact_id = ? LIMIT 1"
+        return self._reader.one(sql, (contact_id,)) is not None
 
     def with_reference(self, line: str, reference: str) -> Page | None:
         """Return the page that a driver sent with this reference."""

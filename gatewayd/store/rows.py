@@ -78,9 +78,12 @@ def _encoder(hint: object) -> Callable[[Any], Any] | None:
 
 
 class Table(Generic[RowT]):
-    """One table and the dataclass of its rows; columns are the fields, in order."""
+    """One table and the dataclass of its rows; columns are the fields, in order.
 
-    def __init__(self, name: str, row: type[RowT], key: str = "id") -> None:
+    A row with the key of an existing one changes that one. With `replaces` it takes its place, new id and all.
+    """
+
+    def __init__(self, name: str, row: type[RowT], key: str = "id", *, replaces: bool = False) -> None:
         hints = get_type_hints(row)
         self.name = name
         self.row = row
@@ -90,10 +93,9 @@ class Table(Generic[RowT]):
         self._encoders = [(i, encode) for i, column in enumerate(self.columns) if (encode := _encoder(hints[column]))]
         self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
         changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column != key)
-        self._upsert = (
-            f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
-            f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
-        )
+        content = f"INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"
+        upsert = f"INSERT {content} ON CONFLICT ({key}) DO UPDATE SET {changed}"
+        self._save = f"REPLACE {content}" if replaces else upsert
 
     def select(self, condition: str = "", alias: str = "") -> str:
         """Return a SELECT of whole rows; `condition` is everything after the table's name."""
@@ -109,7 +111,7 @@ class Table(Generic[RowT]):
         values = list(self._values(row))
         for index, encode in self._encoders:
             values[index] = encode(values[index])
-        return self._upsert, tuple(values)
+        return self._save, tuple(values)
 
     def load(self, columns: Iterable[Any]) -> RowT:
         """Rebuild a value from a row that `select` returned."""
@@ -145,7 +147,7 @@ PAGES = Table("pages", model.Page)
 ESCALATIONS = Table("escalations", model.Escalation)
 JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", model.Token, key="hash")
-NOTIFICATIONS = Table("notifications", model.Notification, key="user_id, kind, object_id")
+NOTIFICATIONS = Table("notifications", model.Notification, replaces=True)
 SENT_ONCE = Table("sent_once", model.SentOnce, key="user_id, key")
 
 ERASURES = (
@@ -164,7 +166,6 @@ ERASURES = (
 
 SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIONS, ROUTES)
 HISTORY: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)
-TABLES: dict[type[Any], Table[Any] | Erasure] = {
-    table.row: table for table in (*SITE_TABLES, *HISTORY, TOKENS, NOTIFICATIONS, SENT_ONCE, *ERASURES)
-}
+RECORDED: tuple[Table[Any] | Erasure, ...] = (*SITE_TABLES, *HISTORY, TOKENS, NOTIFICATIONS, SENT_ONCE, *ERASURES)
+TABLES: dict[type[Any], Table[Any] | Erasure] = {table.row: table for table in RECORDED}
 SEQUENCED: tuple[Table[Any], ...] = (*HISTORY, NOTIFICATIONS)

@@ -14,14 +14,19 @@ from gatewayd.errors import StoreUnavailable
 from gatewayd.model import Site, Token
 from gatewayd.store import database, rows
 from gatewayd.store.alarms import Alarms
+from gatewayd.store.changes import Changes
 from gatewayd.store.inbox import Inbox
 from gatewayd.store.journal import Journal
 from gatewayd.store.paging import Paging
+from gatewayd.store.people import People
 from gatewayd.store.reader import Reader
 from gatewayd.store.writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from gatewayd.model import Contact, JournalEntry, User
 
 RowT = TypeVar("RowT")
 
@@ -57,6 +62,8 @@ class Store:
         self.inbox = Inbox(reader)
         self.paging = Paging(reader)
         self.journal = Journal(reader)
+        self.people = People(reader)
+        self.changes = Changes(reader)
         self._ids = {table.row: itertools.count(self._last_id(table.name) + 1) for table in rows.SEQUENCED}
 
     def next_id(self, kind: type[Any]) -> int:
@@ -108,6 +115,24 @@ class Store:
         statements.append(_set_meta(NEXT_RECIPIENT, str(max(newest + 1, self.next_recipient_id()))))
         self._write(statements)
 
+    async def save_person(
+        self, person: User | Contact, story: JournalEntry, tokens: Iterable[str] = (), *, new: bool = False
+    ) -> None:
+        """Write a user or a contact with its line of the journal, and end the sessions `tokens`, all or nothing.
+
+        Raises StoreUnavailable, Conflict where a name or the id of a new one is taken.
+        """
+        statements = [rows.TABLES[type(person)].save(person), rows.JOURNAL.save(story), *map(_end_session, tokens)]
+        if new:
+            sql = "INSERT INTO contacts (id, name, line, address) VALUES (?, ?, '', '')"  # fails where one is taken
+            statements.insert(0, (sql, (person.id, person.name)))
+            statements.append(_set_meta(NEXT_RECIPIENT, str(person.id + 1)))
+        await self.writer.commit(statements)
+
+    async def delete_contact(self, contact_id: int, story: JournalEntry) -> None:
+        """Delete a contact. Raises StoreUnavailable."""
+        await self.writer.commit([("DELETE FROM contacts WHERE id = ?", (contact_id,)), rows.JOURNAL.save(story)])
+
     def next_recipient_id(self) -> int:
         """Return the smallest recipient id that was never used."""
         return int(self._meta(NEXT_RECIPIENT) or 1)
@@ -127,7 +152,7 @@ class Store:
 
     async def drop_tokens(self, *hashes: str) -> None:
         """Forget sessions."""
-        await self.writer.commit([("DELETE FROM tokens WHERE hash = ?", (item,)) for item in hashes])
+        await self.writer.commit([_end_session(item) for item in hashes])
 
     # --- lines, and the box itself ------------------------------------------------------------------------------------
 
@@ -175,6 +200,10 @@ class Store:
     def _write(self, statements: list[rows.Statement]) -> None:
         """Write at once, outside the group commit: for what happens rarely and outside the loop's hot path."""
         self.writer.write_now(statements)
+
+
+def _end_session(token_hash: str) -> rows.Statement:
+    return "DELETE FROM tokens WHERE hash = ?", (token_hash,)
 
 
 def _set_meta(key: str, value: str | None) -> rows.Statement:

@@ -1,0 +1,34 @@
+"""Reading what users have not fetched yet, and what was sent with a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE
+
+if TYPE_CHECKING:
+    from gatewayd.model import Notification, SentOnce
+    from gatewayd.store.reader import Reader
+
+
+class Changes:
+    """The notifications of the store, for reading."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def of_user(self, user_id: int, after: int, limit: int) -> list[Notification]:
+        """Return the newest `limit` notifications of a user behind the one with id `after`, oldest first."""
+        condition = "WHERE user_id = ? AND id > ? ORDER BY id DESC LIMIT ?"
+        found = self._reader.all(NOTIFICATIONS.select(condition), (user_id, after, limit))
+        return [NOTIFICATIONS.load(row) for row in reversed(found)]
+
+    def count(self, user_id: int) -> int:
+        """Return how many notifications wait for a user."""
+        row = self._reader.one("SELECT COUNT(*) FROM notifications WHERE user_id = ?", (user_id,))
+        return row[0] if row else 0
+
+    def sent_once(self, user_id: int, key: str) -> SentOnce | None:
+        """Return what a user has sent with a key."""
+        row = self._reader.one(SENT_ONCE.select("WHERE user_id = ? AND key = ?"), (user_id, key))
+        return SENT_ONCE.load(row) if row else None

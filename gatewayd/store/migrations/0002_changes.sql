@@ -1,0 +1,27 @@
+-- What clients of the API know of people and addresses, beside what the gateway itself needs.
+ALTER TABLE users ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE contacts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}';
+
+-- Set on notifications to browsers: these are no pages of the message that they speak of.
+ALTER TABLE pages ADD COLUMN push TEXT;
+
+-- What users have not fetched yet. A row for each thing: its newest change takes the place of the older one.
+CREATE TABLE notifications (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    object_id INTEGER NOT NULL,
+    UNIQUE (user_id, kind, object_id)
+) STRICT;
+CREATE INDEX notifications_user ON notifications (user_id, id);
+
+-- Messages that were sent with a key: the same key again is answered the same and sends nothing.
+CREATE TABLE sent_once (
+    user_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (user_id, key)
+) STRICT;
+CREATE INDEX sent_once_created ON sent_once (created);
