@@ -64,10 +64,30 @@ class Intake:
             active = core.store.alarms.active_with_key(line, report.key)
             if active is not None and await self._repeated(active, report):
                 return Recorded.REPEAT
+            await self._recall_reset(line, report.key)
             change = core.change()
             self._open(change, line, report)
             await core.carry_out(change)
             return Recorded.NEW
+
+    async def _recall_reset(self, line: str, key: str) -> None:
+        """Take back what still waits of the condition's last reset text: arriving after the new alarm it would lie."""
+        core = self._core
+        last = core.store.alarms.latest_reset(line, key)
+        if last is None:
+            return
+        async with core.locks(("alarm", last.id)):
+            pages = core.store.paging.of_message(last.reset_message_id or 0)
+            waiting = [page for page in pages if page.state is PageState.QUEUED]
+            if not waiting:
+                return
+            change = core.change()
+            for page in waiting:
+                endings.withdraw(change, page)
+            text = f"{len(waiting)} pages of the reset text withdrawn: the condition is back"
+            change.note(JournalKind.PAGE, text, line=line, alarm_id=last.id)
+            ending = await core.carry_out(change)
+        await core.ended(ending)
 
     async def _repeated(self, active: Alarm, report: AlarmActivated) -> bool:
         """Count a condition that stands already, and page nobody again; returns False when it has just ended."""

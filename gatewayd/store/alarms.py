@@ -55,6 +55,12 @@ class Alarms:
         row = self._reader.one(ALARMS.select(condition), (line, key))
         return ALARMS.load(row) if row else None
 
+    def latest_reset(self, line: str, key: str) -> Alarm | None:
+        """Return the last alarm of one condition that ended with a reset text."""
+        condition = "WHERE line = ? AND key = ? AND reset_message_id IS NOT NULL ORDER BY id DESC LIMIT 1"
+        row = self._reader.one(ALARMS.select(condition), (line, key))
+        return ALARMS.load(row) if row else None
+
     def active_with_address(self, line: str, address: str) -> list[Alarm]:
         """Return the active alarms that a device dialled one address for."""
         condition = "WHERE line = ? AND address = ? AND cleared_time IS NULL AND fault = 0 ORDER BY id"

@@ -228,3 +228,12 @@ async def test_nothing_is_kept_when_all_is_done(box: Box) -> None:
     await box.passes(10)
     assert box.is_quiet
     assert len(box.engine._core.agenda) == 0
+
+
+async def test_a_reset_text_that_still_waits_is_withdrawn_when_the_condition_comes_back(box: Box) -> None:
+    await box.activates("3-12")
+    box.pager.outcomes = [Receipt(Outcome.FAILED, "busy")]
+    await box.resets("3-12")
+    await box.activates("3-12")
+    await box.passes(25)
+    assert box.pager.texts == ["ROOM 12", "RESET ROOM 12", "ROOM 12"]

@@ -68,6 +68,7 @@ CREATE TABLE alarms (
     last_seen_time REAL NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX alarms_active ON alarms (line, key) WHERE cleared_time IS NULL;
+CREATE INDEX alarms_reset ON alarms (line, key, id) WHERE reset_message_id IS NOT NULL;
 CREATE INDEX alarms_active_address ON alarms (line, address) WHERE cleared_time IS NULL;
 
 CREATE TABLE messages (
