@@ -1,0 +1,163 @@
+"""What records mean to the gateway: which reports they become, and what the line has to remember. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from drivers.ascii.events import RecordReceived, Watch
+from drivers.ascii.openalarms import Changes, OpenAlarms
+from drivers.ascii.rules import Finding, Kind, RuleBook
+from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from gatewayd.model import Report
+
+Unmatched = Literal["alarm", "text", "count"]
+
+UNREADABLE = "unreadable"
+FAULT = "fault "  # prefix of what the line's memory knows of faults of its own
+_MISSED = {
+    Watch.SILENCE: "nothing was received for {} s",
+    Watch.HEARTBEAT: "neither a heartbeat nor a readable line for {} s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A report to make, and what to remember with it: before an activation, after a reset.
+
+    So whatever a kill leaves behind is an alarm too many in the memory, whose reset harms nobody, never one too few.
+    """
+
+    report: Report
+    changes: Changes = field(default_factory=dict)
+
+
+class Interpreter:
+    """Turns records into steps, and keeps which alarms are open; `counts` is what happened since it was cleared."""
+
+    def __init__(self, rules: RuleBook, unmatched: Unmatched, memory: Mapping[str, Any]) -> None:
+        self.open = OpenAlarms(memory)
+        self.counts: Counter[str] = Counter()
+        self._rules = rules
+        self._unmatched = unmatched
+        self._faults = {key.removeprefix(FAULT) for key in memory if key.startswith(FAULT)}
+
+    def take(self, record: RecordReceived) -> tuple[list[Finding], list[Step]]:
+        """Return what the rules found in a record, and what has to be done."""
+        self.counts["records"] += 1
+        if not record.complete:
+            self.counts["incomplete_records"] += 1
+        findings = self._rules.findings(record.text)
+        if not record.readable:
+            # An alarm that can be made out in noise is one; an end of alarms is not to be believed.
+            findings = [finding for finding in findings if finding.rule.kind is Kind.SET]
+        steps = self._fault_over(UNREADABLE, "readable text again") if record.readable else []
+        if not findings:
+            return [], steps + (self._unknown(record) if record.readable else self._unreadable(record))
+        for finding in findings:
+            steps += self._meaning(finding, record)
+        return findings, steps
+
+    def missed(self, watch: Watch, seconds: float) -> list[Step]:
+        """Return the fault of a line that gives no sign of life."""
+        self.counts["silences"] += 1
+        text = _MISSED[watch].format(f"{seconds:g}")
+        return self._fault(watch.value, f"no sign of life: {text}")
+
+    def heard(self, watch: Watch) -> list[Step]:
+        """Return the end of that fault, also of one that was raised before a restart."""
+        return self._fault_over(watch.value, "heard again")
+
+    def stale_faults(self, watched: set[Watch]) -> list[Step]:
+        """Return the ends of faults that nothing watches over any more: the configuration has changed."""
+        unwatched = [watch.value for watch in Watch if watch not in watched]
+        return [step for key in unwatched for step in self._fault_over(key, "no longer supervised")]
+
+    @property
+    def silent(self) -> bool:
+        """Whether the line is known to be dead: then missing repetitions prove nothing."""
+        return any(watch.value in self._faults for watch in Watch)
+
+    def expire(self, now: float) -> list[Step]:
+        """Return the ends of alarms that were not repeated in time."""
+        if self.silent:
+            self.open.restart(now)
+        expired = self.open.expired(now)
+        self.counts["expired"] += len(expired)
+        return [self._end(key, self.open.address_of(key), "no longer repeated") for key in expired]
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def _meaning(self, finding: Finding, record: RecordReceived) -> list[Step]:
+        self.counts[f"kind_{finding.rule.kind.value}"] += 1
+        match finding.rule.kind:
+            case Kind.SET:
+                return [self._set(finding, record)]
+            case Kind.RESET:
+                return self._reset(finding, record)
+            case Kind.RESET_ALL:
+                keys = self.open.keys(finding.address)
+                return [self._end(key, self.open.address_of(key), finding.text) for key in keys]
+            case _:
+                return []
+
+    def _set(self, finding: Finding, record: RecordReceived) -> Step:
+        rule, key = finding.rule, finding.key or record.text
+        changes = self._opened(key, finding.address, rule.ttl, record.time)
+        fields = {"rule": rule.name, **finding.groups}
+        report = AlarmActivated(key, finding.text, finding.address, finding.priority, fields, fault=rule.fault)
+        return Step(report, changes)
+
+    def _reset(self, finding: Finding, record: RecordReceived) -> list[Step]:
+        """End the alarm of the key, known or not; without a key, those of the address; without either, ask a person."""
+        if finding.key:
+            return [self._end(finding.key, finding.address, finding.text)]
+        if not finding.address:
+            return self._unknown(record)
+        changes: Changes = {}
+        for key in self.open.keys(finding.address):
+            changes |= self.open.end(key)
+        return [Step(AlarmReset(None, finding.address, finding.text), changes)]
+
+    def _end(self, key: str, address: str, text: str) -> Step:
+        return Step(AlarmReset(key, address, text), self.open.end(key))
+
+    def _opened(self, key: str, address: str, ttl: float | None, now: float) -> Changes:
+        changes = self.open.activate(key, address, ttl, now)
+        if key not in self.open:
+            self.counts["too_many_open"] += 1
+        return changes
+
+    def _unknown(self, record: RecordReceived) -> list[Step]:
+        """Return what becomes of a record that no rule knows: on a fire line none may be lost."""
+        self.counts["unmatched"] += 1
+        if self._unmatched == "count":
+            return []
+        if self._unmatched == "text":
+            return [Step(TextReceived("", record.text))]
+        key = f"unmatched {record.text}"
+        return [Step(AlarmActivated(key, record.text), self._opened(key, "", None, record.time))]
+
+    def _unreadable(self, record: RecordReceived) -> list[Step]:
+        """Return the fault of a line that delivers noise; every piece of noise counts as a repetition of it."""
+        text = f"unreadable, perhaps a wrong baud rate, parity or code page: {record.text}"
+        return self._fault(UNREADABLE, text)
+
+    # --- faults of the line itself ------------------------------------------------------------------------------------
+
+    def _fault(self, key: str, text: str) -> list[Step]:
+        changes = {} if key in self._faults else {FAULT + key: True}
+        self._faults.add(key)
+        return [Step(AlarmActivated(FAULT + key, text, fault=True), changes)]
+
+    def _fault_over(self, key: str, text: str) -> list[Step]:
+        if key not in self._faults:
+            return []
+        self._faults.discard(key)
+        return [Step(AlarmReset(FAULT + key, "", text), {FAULT + key: None})]

@@ -1,0 +1,63 @@
+"""Regular expressions from people: compiled, and refused where a hostile line could make them take for ever."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any
+
+LONGEST_PATTERN = 1_000  # characters
+MANY = 16  # repetitions from which on a repetition counts as unbounded
+
+# The parser has no public name since `sre_parse` is deprecated.
+_parser: Any = import_module("re._parser")
+_constants: Any = import_module("re._constants")
+_GREEDY_OR_LAZY = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+_NEVER_TAKEN_BACK = (_constants.POSSESSIVE_REPEAT, _constants.ATOMIC_GROUP)
+
+
+def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
+    r"""Compile a pattern. Raises ValueError with a reason that tells what to write instead.
+
+    A repetition inside a repetition, as in `(\w+ ?)+`, can be divided in exponentially many ways: a line of thirty
+    characters would hold the gateway up for minutes. What cannot be taken back (`\w++`, `(?>...)`) is harmless.
+    """
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValueError(f"has more than {LONGEST_PATTERN} characters")
+    try:
+        found = re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+        explosive = _explodes(_parser.parse(pattern), inside=False)
+    except re.error as error:
+        at = f" at position {error.pos}" if error.pos is not None else ""
+        raise ValueError(f"is not a regular expression: {error.msg}{at}") from None
+    except (OverflowError, RecursionError):
+        raise ValueError("is not a regular expression: too large") from None
+    if explosive:
+        raise ValueError(
+            "repeats something that is itself variable, so a hostile line could hold the gateway up for ever: "
+            "make the inner repetition possessive (\\w++ instead of \\w+) or put it into an atomic group (?>...)"
+        )
+    return found
+
+
+def _explodes(node: Any, *, inside: bool) -> bool:  # noqa: ANN401 - the parser's own tree
+    """Return whether something variable lies inside an unbounded repetition."""
+    for operation, argument in node:
+        if operation in _NEVER_TAKEN_BACK:
+            continue
+        if operation in _GREEDY_OR_LAZY:
+            least, most, inner = argument
+            if (inside and least != most) or _explodes(inner, inside=inside or most > MANY):
+                return True
+        elif operation is _constants.BRANCH:
+            if inside or any(_explodes(inner, inside=inside) for inner in argument[1]):
+                return True
+        elif any(_explodes(inner, inside=inside) for inner in _inner_parts(argument)):
+            return True
+    return False
+
+
+def _inner_parts(argument: Any) -> list[Any]:  # noqa: ANN401 - the parser's own tree
+    """Return the patterns inside a group, a lookaround or a conditional."""
+    parts = argument if isinstance(argument, tuple | list) else ()
+    return [part for part in parts if isinstance(part, _parser.SubPattern)]

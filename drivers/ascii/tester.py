@@ -1,0 +1,97 @@
+"""Tries rules on a sample: what the gateway would make of these lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from drivers.ascii.events import HeartbeatReceived, RecordIgnored, RecordReceived
+from drivers.ascii.meaning import Interpreter
+from drivers.ascii.protocol import Receiver
+from drivers.ascii.text import CodePage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drivers.ascii.settings import AsciiSettings
+    from gatewayd.model import Report
+
+HEARTBEAT, IGNORED, UNMATCHED, UNREADABLE = "heartbeat", "ignored", "unmatched", "unreadable"
+PAUSE = 1e-3  # seconds between two pieces of a sample: they arrive one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """What becomes of one record.
+
+    `verdicts` has the kind of each rule that applied, or one of heartbeat, ignored, unmatched, unreadable; `rules` has
+    their names; `groups` what they found, by name; `reports` what the gateway would be told.
+    """
+
+    record: str
+    verdicts: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    groups: dict[str, str] = field(default_factory=dict)
+    reports: tuple[Report, ...] = ()
+    complete: bool = True
+
+
+def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
+    """Return what the line makes of a sample, record by record.
+
+    Bytes are taken as they came over the wire. Text may be typed or pasted: its line ends stand for the terminator of
+    the line, or for a pause where records have none.
+    """
+    receiver = Receiver(settings.config, 0.0)
+    interpreter = Interpreter(settings.rule_book, settings.unmatched, {})
+    results: list[RuleResult] = []
+    now = 0.0
+    for piece, pause in _pieces(settings, sample):
+        now += PAUSE
+        receiver.receive_data(piece, now)
+        if pause:
+            receiver.flush(now)
+        results += _results(receiver, interpreter)
+    receiver.flush(now)
+    return results + list(_results(receiver, interpreter))
+
+
+def _pieces(settings: AsciiSettings, sample: str | bytes) -> Iterator[tuple[bytes, bool]]:
+    """Return the bytes of a sample, and after which of them the wire is silent."""
+    if isinstance(sample, bytes):
+        yield sample, False
+        return
+    code_page = CodePage(settings.encoding)
+    terminator = settings.terminators[0].encode("latin-1")
+    for line in sample.splitlines(keepends=True):
+        text, ended = line.rstrip("\r\n"), line[-1:] in {"\r", "\n"}
+        if settings.framing in {"fixed", "gap"}:
+            yield code_page.encode(text), True
+        elif settings.framing == "lines":
+            yield code_page.encode(text) + (terminator if ended else b""), False
+        else:
+            yield code_page.encode(line), False
+
+
+def _results(receiver: Receiver, interpreter: Interpreter) -> Iterator[RuleResult]:
+    while (event := receiver.next_event()) is not None:
+        if isinstance(event, RecordReceived):
+            yield _result(event, interpreter)
+        elif isinstance(event, RecordIgnored):
+            yield RuleResult(event.text, (IGNORED,))
+        elif isinstance(event, HeartbeatReceived):
+            yield RuleResult("", (HEARTBEAT,))
+
+
+def _result(record: RecordReceived, interpreter: Interpreter) -> RuleResult:
+    findings, steps = interpreter.take(record)
+    verdicts = tuple(finding.rule.kind.value for finding in findings)
+    groups = {name: value for finding in findings for name, value in finding.groups.items()}
+    return RuleResult(
+        record.text,
+        verdicts or ((UNMATCHED,) if record.readable else (UNREADABLE,)),
+        tuple(finding.rule.name for finding in findings),
+        groups,
+        tuple(step.report for step in steps),
+        record.complete,
+    )
