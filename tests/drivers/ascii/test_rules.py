@@ -116,7 +116,8 @@ def test_general_reset_ends_unknown_lines_too() -> None:
 
 def test_noise_is_a_fault_of_the_line_and_readable_text_ends_it() -> None:
     results = try_rules(line(rules=[{"match": "^FIRE"}]), b"\x80\xf8\x1c\xe6\x9a\r\nFIRE\r\n")
-    fault, over, alarm = (report for result in results for report in result.reports)
+    told: list[Any] = [report for result in results for report in result.reports]
+    fault, over, alarm = told
     assert (fault.key, fault.fault) == ("fault unreadable", True)
     assert (over.key, alarm.text) == ("fault unreadable", "FIRE")
     assert [result.verdicts for result in results] == [("unreadable",), ("set",)]
