@@ -17,6 +17,7 @@ from gatewayd.engine.directory import Directory
 from gatewayd.engine.intake import Intake
 from gatewayd.engine.line import RunningLine
 from gatewayd.engine.outcome import page_moved, take_next_way
+from gatewayd.engine.people import People
 from gatewayd.engine.wakeup import WakeUp
 from gatewayd.errors import GatewayError, StoreUnavailable
 from gatewayd.model import EscalationState, JournalKind, Page, PageState
@@ -46,6 +47,7 @@ class Engine(Desk):
         super().__init__(core)
         core.wake_up = WakeUp(clock, self._ring)
         self._intake = Intake(core)
+        self.people = People(core)
         self._running: set[asyncio.Task[None]] = set()
         self._failures: Counter[int] = Counter()
         self._beat: tuple[float, Callable[[], None]] | None = None
@@ -97,8 +99,7 @@ class Engine(Desk):
 
     def reload_site(self) -> None:
         """Read what people edited: from now on every decision uses it."""
-        line_ids = self.store.line_ids(sorted(self.lines))
-        self._core.directory = Directory(self.store.load_site(), line_ids)
+        self.people.reload()
 
     def beat(self, interval: float, callback: Callable[[], None]) -> None:
         """Call back every `interval` seconds out of the scheduler: the proof that it still works (watchdog)."""

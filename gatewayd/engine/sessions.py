@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from gatewayd.errors import StoreUnavailable, Unauthenticated
 from gatewayd.model import Token
-from gatewayd.passwords import DUMMY_HASH, verify_password
+from gatewayd.passwords import DUMMY_HASH, hash_password, verify_password
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gatewayd.clock import Clock
     from gatewayd.model import User
     from gatewayd.store import Store
@@ -173,6 +175,7 @@ class Sessions:
         self._waiting = 0
         self._saved_used: dict[str, float] = {}
         self._saving: set[asyncio.Task[None]] = set()
+        self._ending: set[str] = set()  # sessions whose end is being written: they open nothing any more
         now = household.clock.now()
         live = household.store.tokens(created_after=now - allowed.absolute, used_after=now - allowed.idle)
         self._tokens = {token.hash: token for token in live}
@@ -180,8 +183,11 @@ class Sessions:
 
     async def login(self, attempt: Login) -> str:
         """Return a fresh token, its session on disk. Raises LoginRefused, StoreUnavailable."""
-        user = await self._check(attempt)
+        user = await self.check(attempt)
         await self._drop_expired()
+        now_known = self._house.directory.user(user.id)
+        if now_known is None or now_known.password_hash != user.password_hash:
+            raise LoginRefused(Refusal.CREDENTIALS)  # a new password was set while the old one was compared
         if len(self._tokens) >= self.limits.max_sessions:
             raise LoginRefused(Refusal.FULL)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
@@ -193,7 +199,7 @@ class Sessions:
         try:
             await self._house.store.record(token)
         except StoreUnavailable:
-            self._forget(token.hash)
+            self.forget([token.hash])
             raise
         return secret
 
@@ -201,7 +207,7 @@ class Sessions:
         """Return whose session a token opens and note that it was used. Raises Unauthenticated."""
         token = self._tokens.get(token_hash(secret)) if 0 < len(secret) <= LONGEST_TOKEN else None
         now = self._house.clock.now()
-        if token is None or self._is_expired(token, now):
+        if token is None or token.hash in self._ending or self._is_expired(token, now):
             raise Unauthenticated("the token is unknown or expired")
         user = self._house.directory.user(token.user_id)
         if user is None:
@@ -210,15 +216,23 @@ class Sessions:
         return user
 
     async def release(self, secret: str) -> None:
-        """End a session; harmless when there is none. Raises StoreUnavailable."""
+        """End a session; harmless when there is none. Raises StoreUnavailable: then it goes on."""
         await self._end([token_hash(secret[:LONGEST_TOKEN])])
 
     async def revoke(self, user_id: int, *, keep: str = "") -> None:
         """End every session of a user, except the one whose token is `keep`. Raises StoreUnavailable."""
+        await self._end(self.others(user_id, keep))
+
+    def others(self, user_id: int, keep: str) -> list[str]:
+        """Return the hashes of a user's sessions except the one whose token is `keep`."""
         kept = token_hash(keep)
-        await self._end(
-            [token.hash for token in self._tokens.values() if token.user_id == user_id and token.hash != kept]
-        )
+        return [token.hash for token in self._tokens.values() if token.user_id == user_id and token.hash != kept]
+
+    def forget(self, hashes: Iterable[str]) -> None:
+        """Close sessions whose end is on disk already."""
+        for item in hashes:
+            self._tokens.pop(item, None)
+            self._saved_used.pop(item, None)
 
     async def close(self) -> None:
         """Wait until what is being written is written."""
@@ -226,8 +240,16 @@ class Sessions:
 
     # --- logging in ---------------------------------------------------------------------------------------------------
 
-    async def _check(self, attempt: Login) -> User:
-        """Return whose password it is. Takes as long for an unknown name; only `PARALLEL_CHECKS` run at a time."""
+    async def hash(self, password: str) -> str:
+        """Return the hash of a new password; this is as slow as a check and takes its turn with them."""
+        async with self._checking:
+            return await asyncio.get_running_loop().run_in_executor(None, hash_password, password)
+
+    async def check(self, attempt: Login) -> User:
+        """Return whose password it is. Raises LoginRefused.
+
+        Takes as long for an unknown name; only `PARALLEL_CHECKS` run at a time.
+        """
         self._refuse_impatient(attempt)
         if self._waiting >= WAITING_CHECKS:
             raise LoginRefused(Refusal.TOO_MANY)
@@ -277,7 +299,7 @@ class Sessions:
     async def _save(self, token: Token) -> None:
         """Write when a session was last used; that this fails is no reason to refuse its request."""
         try:
-            if token.hash in self._tokens:
+            if token.hash in self._tokens and token.hash not in self._ending:
                 await self._house.store.record(token)
         except StoreUnavailable as error:
             log.warning("cannot note that a session is in use: %s", error)
@@ -287,15 +309,16 @@ class Sessions:
         await self._end([token.hash for token in self._tokens.values() if self._is_expired(token, now)])
 
     async def _end(self, hashes: list[str]) -> None:
+        """End sessions, on disk first: one that seems to have ended must not be back after the next start."""
         known = [item for item in hashes if item in self._tokens]
-        if known:
-            for item in known:
-                self._forget(item)
+        if not known:
+            return
+        self._ending.update(known)
+        try:
             await self._house.store.drop_tokens(*known)
-
-    def _forget(self, item: str) -> None:
-        self._tokens.pop(item, None)
-        self._saved_used.pop(item, None)
+            self.forget(known)
+        finally:
+            self._ending.difference_update(known)
 
 
 def token_hash(secret: str) -> str:
