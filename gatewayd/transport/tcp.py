@@ -35,6 +35,12 @@ def keep_alive(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def check_port(port: int, lowest: int = 0) -> None:
+    """Refuse (ValueError) what the resolver would silently take modulo 65,536."""
+    if not lowest <= port <= HIGHEST_PORT:
+        raise ValueError("there is no such port")
+
+
 def reason_of(error: Exception) -> str:
     """Say in the system's own words what went wrong."""
     if isinstance(error, TimeoutError):
@@ -45,11 +51,10 @@ def reason_of(error: Exception) -> str:
 async def connect_tcp(host: str, port: int, adapter: AnyAdapter | Link, *, ssl: SSLContext | None = None) -> None:
     """Connect and join the connection to `adapter`. Raises LineDown within CONNECT_LIMIT."""
     loop = asyncio.get_running_loop()
-    if not 0 < port <= HIGHEST_PORT:
-        raise LineDown(f"cannot connect to {host}:{port}: there is no such port")
     try:
+        check_port(port, lowest=1)
         async with within(adapter.clock, CONNECT_LIMIT):
-            transport, _ = await loop.create_connection(lambda: adapter, host, port, ssl=ssl, happy_eyeballs_delay=0.25)
+            transport, _ = await loop.create_connection(lambda: adapter, host, port, ssl=ssl)
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot connect to {host}:{port}: {reason_of(error)}") from error
     keep_alive(transport.get_extra_info("socket"))
@@ -69,6 +74,7 @@ async def listen_tcp(
     """
     listener = _Listener(factory, limit, tls=ssl is not None)
     try:
+        check_port(port)
         server = await asyncio.get_running_loop().create_server(
             listener.accept, host, port, ssl=ssl, ssl_handshake_timeout=CONNECT_LIMIT if ssl else None
         )

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.errors import LineDown
-from gatewayd.transport.tcp import reason_of
+from gatewayd.transport.tcp import check_port, reason_of
 
 if TYPE_CHECKING:
     from gatewayd.driver import Address
@@ -20,13 +20,26 @@ RECEIVE_BUFFER = 4 << 20
 
 async def open_udp(host: str, port: int, adapter: DatagramAdapter[Any]) -> Address:
     """Bind a socket and join it to `adapter`; return the actual host and port. Raises LineDown."""
+    loop = asyncio.get_running_loop()
     try:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: adapter, local_addr=(host, port)
-        )
+        check_port(port)
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+        sock = _bound(*found[0])
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot open udp:{host}:{port}: {reason_of(error)}") from error
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    await loop.create_datagram_endpoint(lambda: adapter, sock=sock)
     actual_host, actual_port, *_ = sock.getsockname()
     return actual_host, actual_port
+
+
+def _bound(family: int, kind: int, protocol: int, _: str, address: tuple[Any, ...]) -> socket.socket:
+    """Bind before the loop has it: the buffer is large when the first datagram comes."""
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

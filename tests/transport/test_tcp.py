@@ -101,10 +101,18 @@ async def test_a_port_that_nobody_listens_on_is_line_down(clock: ManualClock) ->
         await connect_tcp("127.0.0.1", port, Talker(clock))
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("x" * 70 + ".invalid", 80), ("..", 80)])
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 0), ("127.0.0.1", 70_000), ("x" * 70 + ".invalid", 80), ("..", 80)]
+)
 async def test_an_impossible_address_is_line_down(clock: ManualClock, host: str, port: int) -> None:
     with pytest.raises(LineDown, match="cannot connect"):
         await connect_tcp(host, port, Talker(clock))
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 70_000])
+async def test_a_port_that_does_not_exist_cannot_be_listened_on(site: Site, port: int) -> None:
+    with pytest.raises(LineDown, match="no such port"):
+        await listen_tcp("127.0.0.1", port, site.accept)
 
 
 async def test_a_port_that_is_taken_cannot_be_listened_on(site: Site) -> None:
