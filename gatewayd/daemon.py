@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import socket
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -211,7 +212,9 @@ class Daemon:
         sessions = Sessions(self.engine, limits)
         prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
         self._stack.push_async_callback(sessions.close)
-        runner = build_runner(build_app(self.engine, sessions, ApiOptions(prefixes=prefixes)))
+        hosts = (*api.allowed_hosts, socket.gethostname(), socket.getfqdn())
+        options = ApiOptions(prefixes=prefixes, allowed_hosts=tuple(host.lower() for host in hosts))
+        runner = build_runner(build_app(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
         site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)

@@ -58,11 +58,14 @@ class ApiSettings(Section):
     """`[api]`: where people and programs reach the gateway. Port 0 is any free one.
 
     `prefixes` are path prefixes under which the interface answers too, as EMM clients expect it: `/SiteName`.
+    `allowed_hosts` are the names by which browsers may call the box (`*`: any); IP addresses, localhost and its own host
+    name always work.
     """
 
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 50443
     prefixes: tuple[Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$")], ...] = ()
+    allowed_hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$|^\*$")], ...] = ()
     token_idle_minutes: PositiveInt = 720
     token_lifetime_days: PositiveInt = 30
     max_api_sessions: PositiveInt = 100
