@@ -58,7 +58,7 @@ class ApiSettings(Section):
     """`[api]`: where people and programs reach the gateway. Port 0 is any free one.
 
     `prefixes` are path prefixes under which the interface answers too, as EMM clients expect it: `/SiteName`.
-    `allowed_hosts` are the names by which browsers may call the box (`*`: any); IP addresses, localhost and its own host
+    `allowed_hosts` are the names by which browsers may call the box (`*`: any); addresses, localhost and its own host
     name always work.
     """
 
