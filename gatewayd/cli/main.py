@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_export(commands)
     _add_user(commands)
+    _add_store(commands)
     _add_simulate_device(commands)
     return parser
 
@@ -105,6 +106,12 @@ def _add_config(commands: Commands[argparse.ArgumentParser]) -> None:
         action = _add(actions, name, f"config:{name}", what)
         _add_files(action)
         _add_json(action)
+
+
+def _add_store(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "store", "store:check", "tell what the store holds and whether its file is sound")
+    _add_files(parser)
+    _add_json(parser)
 
 
 def _add_import(commands: Commands[argparse.ArgumentParser]) -> None:
