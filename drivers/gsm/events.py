@@ -1,0 +1,141 @@
+"""What the modem's protocol tells the driver, and what it is given to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drivers.gsm.pdu import StatusReport, Submit
+    from drivers.gsm.reassembly import Text
+    from gatewayd.driver import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message in the modem's memory."""
+
+    memory: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A message that the modem passed on without storing it; `owed`: it waits for an acknowledgement (CNMA)."""
+
+    owed: bool = False
+
+
+Token = Stored | Passed
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A message between `send_message` and its settlement; `references` are those of the parts that have left."""
+
+    ref: str
+    parts: tuple[Submit, ...]
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The modem is initialised: messages may be sent. `notes` are for the log."""
+
+    identity: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PinWanted:
+    """The SIM wants its PIN; `tries` are left, None where the modem does not tell."""
+
+    tries: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CannotStart:
+    """The modem answers but cannot be used; the reason is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The modem does not answer, or does nothing it is told: the driver's ladder decides what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageSeen:
+    """One look at the network: `signal` 0-31, None where unknown (TS 27.007, clause 8.5)."""
+
+    registered: bool
+    signal: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartSent:
+    """One part is with the network; reports name it by `reference`."""
+
+    ref: str
+    reference: int | None
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSettled:
+    """The attempt to send a message is over. `references` are those of its parts, as far as they left."""
+
+    ref: str
+    outcome: Outcome
+    detail: str
+    references: tuple[int | None, ...] = ()
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """A part whose answer had been given up was sent after all."""
+
+    ref: str
+    reference: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTrouble:
+    """The modem or its SIM refuses to work in a way that a person has to look at."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextArrived:
+    """A whole text (or what came of it in time); it stays in the modem until its tokens are settled."""
+
+    text: Text[Token]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportArrived:
+    """A delivery report; settle its token when it is recorded."""
+
+    report: StatusReport
+    token: Token
+
+
+GsmEvent = (
+    Ready
+    | PinWanted
+    | CannotStart
+    | Silent
+    | CoverageSeen
+    | PartSent
+    | MessageSettled
+    | LateAnswer
+    | DeviceTrouble
+    | TextArrived
+    | ReportArrived
+)

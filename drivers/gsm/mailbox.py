@@ -1,0 +1,87 @@
+"""The scripts that fetch messages from the modem's memory and delete them (TS 27.005, clauses 3.4 and 3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.gsm.asking import LONG_PATIENCE, Command, fields, number
+from drivers.gsm.events import Stored
+from drivers.gsm.session import MAX_KNOWN
+
+if TYPE_CHECKING:
+    from drivers.gsm.asking import Script
+    from drivers.gsm.session import Session
+
+_OWN = {"2", "3", "STO UNSENT", "STO SENT"}  # drafts and copies of what somebody once sent with this modem
+_MEMORIES = {"SM", "ME", "MT", "SR", "BM", "TA"}
+_LIST_LIMIT = 60.0  # seconds for a full memory at 9600 baud
+
+
+def acknowledge(session: Session) -> Script[None]:
+    """Tell the modem that a message that it passed on was recorded."""
+    session.owed -= 1
+    yield from session.ask("AT+CNMA")
+
+
+def announced(session: Session, line: str) -> None:
+    """Take note of `+CMTI: "ME",3` or `+CDSI: "SR",1`."""
+    parameters = fields(line)
+    index = number(parameters[1]) if len(parameters) > 1 else None
+    if index is None or parameters[0] not in _MEMORIES:
+        session.sweep_due = session.now
+        return
+    place = Stored(parameters[0], index)
+    if place not in session.known and len(session.known) < MAX_KNOWN:
+        session.known.add(place)
+        session.to_read.append(place)
+
+
+def fetch(session: Session, place: Stored) -> Script[None]:
+    """Read one message; one that is not there any more is forgotten."""
+    yield from session.select(place.memory)
+    command = Command(f"AT+CMGR={place.index}", "+CMGR:", LONG_PATIENCE, pairs=True)
+    reply = yield from session.ask(command)
+    if reply.ok and len(reply.lines) > 1:
+        session.arrivals.append((reply.lines[0], reply.lines[1], place))
+    else:
+        session.known.discard(place)
+
+
+def delete(session: Session, place: Stored) -> Script[None]:
+    """Free a place in the memory."""
+    yield from session.select(place.memory)
+    yield from session.ask(Command(f"AT+CMGD={place.index}", timeout=LONG_PATIENCE))
+    session.known.discard(place)
+
+
+def sweep(session: Session) -> Script[None]:
+    """Fetch whatever the memory holds: at the start, and for announcements that were lost.
+
+    Some modems say that an empty memory is an error. What somebody left there as a draft is deleted: it takes room.
+    """
+    every = session.profile.poll_every if session.polls else session.profile.sweep_every
+    session.sweep_due = session.now + every
+    yield from session.select(session.home)
+    what = '"ALL"' if session.text_mode else "4"
+    reply = yield from session.ask(Command(f"AT+CMGL={what}", "+CMGL:", _LIST_LIMIT, pairs=True))
+    session.sweep_due = session.now + every
+    header = ""
+    for line in reply.lines:
+        if line.startswith("+CMGL:"):
+            header = line
+            continue
+        _found(session, header, line)
+        header = ""
+
+
+def _found(session: Session, header: str, body: str) -> None:
+    parameters = fields(header)
+    index = number(parameters[0])
+    place = Stored(session.memory, index) if index is not None else None
+    if place is None or place in session.known or len(session.known) >= MAX_KNOWN:
+        return
+    session.known.add(place)
+    if parameters[1] in _OWN:
+        session.to_delete.append(place)
+    else:
+        session.arrivals.append((header, body, place))

@@ -1,0 +1,284 @@
+"""The AT dialogue with a modem. Sans-IO; time is an argument.
+
+What there is to do is chosen by `_next_script`, most urgent first, one thing at a time; how it is done stands in the
+scripts (`opening`, `sending`, `mailbox`, `watching`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from drivers.gsm import mailbox, opening, sending, watching
+from drivers.gsm.asking import ESCAPE, Command, Pause, Raw, Reply, Result, Script, Unresponsive
+from drivers.gsm.channel import Channel, Unsolicited
+from drivers.gsm.events import (
+    CannotStart,
+    GsmEvent,
+    LateAnswer,
+    Outgoing,
+    Passed,
+    PinWanted,
+    Ready,
+    ReportArrived,
+    Silent,
+    Stored,
+    TextArrived,
+    Token,
+)
+from drivers.gsm.pdu import StatusReport
+from drivers.gsm.reading import read_message, read_report
+from drivers.gsm.reassembly import Reassembly, Text
+from drivers.gsm.session import Session
+
+if TYPE_CHECKING:
+    from drivers.gsm.profile import Profile
+
+RESTART = b"AT+CFUN=1,1\r"
+
+
+class Stage(Enum):
+    """How far the modem is."""
+
+    CLOSED = "nothing was asked of it yet"
+    OPENING = "on the ladder"
+    LOCKED = "waits for its PIN"
+    READY = "initialised"
+    SILENT = "does not answer"
+
+
+class Modem:
+    """Our end of the line to a modem: a `StreamProtocol[GsmEvent]` with `start`, `send_message`, `withdraw`, `settle`.
+
+    At most one message is under way.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._channel = Channel()
+        self._session = Session(profile, self._channel)
+        self._assembly: Reassembly[Token] = Reassembly(profile.part_timeout)
+        self._stage = Stage.CLOSED
+        self._script: Script[None] | None = None
+        self._wanted: Script[None] | None = None
+        self._waiting: Outgoing | None = None
+        self._pause_until: float | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """How far the modem is."""
+        return self._stage
+
+    @property
+    def text_mode(self) -> bool:
+        """Whether the modem knows no PDUs: every part is a message of its own."""
+        return self._channel.text_mode
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Initialise the modem; ends in Ready, PinWanted, CannotStart or Silent."""
+        self._begin(opening.initialise(self._session), now)
+
+    def enter_pin(self, pin: str, now: float) -> None:
+        """Answer PinWanted; never twice."""
+        self._begin(opening.unlock(self._session, pin), now)
+
+    def restart(self) -> None:
+        """Have the modem reboot itself (TS 27.007, clause 8.2); its port, or at least this session, is lost by that."""
+        self._fall_silent("it restarts")
+        self._channel.out += ESCAPE + RESTART
+
+    def send_message(self, message: Outgoing, now: float) -> None:
+        """Send a message as soon as the modem is free; ends in MessageSettled unless it is withdrawn."""
+        self._waiting = message
+        self._go_on(now)
+
+    def withdraw(self, ref: str, now: float) -> None:
+        """Let nothing more of this message out: text that waits for its prompt is replaced by ESC."""
+        if self._waiting is not None and self._waiting.ref == ref:
+            self._waiting = None
+        elif (message := self._session.under_way) is not None and message.ref == ref:
+            message.withdrawn = True
+            self._channel.cancel_body()
+        self._go_on(now)
+
+    def settle(self, tokens: tuple[Token, ...], now: float) -> None:
+        """Let the modem forget messages that were recorded."""
+        for token in tokens:
+            if isinstance(token, Stored):
+                self._session.to_delete.append(token)
+            elif token.owed:
+                self._session.owed += 1
+        self._go_on(now)
+
+    # --- the five methods of every protocol ---------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the modem."""
+        reply = self._channel.receive(data, now)
+        self._take_unsolicited(now)
+        if reply is not None:
+            self._resume(reply, now)
+        else:
+            self._go_on(now)
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes for the modem."""
+        data = bytes(self._channel.out)
+        self._channel.out.clear()
+        return data
+
+    def next_event(self) -> GsmEvent | None:
+        """Return the next thing that happened, or None."""
+        return self._session.events.popleft() if self._session.events else None
+
+    def get_timer(self) -> float | None:
+        """Return when something has to be done without being told."""
+        due = [self._pause_until, self._channel.due, self._assembly.due()]
+        if self._script is None and self._stage is Stage.READY:
+            due += [self._session.check_due, self._session.sweep_due]
+        return min((time for time in due if time is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Deal with silence, go on after a pause, give out what stayed incomplete."""
+        self._give_out(self._assembly.expire(now))
+        reply = self._channel.expire(now)
+        if self._pause_until is not None and now >= self._pause_until:
+            self._pause_until = None
+            reply = Reply(Result.OK)
+        if reply is not None:
+            self._resume(reply, now)
+        else:
+            self._go_on(now)
+
+    # --- scripts ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, script: Script[None], now: float) -> None:
+        self._stage = Stage.OPENING
+        self._wanted = script
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
+        if self._script is None:
+            self._resume(None, now)
+
+    def _resume(self, reply: Reply | None, now: float) -> None:
+        """Give a reply to the script under way, and run on until something has to be waited for."""
+        session = self._session
+        session.now = now
+        while self._script is not None or (reply is None and self._take_next(now)):
+            script = self._script
+            if script is None:
+                return
+            try:
+                action = next(script) if reply is None else script.send(reply)
+            except StopIteration:
+                self._script = reply = None
+                self._script_ended(now)
+                continue
+            except Unresponsive as silence:
+                self._script = None
+                self._fall_silent(str(silence))
+                return
+            if isinstance(action, Raw):
+                self._channel.out += action.data
+                reply = Reply(Result.OK)
+                continue
+            self._perform(action, now)
+            return
+
+    def _perform(self, action: Command | Pause, now: float) -> None:
+        if isinstance(action, Pause):
+            self._pause_until = now + action.seconds
+        else:
+            self._channel.start(action, now)
+
+    def _take_next(self, now: float) -> bool:
+        """Choose what to do next; return whether there is anything."""
+        self._script = self._next_script(now)
+        return self._script is not None
+
+    def _next_script(self, now: float) -> Script[None] | None:
+        session = self._session
+        if self._wanted is not None:
+            script, self._wanted = self._wanted, None
+            return script
+        if self._stage is not Stage.READY:
+            return None
+        if now >= session.sweep_due:
+            return self._next_errand() or mailbox.sweep(session)
+        if now >= session.check_due:
+            return watching.check(session)
+        return self._next_errand() or self._next_message()
+
+    def _next_errand(self) -> Script[None] | None:
+        """Put what arrived before what is sent: an answer may make the next page superfluous."""
+        session = self._session
+        if session.owed:
+            return mailbox.acknowledge(session)
+        if session.to_read:
+            return mailbox.fetch(session, session.to_read.popleft())
+        return mailbox.delete(session, session.to_delete.popleft()) if session.to_delete else None
+
+    def _next_message(self) -> Script[None] | None:
+        message, self._waiting = self._waiting, None
+        self._session.under_way = message
+        return sending.send(self._session, message) if message is not None else None
+
+    def _script_ended(self, now: float) -> None:
+        self._session.under_way = None
+        if self._stage is Stage.OPENING and self._wanted is None:
+            last = self._session.events[-1] if self._session.events else None
+            self._stage = _STAGES.get(type(last), self._stage)
+        while self._session.arrivals:
+            header, body, token = self._session.arrivals.popleft()
+            self._arrived(header, body, token, now)
+
+    def _fall_silent(self, reason: str) -> None:
+        self._stage = Stage.SILENT
+        self._session.under_way = self._waiting = None
+        self._session.events.append(Silent(reason))
+
+    # --- what arrives -------------------------------------------------------------------------------------------------
+
+    def _take_unsolicited(self, now: float) -> None:
+        self._session.now = now
+        channel = self._channel
+        if channel.late_reference is not None:
+            if self._session.unanswered:
+                self._session.events.append(LateAnswer(self._session.unanswered, channel.late_reference))
+            self._session.unanswered, channel.late_reference = "", None
+        while channel.unsolicited:
+            self._take_one(channel.unsolicited.popleft(), now)
+
+    def _take_one(self, said: Unsolicited, now: float) -> None:
+        session = self._session
+        if said.line.startswith(("+CMTI:", "+CDSI:")):
+            mailbox.announced(session, said.line)
+        elif said.body:
+            self._arrived(said.line, said.body, Passed(owed=session.acknowledges), now)
+        elif said.line.startswith("+CDS:"):
+            report = read_report(said.line)
+            if report is not None:
+                session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
+        elif said.line.startswith("^SMMEMFULL"):
+            self._give_out(self._assembly.give_up())
+            session.sweep_due = now
+
+    def _arrived(self, header: str, body: str, token: Token, now: float) -> None:
+        message = read_message(header, body, self._session.character_set, text_mode=self.text_mode)
+        if isinstance(message, StatusReport):
+            self._session.events.append(ReportArrived(message, token))
+            return
+        if isinstance(token, Passed) and token.owed and message.user_data.concat is not None:
+            # The network waits for each part; the whole may take longer than it does.
+            self._session.owed += 1
+            token = Passed()
+        self._give_out(self._assembly.add(message, token, now))
+
+    def _give_out(self, texts: list[Text[Token]]) -> None:
+        self._session.events.extend(TextArrived(text) for text in texts)
+
+
+_STAGES: dict[type, Stage] = {Ready: Stage.READY, PinWanted: Stage.LOCKED, CannotStart: Stage.SILENT}

@@ -1,0 +1,67 @@
+"""Writing down what the modem brought, in order, without holding up what is being sent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewayd.clock import sleep
+from gatewayd.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewayd.driver import Line
+    from gatewayd.model import Report
+
+RETRY_AFTER = 1.0  # seconds; a disk that is full stays so for a while
+MAX_WAITING = 4_096  # reports; a modem's memory holds a few hundred messages
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A report, and what to do when it is on disk."""
+
+    report: Report | None
+    recorded: Callable[[], None]
+
+
+class Recorder:
+    """Records reports one after the other and tries for ever; only what is on disk is settled with the modem."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
+
+    def put(self, report: Report | None, recorded: Callable[[], None] = lambda: None) -> None:
+        """Have a report recorded (None: there is nothing to record, but its turn is kept), then call `recorded`.
+
+        When far too many wait, what comes is left in the modem, whose memory is swept again.
+        """
+        if self._jobs.full():
+            self._line.log.error("too many reports wait to be recorded")
+            return
+        self._jobs.put_nowait(_Job(report, recorded))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            job = await self._jobs.get()
+            if await self._record(job.report):
+                job.recorded()
+
+    async def _record(self, report: Report | None) -> bool:
+        """Return whether the report is on disk; one that the gateway cannot digest must not stop the others."""
+        while report is not None:
+            try:
+                await self._line.report(report)
+            except StoreUnavailable as error:
+                self._line.log.error("what the modem brought could not be recorded yet: %s", error)  # noqa: TRY400 - once a second is enough without a trace
+                await sleep(self._line.clock, RETRY_AFTER)
+            except Exception:
+                self._line.log.exception("a report of the modem cannot be recorded")
+                return False
+            else:
+                return True
+        return True

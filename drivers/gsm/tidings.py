@@ -1,0 +1,93 @@
+"""What the gateway is told of a modem beside receipts: texts of people, and faults with their ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.gsm.coverage import Coverage
+from drivers.gsm.guard import WINDOW, Guard
+from drivers.gsm.selftest import MEMORY_KEY as SELFTEST_KEY
+from drivers.gsm.selftest import SelfTest
+from gatewayd.errors import StoreUnavailable
+from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.gsm.events import CoverageSeen, Token
+    from drivers.gsm.reassembly import Text
+    from drivers.gsm.recording import Recorder
+    from drivers.gsm.settings import GsmSettings
+    from gatewayd.driver import Line
+
+TROUBLE, FLOOD = "modem", "text-flood"
+_SHOWN = 160  # characters of a text that is held back
+
+
+class Tidings:
+    """Outlives the connections of a line: a fault stands until it is over, whatever happens to the port."""
+
+    def __init__(self, settings: GsmSettings) -> None:
+        self.coverage = Coverage(settings.network_grace, settings.low_signal)
+        self.guard = Guard(settings.strangers_per_hour)
+        self.selftest = SelfTest(settings.selftest_every, settings.own_number)
+        self._own_number = settings.own_number
+        self._trouble: bool | None = None  # None: one from before a restart may stand
+        self._flooded_at: float | None = float("-inf")
+
+    def text(self, text: Text[Token], line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
+        """Pass a person's text on; what a machine or a flood brings becomes one fault that shows it."""
+        now = line.clock.now()
+        if self.selftest.came_back(text.text, now):
+            self._selftest_passed(line, recorder, recorded)
+            return
+        objection = self.guard.objection(text.sender, text.text, now)
+        if not objection:
+            recorder.put(TextReceived(text.sender, text.text, self._own_number), recorded)
+            return
+        line.count("texts_held_back")
+        line.log.warning("a text of %s is held back: %s", text.sender, objection)
+        words = f"a text of {text.sender} is held back ({objection}): {text.text[:_SHOWN]}"
+        recorder.put(AlarmActivated(FLOOD, words, fault=True), recorded)
+        self._flooded_at = now
+
+    def trouble(self, detail: str, recorder: Recorder) -> None:
+        """Raise the fault of a modem or SIM that needs somebody."""
+        if not self._trouble:
+            recorder.put(
+                AlarmActivated(TROUBLE, f"modem: {detail}", fault=True), partial(self._set_trouble, stands=True)
+            )
+
+    def work_done(self, recorder: Recorder) -> None:
+        """Clear that fault: a message was sent."""
+        if self._trouble is not False:
+            recorder.put(AlarmReset(TROUBLE, text="modem: it works again"), partial(self._set_trouble, stands=False))
+
+    def _set_trouble(self, *, stands: bool) -> None:
+        self._trouble = stands
+
+    def look(self, seen: CoverageSeen, now: float, recorder: Recorder) -> None:
+        """Take one look at the network, and see to the faults that time raises or clears."""
+        report = self.coverage.see(seen, now)
+        if report is not None:
+            recorder.put(report, partial(self.coverage.told, fault=isinstance(report, AlarmActivated)))
+        missing = self.selftest.overdue(now)
+        if missing is not None:
+            recorder.put(missing)
+        if self._flooded_at is not None and now - self._flooded_at > WINDOW:
+            self._flooded_at = None
+            recorder.put(AlarmReset(FLOOD, text="texts are passed on again"))
+
+    def _selftest_passed(self, line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
+        async def remember() -> None:
+            with suppress(StoreUnavailable):
+                await line.memory.save({SELFTEST_KEY: line.clock.wall()})
+
+        def passed() -> None:
+            self._remembering = asyncio.get_running_loop().create_task(remember())
+            recorded()
+
+        recorder.put(self.selftest.passed(), passed)
