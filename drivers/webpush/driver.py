@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from drivers.webpush.payload import fit
-from drivers.webpush.protocol import GONE, NOT_US, push_headers, receipt_of
-from drivers.webpush.subscriptions import Subscription, check_subscription, memory_key, subscription_id
-from drivers.webpush.urls import check_url
+from drivers.webpush.session import Session
+from drivers.webpush.subscriptions import check_subscription, subscription_id
 from drivers.webpush.vapid import Signer, new_key, vapid_public_der_base64, vapid_public_raw_base64url
-from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
-from gatewayd.errors import DeliveryFailedForGood, DeliveryFailedForNow, Invalid, LineDown, StoreUnavailable
+from gatewayd.driver import Capabilities, Driver
+from gatewayd.errors import LineDown, StoreUnavailable
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from drivers.webpush.payload import Payload
     from drivers.webpush.posting import Poster
-    from drivers.webpush.protocol import Answer
     from drivers.webpush.settings import WebPushSettings
-    from gatewayd.driver import Line
+    from gatewayd.driver import Line, Receipt
     from gatewayd.model import Page
 
 KEY = "vapid"
@@ -45,7 +40,8 @@ class WebPushDriver(Driver):
         self._settings = settings
         self._policy = settings.policy()
         self._lookup = lookup
-        self._session: _Session | None = None
+        self._session: Session | None = None
+        self._was_up = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -58,16 +54,30 @@ class WebPushDriver(Driver):
         return "https"
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises LineDown when the key can be neither read nor made."""
+        """Serve until cancelled.
+
+        Raises LineDown when the key can be neither read nor made, and when none of the push services answers.
+        """
         signer = Signer(await self._key(), self._settings.subject)
         poster = await self._open()
         try:
-            self._session = _Session(self.line, self._settings, signer, poster)
-            self.line.up()
-            await asyncio.get_running_loop().create_future()
+            await self._serve(Session(self.line, self._settings, signer, poster))
         finally:
             self._session = None
             await poster.close()
+
+    async def _serve(self, session: Session) -> None:
+        """Serve one life.
+
+        The first start says that it is up before it has proved it: without the Internet that takes seconds, and the
+        box is not ready before every line has spoken. Once cut off, the line comes back only with a proof.
+        """
+        if self._was_up:
+            await session.prove()
+        self._was_up = True
+        self._session = session
+        self.line.up()
+        await session.watch()
 
     async def send(self, page: Page) -> Receipt:
         """Post one page to one subscription. Raises LineDown while the line is not open."""
@@ -126,60 +136,3 @@ def _load(settings: WebPushSettings) -> tuple[type[Poster], ssl.SSLContext]:
     from drivers.webpush.posting import Poster, trust
 
     return Poster, trust(settings.ca_file)
-
-
-class _Session:
-    """One life of the line."""
-
-    def __init__(self, line: Line, settings: WebPushSettings, signer: Signer, poster: Poster) -> None:
-        self._line = line
-        self._policy = settings.policy()
-        self._signer = signer
-        self._poster = poster
-
-    async def send(self, page: Page) -> Receipt:
-        """Make one attempt."""
-        value = self._line.memory.items().get(memory_key(page.address))
-        if not isinstance(value, dict):
-            return Receipt(Outcome.REFUSED, "nobody is subscribed under this address")
-        try:
-            payload = fit(page.text)
-            answer = await self._post(page, Subscription.from_memory(value), payload)
-        except Invalid as error:
-            return Receipt(Outcome.REFUSED, f"the subscription cannot be used: {error}")
-        except DeliveryFailedForGood as error:
-            return Receipt(Outcome.REFUSED, str(error))
-        except DeliveryFailedForNow as error:
-            return Receipt(Outcome.FAILED, str(error))
-        if answer.status in GONE:
-            await self._forget(page.address, value)
-        return _noted(receipt_of(answer, self._line.clock.wall()), payload)
-
-    async def _post(self, page: Page, subscription: Subscription, payload: Payload) -> Answer:
-        clock = self._line.clock
-        origin = str(check_url(subscription.endpoint, self._policy))
-        headers = push_headers(page, payload, clock.now())
-        headers["Authorization"] = self._signer.authorization(origin, clock.wall())
-        answer = await self._poster.push(subscription, payload.data, headers)
-        if answer.status in NOT_US:
-            self._signer.forget(origin)
-        return answer
-
-    async def _forget(self, address: str, value: object) -> None:
-        """Delete a subscription that has ended, unless the same browser has subscribed anew meanwhile."""
-        key = memory_key(address)
-        if self._line.memory.items().get(key) != value:
-            return
-        try:
-            await self._line.memory.save({key: None})
-        except StoreUnavailable:
-            self._line.log.warning("subscription %s has ended and could not be deleted yet", address)
-        else:
-            self._line.count("subscriptions_ended")
-            self._line.log.info("subscription %s has ended and was deleted", address)
-
-
-def _noted(receipt: Receipt, payload: Payload) -> Receipt:
-    if not payload.note:
-        return receipt
-    return replace(receipt, detail=f"{receipt.detail}; {payload.note}" if receipt.detail else payload.note)

@@ -79,10 +79,12 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return where to connect. Raises OSError; ForbiddenAddress when there is nothing but forbidden addresses."""
+        """Return where to connect. Raises OSError; ForbiddenAddress when every address is forbidden."""
         found = await asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host)
         allowed = [address for address in found if self._policy.reaches(host, address)]
-        if found and not allowed:
+        if not found:  # the connector fails on an empty answer in its own way
+            raise OSError(f"{host} has no address")
+        if not allowed:
             raise ForbiddenAddress(f"{host} leads to {found[0]}")
         del family  # both kinds, as the connector asks for
         return [_result(host, address, port) for address in allowed]

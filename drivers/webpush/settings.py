@@ -25,6 +25,7 @@ class WebPushSettings(LineSettings):
     allow_http: bool = Field(default=False, description="take plain http from the hosts of allow_hosts")
     ca_file: Path | None = Field(None, description="PEM file of further authorities to trust, for services inside")
     timeout: float = Field(5.0, gt=0, le=30, description="seconds that a push service has for its whole answer")
+    probe_every: float = Field(60.0, ge=0, le=86_400, description="seconds between proofs that a service answers")
     parallel: int = Field(32, ge=1, le=256, description="pages under way at the same time")
 
     @field_validator("subject")

@@ -2,8 +2,8 @@
 
 Faults: `nak` (refuses with `refuse_with`), `gone` (410), `missing` (404), `bad` (400), `unauthorized` (401),
 `forbidden` (403), `large` (413), `busy` (429 with `Retry-After`), `redirect` (307), `late` (answers `late_by` seconds
-later), `drop` (closes without an answer), `garble` (answers with noise), `huge` (an answer without end), `dead` (says
-nothing until repaired).
+later), `drop` (closes without an answer), `garble` (answers with noise), `huge` (an answer without end), `dead` and
+`deaf` (says nothing to a post, to a probe, until repaired).
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class PushService(Simulator):
         self.devices: dict[str, Device] = {}
         self.opened = asyncio.Event()
         self.posted = asyncio.Event()
+        self.probed = asyncio.Event()
         self.origin = ""
         self._news = asyncio.Event()
 
@@ -124,6 +125,7 @@ class PushService(Simulator):
         app = web.Application()
         app.router.add_post("/push/{token}", self._post)
         app.router.add_post("/subscribe", self._subscribe)
+        app.router.add_head("/", self._probe)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0)
         await runner.setup()
         try:
@@ -156,6 +158,14 @@ class PushService(Simulator):
         return next((push for push in shown if part in push.text), None)
 
     # --- requests -----------------------------------------------------------------------------------------------------
+
+    async def _probe(self, _: web.Request) -> web.Response:
+        from aiohttp import web
+
+        self.probed.set()
+        if self.faults.standing("deaf"):
+            await asyncio.get_running_loop().create_future()
+        return web.Response(status=405)
 
     async def _subscribe(self, _: web.Request) -> web.Response:
         from aiohttp import web

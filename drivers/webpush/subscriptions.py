@@ -6,14 +6,13 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from drivers.webpush.urls import check_url
 from gatewayd.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from drivers.webpush.urls import Origin, Policy
 
 PREFIX = "subscription/"
@@ -21,6 +20,7 @@ POINT_BYTES = 65  # an uncompressed point of P-256 (RFC 8291 3.1)
 AUTH_BYTES = 16  # RFC 8291 3.2
 LONGEST_KEY = 120  # characters; 65 bytes are 88 of them
 UNCOMPRESSED = 0x04
+KEPT = 4_096  # subscriptions that are not checked anew for every push
 STANDARD_TO_URL = str.maketrans("+/", "-_")
 
 
@@ -31,13 +31,7 @@ class Subscription:
     endpoint: str = field(repr=False)
     p256dh: str = field(repr=False)
     auth: str = field(repr=False)
-
-    @classmethod
-    def from_memory(cls, value: Mapping[str, Any]) -> Subscription:
-        """Read what the line remembers. Raises Invalid."""
-        texts = [value.get(name) for name in ("endpoint", "p256dh", "auth")]
-        endpoint, p256dh, auth = (text if isinstance(text, str) else "" for text in texts)
-        return cls(endpoint, _encoded("p256dh", p256dh, POINT_BYTES), _encoded("auth", auth, AUTH_BYTES))
+    origin: Origin
 
     def info(self) -> dict[str, Any]:
         """Return the form that browsers give it and pywebpush takes."""
@@ -62,6 +56,15 @@ def check_subscription(endpoint: str, p256dh: str, auth: str, policy: Policy) ->
     return origin
 
 
+def remembered(value: object, policy: Policy) -> Subscription:
+    """Return the subscription that the line remembers as `value`. Raises Invalid where it cannot be used (any more)."""
+    if not isinstance(value, dict):
+        raise Invalid("subscription", "nobody is subscribed under this address")
+    texts = (value.get(name) for name in ("endpoint", "p256dh", "auth"))
+    endpoint, p256dh, auth = (text if isinstance(text, str) else "" for text in texts)
+    return _usable(endpoint, p256dh, auth, policy)
+
+
 def decode(text: str) -> bytes:
     """Return the bytes of base64 in either alphabet, padded or not. Raises binascii.Error."""
     plain = text.rstrip("=").translate(STANDARD_TO_URL)
@@ -71,6 +74,12 @@ def decode(text: str) -> bytes:
 def encode(data: bytes) -> str:
     """Return base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=KEPT)
+def _usable(endpoint: str, p256dh: str, auth: str, policy: Policy) -> Subscription:
+    origin = check_url(endpoint, policy)
+    return Subscription(endpoint, _encoded("p256dh", p256dh, POINT_BYTES), _encoded("auth", auth, AUTH_BYTES), origin)
 
 
 def _encoded(name: str, text: str, size: int) -> str:

@@ -12,8 +12,8 @@ from drivers.webpush.driver import WebPushDriver
 from drivers.webpush.settings import WebPushSettings
 from drivers.webpush.simulator import Device, PushService, PushServiceSettings
 from drivers.webpush.subscriptions import memory_key, subscription_id
-from gatewayd.clock import ManualClock
-from gatewayd.errors import StoreUnavailable
+from gatewayd.clock import ManualClock, settle
+from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import Page, Priority, Recorded, Report
 
 if TYPE_CHECKING:
@@ -105,29 +105,64 @@ class House:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
         """Start both ends."""
-        service = asyncio.create_task(self.service.run())
-        await self.service.opened.wait()
-        try:
-            async with self.line_open():
-                yield self
-        finally:
-            await ended(service)
+        async with self.service_open(), self.line_open():
+            yield self
 
     @contextlib.asynccontextmanager
-    async def line_open(self) -> AsyncIterator[WebPushDriver]:
-        """Start the line, as after a restart of the process: only the memory stays."""
-        self.line = FakeLine(self.clock, self.memory)
-        self.driver = WebPushDriver(self.line, self.settings, self.lookup)
-        running = asyncio.create_task(self.driver.run())
+    async def service_open(self) -> AsyncIterator[PushService]:
+        """Start the push service, the second time on the port of the first."""
+        self._serving = asyncio.create_task(self.service.run())
+        await self.service.opened.wait()
+        try:
+            yield self.service
+        finally:
+            await self.service_closes()
+
+    async def service_closes(self) -> None:
+        """End the push service; its port answers no more, and the next one opens the same."""
+        await ended(self._serving)
+        port = int(self.service.origin.rpartition(":")[2])
+        self.service.settings = self.service.settings.model_copy(update={"port": port})
+        self.service.opened.clear()
+
+    @contextlib.asynccontextmanager
+    async def line_open(self, *, again: bool = False) -> AsyncIterator[WebPushDriver]:
+        """Start the line: as after a restart of the process (only the memory stays), or `again` after it went down.
+
+        Raises LineDown.
+        """
+        if again:
+            self.line.is_up.clear()
+        else:
+            self.line = FakeLine(self.clock, self.memory)
+            self.driver = WebPushDriver(self.line, self.settings, self.lookup)
+        self._running = running = asyncio.create_task(self.driver.run())
         up = asyncio.create_task(self.line.is_up.wait())
         await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
+        if running.done():
+            running.result()
         try:
-            if running.done():
-                running.result()
             yield self.driver
         finally:
             await ended(running)
+
+    async def watched(self) -> None:
+        """Wait until the line has proved its way out and waits for the next time."""
+        while self.clock.next_due() is None:
+            await settle(1)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the line has ended by itself."""
+        return self._running.done()
+
+    async def down(self) -> str:
+        """Wait until the line is down and return why."""
+        await asyncio.wait({self._running})
+        error = self._running.exception()
+        assert isinstance(error, LineDown)
+        return str(error)
 
     async def sends(self, text: str = "FIRE 3", address: str = "", **changes: Any) -> Receipt:  # noqa: ANN401 - any field
         return await self.driver.send(page(text, address, **changes))
@@ -137,3 +172,5 @@ async def ended(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait for its end."""
     task.cancel()
     await asyncio.wait({task})
+    if not task.cancelled() and not isinstance(task.exception(), LineDown | None):
+        task.result()

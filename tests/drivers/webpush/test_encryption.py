@@ -12,7 +12,8 @@ from pywebpush import WebPusher
 
 from drivers.webpush.payload import MOST_BYTES
 from drivers.webpush.receiving import Browser, NoAuthorization, from_base64url, to_base64url, verify_vapid
-from drivers.webpush.subscriptions import Subscription
+from drivers.webpush.subscriptions import remembered
+from drivers.webpush.urls import Policy
 from drivers.webpush.vapid import (
     LIFETIME,
     MOST_TOKENS,
@@ -45,7 +46,7 @@ def rfc_browser() -> Browser:
 
 
 def encrypted_for(browser: Browser, content: bytes) -> bytes:
-    subscription = Subscription(f"{ORIGIN}/x", **browser.keys())
+    subscription = remembered({"endpoint": f"{ORIGIN}/x", **browser.keys()}, Policy())
     return bytes(WebPusher(subscription.info()).encode(content)["body"])
 
 

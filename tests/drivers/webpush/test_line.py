@@ -14,6 +14,7 @@ import pytest
 from drivers.webpush import DRIVER, SETTINGS
 from drivers.webpush.driver import WebPushDriver
 from drivers.webpush.payload import MOST_BYTES
+from drivers.webpush.session import MOST_PROBES
 from drivers.webpush.settings import WebPushSettings
 from drivers.webpush.subscriptions import memory_key
 from drivers.webpush.vapid import LIFETIME, RENEW_AFTER, new_key
@@ -175,7 +176,7 @@ async def test_subscription_that_has_ended_is_deleted(house: House, fault: str) 
     assert memory_key(address) not in house.memory.saved
     assert memory_key(kept) in house.memory.saved
     assert house.line.counters["subscriptions_ended"] == 1
-    assert (await house.sends("FIRE", address)).detail == "nobody is subscribed under this address"
+    assert "nobody is subscribed" in (await house.sends("FIRE", address)).detail
     assert house.service.counters["posts"] == 1
 
 
@@ -351,6 +352,114 @@ async def test_subscription_that_became_unusable_is_refused(house: House, change
 async def test_value_of_another_shape_is_nobodys_subscription(house: House) -> None:
     house.memory.saved[memory_key("0123456789abcdef")] = "text"
     assert (await house.sends("FIRE", "0123456789abcdef")).outcome is Outcome.REFUSED
+
+
+# --- the way out ------------------------------------------------------------------------------------------------------
+
+CUT_OFF = "no push service can be reached"
+
+
+async def test_line_goes_down_when_no_push_service_answers_and_comes_up_again_with_a_proof() -> None:
+    house = House()
+    async with house.service_open():
+        address, _ = house.subscribe()
+        async with house.line_open():
+            await house.watched()
+            await house.service_closes()
+            house.clock.time += 10
+            assert (await house.sends("1", address)).outcome is Outcome.FAILED
+            reason = f"{CUT_OFF} ({house.service.origin}: the push service cannot be connected to)"
+            assert await house.down() == reason
+        with pytest.raises(LineDown, match=CUT_OFF):
+            async with house.line_open(again=True):
+                pass
+        assert house.line.ups == 1
+    async with house.service_open(), house.line_open(again=True):
+        assert house.line.ups == 2
+        assert (await house.sends("2", address)).outcome is Outcome.SENT
+
+
+async def test_start_without_the_internet_is_not_held_up_by_the_proof() -> None:
+    house = House(service={"faults": {"deaf": 1}}, timeout=0.05)
+    async with house.service_open():
+        house.subscribe()
+        async with house.line_open():
+            assert house.line.ups == 1
+            assert "did not answer within 0.05 s" in await house.down()
+
+
+async def test_quiet_line_notices_within_the_probe_time_that_it_is_cut_off() -> None:
+    house = House(probe_every=60)
+    async with house.service_open():
+        house.subscribe()
+        async with house.line_open():
+            await house.watched()
+            await house.service_closes()
+            await house.clock.advance(59)
+            assert not house.is_down
+            await house.clock.advance(1)
+            assert CUT_OFF in await house.down()
+
+
+async def test_line_without_probes_notices_it_by_the_first_page() -> None:
+    house = House(probe_every=0)
+    async with house.service_open():
+        address, _ = house.subscribe()
+        async with house.line_open():
+            await house.service.probed.wait()
+            await house.sends("1", address)
+            await house.service_closes()
+            await house.sends("2", address)
+            await house.watched()
+            await house.clock.advance(10)  # for so long the answer to the first page proves the way out
+            assert CUT_OFF in await house.down()
+
+
+async def test_one_dead_service_among_several_leaves_the_line_up() -> None:
+    async with House().open() as house:
+        dead, _ = house.subscribe(endpoint="http://127.0.0.1:9/push/abc")
+        alive, _ = house.subscribe()
+        house.clock.time += 10
+        assert (await house.sends("1", dead)).outcome is Outcome.FAILED
+        await house.service.probed.wait()
+        assert (await house.sends("2", alive)).outcome is Outcome.SENT
+        assert not house.is_down
+
+
+async def test_line_without_subscriptions_is_up_without_asking_anybody() -> None:
+    house = House()
+    async with house.service_open(), house.line_open():
+        await house.clock.advance(600)
+        assert (house.line.ups, house.is_down) == (1, False)
+        assert not house.service.probed.is_set()
+
+
+async def test_recent_answer_spares_the_probe(house: House) -> None:
+    await house.watched()
+    address, _ = house.subscribe()
+    await house.clock.advance(55)
+    await house.sends("FIRE", address)
+    await house.clock.advance(9)
+    assert not house.service.probed.is_set()
+    await house.clock.advance(1)
+    await house.service.probed.wait()
+
+
+async def test_endpoints_of_many_services_do_not_make_the_probes_grow() -> None:
+    house = House()
+    asked: list[str] = []
+
+    def lookup(host: str) -> list[str]:
+        asked.append(host)
+        return []
+
+    house.lookup = lookup
+    async with house.service_open():
+        for number in range(20):
+            house.subscribe(endpoint=f"https://{number}.example/x")
+        async with house.line_open():
+            assert "has a name that cannot be looked up" in await house.down()
+    assert len(asked) == MOST_PROBES
 
 
 # --- the key and the start --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from drivers.webpush.receiving import Browser
 from drivers.webpush.settings import WebPushSettings
-from drivers.webpush.subscriptions import Subscription, check_subscription, decode, encode, subscription_id
+from drivers.webpush.subscriptions import check_subscription, decode, encode, remembered, subscription_id
 from drivers.webpush.urls import Policy
 from gatewayd.driver import Outcome
 from gatewayd.errors import Invalid
@@ -39,7 +39,7 @@ def test_keys_are_taken_in_either_alphabet_and_with_padding() -> None:
     for spelled in (base64.b64encode, base64.urlsafe_b64encode):
         point, auth = (spelled(decode(text)).decode() for text in (POINT, AUTH))
         check_subscription(ENDPOINT, point, auth, STRICT)
-        read = Subscription.from_memory({"endpoint": ENDPOINT, "p256dh": point, "auth": auth, "user_id": 7})
+        read = remembered({"endpoint": ENDPOINT, "p256dh": point, "auth": auth, "user_id": 7}, STRICT)
         assert read.info() == {"endpoint": ENDPOINT, "keys": {"p256dh": POINT, "auth": AUTH}}
 
 
@@ -92,7 +92,7 @@ def test_encoding_comes_back(data: bytes) -> None:
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    shown = repr(Subscription(ENDPOINT, POINT, AUTH))
+    shown = repr(remembered({"endpoint": ENDPOINT, **KEYS}, STRICT))
     assert not any(secret in shown for secret in (POINT, AUTH, "gAAAA"))
 
 
