@@ -44,7 +44,7 @@ def skeleton(tmp_path: Path) -> Path:
             path.touch()
     (tmp_path / "drivers" / "__init__.py").touch()
     (tmp_path / "drivers" / "alpha" / "driver.py").write_text("import asyncio\n")
-    (tmp_path / "gatewayd" / "store" / "__init__.py").write_text("import sqlite3\n")
+    (tmp_path / "gatewayd" / "store" / "__init__.py").write_text("import sqlite3\nimport sqlite_utils\n")
     return tmp_path
 
 
