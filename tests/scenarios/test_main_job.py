@@ -89,3 +89,35 @@ async def test_the_reset_of_the_panel_clears_the_alarm_and_tells_those_who_were_
     assert (await nurse.get("alarms/active"))["total"] == 0
     await house.passes(120)
     assert house.devices.phone_c.messages == []
+
+
+async def test_pages_that_are_on_their_way_at_accept_stop_there(house: House) -> None:
+    house.devices.pager.faults.plan("dead")
+    house.devices.phone_c.faults.plan("dead")
+    await house.devices.panel.activate("3-12", "ROOM 12")
+    await house.passes(31)  # the pager's session and the doctor's phone are asked again and again
+    nurse = await house.login("nurse")
+    event = (await nurse.events())[0]["id"]
+    async with asyncio.timeout(SOON):
+        await nurse.post(f"users/self/events/{event}/accept")
+    for device in (house.devices.pager, house.devices.phone_c):
+        device.faults.repair("dead")
+    await house.passes(90)
+    assert house.devices.pager.pages == []
+    assert house.devices.phone_c.messages == []
+    assert len(house.devices.phone_b.messages) == 1
+
+
+async def test_a_dead_pager_raises_a_fault_that_does_not_hold_up_the_phones(house: House) -> None:
+    house.devices.pager.faults.plan("dead")
+    await house.devices.panel.activate("3-12", "ROOM 12")
+    await house.devices.phone_b.expect("ROOM 12")
+    await house.passes(60)
+    admin = await house.login("admin")
+    names = {alarm["activation-text"] for alarm in (await admin.get("alarms/active"))["alarms"]}
+    assert any("pager is down" in name for name in names)
+    house.devices.pager.faults.repair("dead")
+    await house.passes(15)
+    await house.devices.pager.expect("2001", "ROOM 12")
+    names = {alarm["activation-text"] for alarm in (await admin.get("alarms/active"))["alarms"]}
+    assert names == {"ROOM 12"}
