@@ -155,6 +155,13 @@ class Line(Protocol):
         """Record what the device reported; on disk when this returns. Raises StoreUnavailable: do not acknowledge."""
 
 
+class ForwardingLine(Line, Protocol):
+    """What a driver sees whose devices come and go and say so when they are back (every real line is one)."""
+
+    def reachable(self, address: str) -> None:
+        """Say that a device is back: pages to exactly this address that failed before are tried again at once."""
+
+
 class Driver(ABC):
     """One line's code. `run` serves the line until it is cancelled; `send` makes exactly one delivery attempt.
 

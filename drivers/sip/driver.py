@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from drivers.sip.settings import SipSettings
     from gatewayd.clock import TimerHandle
-    from gatewayd.driver import Address, Line
+    from gatewayd.driver import Address, ForwardingLine
     from gatewayd.model import Page
 
 # The worst that a phone can make us wait for when the store fails without saying how.
@@ -42,8 +42,9 @@ class SipDriver(Driver):
 
     kind: ClassVar[str] = "sip"
 
-    def __init__(self, line: Line, settings: SipSettings) -> None:
+    def __init__(self, line: ForwardingLine, settings: SipSettings) -> None:
         super().__init__(line)
+        self._line = line
         self._settings = settings
         self._session: _Session | None = None
 
@@ -73,7 +74,7 @@ class SipDriver(Driver):
 
     async def run(self) -> None:
         """Serve the phones until cancelled. Raises LineDown when a socket cannot be opened or is lost."""
-        session = _Session(self.line, self._settings)
+        session = _Session(self._line, self._settings)
         try:
             await session.open()
             self._session = session
@@ -90,15 +91,19 @@ class SipDriver(Driver):
         return await self._session.send(page)
 
 
+_NOT_REACHED = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
+# Users whose missed addresses are kept; more of them are still reached under their plain names, the rest when due.
+MAX_MISSED = 1_000
 TROUBLES = frozenset({"malformed", "foreign", "wrong_passwords", "overloaded"})
 
 
 class _Session:
     """One life of the sockets."""
 
-    def __init__(self, line: Line, settings: SipSettings) -> None:
+    def __init__(self, line: ForwardingLine, settings: SipSettings) -> None:
         self._line = line
         self._settings = settings
+        self._missed: dict[str, set[str]] = {}  # by user: the addresses under which a page did not reach them
         self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections)
         self._pages: dict[int, asyncio.Future[Receipt]] = {}
@@ -135,6 +140,13 @@ class _Session:
     # --- pages ------------------------------------------------------------------------------------------------------
 
     async def send(self, page: Page) -> Receipt:
+        """Make one attempt, and remember whom it did not reach: their return is told to the engine."""
+        receipt = await self._attempt(page)
+        if receipt.outcome in _NOT_REACHED and len(self._missed) < MAX_MISSED:
+            self._missed.setdefault(self._endpoint.user_of(page.address), set()).add(page.address)
+        return receipt
+
+    async def _attempt(self, page: Page) -> Receipt:
         """Make one attempt; a user who is not registered is waited for as long as the settings say."""
         clock = self._line.clock
         until = clock.now() + self._settings.wait_for_registration
@@ -189,11 +201,11 @@ class _Session:
                 self._start(self._report_late(event))
             case ConnectionWanted(peer):
                 self._sockets.connect(peer)
-            case Registered():
+            case Registered(user):
                 self._wake_arrivals()
-            case Reachability(user, contact, reachable):
-                self._line.count("phones_back" if reachable else "phones_lost")
-                self._line.log.info("%s at %s %s", user, contact, "answers again" if reachable else "does not answer")
+                self._is_back(user)
+            case Reachability():
+                self._take_reachability(event)
             case CallDeclined(user):
                 self._line.count("calls_declined")
                 self._line.log.info("a call by %s was declined: this line carries text only", user)
@@ -207,6 +219,18 @@ class _Session:
         page = self._pages.get(handle)
         if page is not None and not page.done():
             page.set_result(receipt)
+
+    def _take_reachability(self, event: Reachability) -> None:
+        self._line.count("phones_back" if event.reachable else "phones_lost")
+        state = "answers again" if event.reachable else "does not answer"
+        self._line.log.info("%s at %s %s", event.user, event.contact, state)
+        if event.reachable:
+            self._is_back(event.user)
+
+    def _is_back(self, user: str) -> None:
+        """Have the engine send at once what this user has missed, and what waits since before the last start."""
+        for address in self._missed.pop(user, set()) | {user}:
+            self._line.reachable(address)
 
     def _wake_arrivals(self) -> None:
         for arrival in self._arrivals:

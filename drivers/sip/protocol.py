@@ -161,6 +161,13 @@ class Endpoint(Core[Event]):
         outgoing = Outgoing(user, to, page.text, reference, self._page_headers(page, now))
         return self._pager.send(outgoing, targets, now)
 
+    def user_of(self, address: str) -> str:
+        """Return the user whom an address names; the address itself when it is somewhere else, or not proper."""
+        try:
+            return self._resolve(address)[0]
+        except Malformed:
+            return address
+
     def cancel_page(self, handle: int, now: float) -> None:
         """Withdraw a page: nothing more of it goes out, no retransmission either."""
         self._pager.cancel(handle, now)

@@ -54,7 +54,7 @@ class LineHost(Protocol):
 
 
 class RunningLine:
-    """A configured line. To its driver it is the gateway (`gatewayd.driver.Line`)."""
+    """A configured line. To its driver it is the gateway (`gatewayd.driver.ForwardingLine`)."""
 
     def __init__(self, name: str, host: LineHost) -> None:
         self.name = name
@@ -117,6 +117,11 @@ class RunningLine:
             return
         self._troubles[what] = (now, 0)
         self.log.warning("bad input: %s +%d, %d in all", what, silent + amount, self.counters[what])
+
+    def reachable(self, address: str) -> None:
+        """Try the pages to an address again that failed: its device is back."""
+        self._queue.hurry(address)
+        self.pump()
 
     async def report(self, report: Report) -> Recorded:
         """Record what the device reported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.engine.queue import PriorityQueue
@@ -23,6 +24,7 @@ class LineQueue:
         self._queue: PriorityQueue[int] = PriorityQueue()
         self._pages: dict[int, Page] = {}
         self._busy: set[str] = set()
+        self._hurried: set[str] = set()
         self._parked: dict[str, PriorityQueue[int]] = {}
 
     def __len__(self) -> int:
@@ -59,7 +61,24 @@ class LineQueue:
     def free(self, address: str) -> None:
         """Let the next page go to an address."""
         self._busy.discard(address)
+        if address in self._hurried:
+            self._hurried.discard(address)
+            self.hurry(address)
         self._next_of(address)
+
+    def hurry(self, address: str) -> None:
+        """Make the pages to an address due now that were tried before; what waits for its first time keeps it.
+
+        While a page is under way there, its own fate is not known yet: the address is hurried again when it is free.
+        """
+        now = self._clock.now()
+        if address in self._busy:
+            self._hurried.add(address)
+        for page in self.pages():
+            if page.address == address and page.attempts and not page.held and page.due > now:
+                self._pages[page.id] = sooner = replace(page, due=now)
+                if self._queue.withdraw(page.id):  # not while it is held back: releasing it queues it
+                    self.push(sooner)
 
     def hold(self, page_id: int) -> bool:
         """Take a page out until it is released or dropped; return whether it waited."""

@@ -206,6 +206,7 @@ class FakeLine:
         self.log = logging.LoggerAdapter(logging.getLogger("tests.sip"))
         self.memory = memory or Memory()
         self.reports: list[Report] = []
+        self.back: list[str] = []
         self.recorded = Recorded.ANSWERED
         self.broken = False
         self.counters: Counter[str] = Counter()
@@ -217,6 +218,10 @@ class FakeLine:
     def up(self) -> None:
         """Note that the line is up."""
         self.is_up.set()
+
+    def reachable(self, address: str) -> None:
+        """Note whose pages would go out now."""
+        self.back.append(address)
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)

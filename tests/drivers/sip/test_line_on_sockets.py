@@ -245,3 +245,23 @@ async def test_a_cancelled_send_is_withdrawn_and_the_next_page_goes() -> None:
         receipt = await asyncio.wait_for(driver.send(page("next")), 5)
         assert receipt.outcome is Outcome.RECEIVED
         assert [text.text for text in handset.messages] == ["next"]
+
+
+async def test_a_phone_that_registers_gets_what_it_has_missed() -> None:
+    line = FakeLine()
+    async with gateway(line) as driver:
+        assert (await driver.send(page(address="2001"))).outcome is Outcome.FAILED
+        assert (await driver.send(page(address="sip:2001@127.0.0.1"))).outcome is Outcome.FAILED
+        async with phone(driver):
+            assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1"]
+
+
+async def test_a_phone_that_was_busy_gets_what_it_has_missed_when_it_registers_again() -> None:
+    line = FakeLine()
+    async with gateway(line) as driver, phone(driver, refuse_with=480) as handset:
+        handset.faults.plan("nak")
+        assert (await driver.send(page(address="sip:2001@127.0.0.1"))).outcome is Outcome.FAILED
+        line.back.clear()
+        handset.register()
+        await asyncio.wait_for(handset.registered.wait(), 5)
+        assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1"]
