@@ -1,7 +1,7 @@
 """Durable `events/send` and inbox reads over HTTP, against `minimal_rest.py` in the same run.
 
-The load comes from this process over raw sockets: 128 connections with one request each under way, or one connection for
-the lone request. Both servers are asked in turn, round by round.
+The load comes from this process over raw sockets: 128 connections with one request each under way, or one connection
+for the lone request. Both servers are asked in turn, round by round.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ def test_keys_are_taken_in_either_alphabet_and_with_padding() -> None:
         ("auth", POINT),
         ("auth", "=" * 30),
     ],
+    ids=range(15),  # the keys differ from run to run, names of tests may not
 )
 def test_wrong_field_is_named_and_its_value_not_shown(field: str, value: str) -> None:
     given = {"endpoint": ENDPOINT, "p256dh": POINT, "auth": AUTH, field: value}
