@@ -28,7 +28,7 @@ HEADER_LIMIT = 8190  # bytes of one header line
 def build_app(engine: Engine, sessions: Sessions, options: ApiOptions | None = None) -> web.Application:
     """Return the application that serves every dialect on top of one engine."""
     chosen = options or ApiOptions()
-    view = View(engine, sessions, chosen, emm.OPERATIONS)
+    view = View(engine, sessions, chosen, emm.operations(chosen))
     app = web.Application(middlewares=[add_headers], client_max_size=chosen.body_limit)
     hosts = frozenset(name.lower() for name in chosen.allowed_hosts)
 

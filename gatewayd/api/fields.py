@@ -11,11 +11,13 @@ from gatewayd.errors import Invalid
 from gatewayd.model import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LARGEST_ID = 2**63 - 1  # what SQLite's integers hold
 ID_DIGITS = 19
 MOST_IDS = 1000
+LONGEST_SHOWN = 40  # characters of a name that nobody knows
+COMMON = frozenset({"f", "form_token", "next", "refresh"})  # what every request may carry
 TRUE, FALSE = frozenset({"1", "true"}), frozenset({"0", "false", ""})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -84,9 +86,13 @@ OptionalId = Annotated[
 OptionalNumber = Annotated[
     int | None, BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_number(value))
 ]
+Number = Annotated[int, BeforeValidator(parse_number)]
 Ids = Annotated[tuple[int, ...], BeforeValidator(parse_ids)]
 PriorityFlag = Annotated[Priority, BeforeValidator(parse_priority)]
 Text = Annotated[str, BeforeValidator(parse_line_of_text)]
+OptionalText = Annotated[
+    str | None, BeforeValidator(lambda value: None if value is None else parse_line_of_text(value))
+]
 
 
 @cache
@@ -96,12 +102,24 @@ def documented_names(model: type[BaseModel]) -> dict[str, str]:
 
 
 def bind(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
-    """Make a model of what arrived; unknown names are ignored. Raises Invalid for the first field that does not fit."""
+    """Make a model of what arrived; unknown names are ignored, or refused by a `closed` model.
+
+    Raises Invalid for the first field that does not fit.
+    """
     names = documented_names(model)
+    if getattr(model, "closed", False):
+        refuse_unknown(values.keys() - COMMON, names)
     try:
         return model.model_validate({names[key]: value for key, value in values.items() if key in names})
     except ValidationError as error:
         raise _invalid(error) from None
+
+
+def refuse_unknown(given: Iterable[str], names: Mapping[str, str]) -> None:
+    """Raise Invalid for the first name that is none of the documented ones."""
+    unknown = sorted(name for name in given if name not in names)
+    if unknown:
+        raise Invalid(unknown[0][:LONGEST_SHOWN], "is not a known field")
 
 
 def _invalid(error: ValidationError) -> Invalid:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
     from gatewayd.model import User
 
+    Choices = Mapping[str, Sequence[tuple[str, str]]]  # the values of a field and what people read instead
+    ChoicesOf = Callable[[Engine], Choices]
+    Decorate = Callable[["Call[Any]", Any], Mapping[str, object]]
+
 
 class Params(BaseModel):
-    """Base of what operations take; a field's alias is its documented name, matched without case."""
+    """Base of what operations take; a field's alias is its documented name, matched without case.
+
+    Names that are not documented are ignored, except with `closed`: then they are refused.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    closed: ClassVar[bool] = False
 
 
 class Reply(BaseModel):
@@ -46,12 +54,19 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[ParamsT]):
-    """One request, as a handler sees it."""
+    """One request, as a handler sees it.
+
+    `key` is the Idempotency-Key of the request. What a handler puts into `headers` goes out with the answer; what it
+    puts into `afterwards` is done once the answer was written to the connection.
+    """
 
     engine: Engine
     sessions: Sessions
     caller: Caller
     params: ParamsT
+    key: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def user(self) -> User:
@@ -69,7 +84,9 @@ class Operation:
     """What the wrapper knows of an operation.
 
     `path` begins after `/api`; `{name}` stands for one segment. Authentication is on unless `public` is set. `decorate`
-    adds what only the html page shows. `changes`: a GET has an effect too, so a browser's own GET gets the form.
+    adds what only the html page shows, `choices` are what its form offers for a field. `changes`: a GET has an effect
+    too, so a browser's own GET gets the form. `ends_session`: the browser forgets its cookie. `always_json`: what is
+    asked for has no html form, its page is another operation.
     """
 
     id: str
@@ -84,7 +101,10 @@ class Operation:
     template: str = "result.html"
     public: bool = False
     changes: bool = False
-    decorate: Callable[[Call[Any], Any], Mapping[str, object]] | None = None
+    ends_session: bool = False
+    always_json: bool = False
+    decorate: Decorate | None = None
+    choices: ChoicesOf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +113,8 @@ class Display:
 
     title: str
     template: str = "result.html"
-    decorate: Callable[[Call[Any], Any], Mapping[str, object]] | None = None
+    decorate: Decorate | None = None
+    choices: ChoicesOf | None = None
 
 
 def operation(  # noqa: PLR0913 - a declaration: everything is named at the place of use
@@ -107,6 +128,8 @@ def operation(  # noqa: PLR0913 - a declaration: everything is named at the plac
     display: Display,
     public: bool = False,
     changes: bool = False,
+    ends_session: bool = False,
+    always_json: bool = False,
 ) -> Callable[[Callable[[Call[ParamsT]], Awaitable[Reply]]], Operation]:
     """Declare the handler below as an operation; `methods` are separated by blanks."""
 
@@ -124,7 +147,10 @@ def operation(  # noqa: PLR0913 - a declaration: everything is named at the plac
             template=display.template,
             public=public,
             changes=changes,
+            ends_session=ends_session,
+            always_json=always_json,
             decorate=display.decorate,
+            choices=display.choices,
         )
 
     return declare

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from gatewayd.errors import Invalid
+
 MEBIBYTE = 1 << 20
+FIELD_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
+RESERVED = frozenset(
+    {
+        "id",
+        "userid",
+        "name",
+        "gateway",
+        "address",
+        "contact",
+        "full_name",
+        "role",
+        "settings",
+        "f",
+        "form_token",
+        "next",
+        "refresh",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +35,31 @@ class ApiOptions:
     `prefixes` are what may stand before `/api`: "" for nothing, a site name, or "*" for any one path segment (EMM
     clients put the site's name there). `allowed_hosts` are names that a browser may reach the box by, beside IP
     addresses and localhost; "*" allows all. `secure_cookies`: mark cookies Secure even where this process itself speaks
-    plain http (behind a TLS proxy).
+    plain http (behind a TLS proxy). `contact_fields` and `user_settings` name what contacts and users have beside
+    their own properties; `ask_old_password`: programs too have to show the old password to set a new one.
     """
 
     prefixes: tuple[str, ...] = ("", "*")
     allowed_hosts: tuple[str, ...] = ()
     secure_cookies: bool = False
+    contact_fields: tuple[str, ...] = ()
+    user_settings: tuple[str, ...] = ()
+    ask_old_password: bool = False
     body_limit: int = MEBIBYTE
     body_timeout: float = 15.0  # seconds for a whole body: a slow sender must not hold a connection for ever
+
+    def __post_init__(self) -> None:
+        """Check the names of fields. Raises Invalid."""
+        check_names("contact_fields", self.contact_fields)
+        check_names("user_settings", self.user_settings)
+
+
+def check_names(setting: str, names: tuple[str, ...]) -> None:
+    """Refuse names of fields that cannot be told apart, or that mean something else. Raises Invalid."""
+    seen = set(RESERVED)
+    for name in names:
+        if FIELD_NAME.fullmatch(name) is None or name.lower() in seen:
+            raise Invalid(
+                setting, f"{name!r} is not usable: letters, digits, blanks, - and _, each name once, none of our own"
+            )
+        seen.add(name.lower())

@@ -10,16 +10,24 @@ from urllib.parse import urlencode
 from gatewayd.api.auth import form_token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel
 
     from gatewayd.api.emm.listing import Part
-    from gatewayd.api.operation import Caller, Operation
+    from gatewayd.api.operation import Caller, Choices, Operation
 
 PAGE_SIZE = 50  # entries on an html page unless the caller says otherwise
 LONGEST_NEXT = 2000
 WIDGETS = {"hidden", "none"}
+SECRET = {"password", "new-password"}
+TRAILS = (  # the first part of a path, and what it belongs to
+    ("/users/{userid}/events", "Inbox", "/users/self/events"),
+    ("/users/{userid}", "My account", "/users/self"),
+    ("/alarms/active", "Active alarms", "/alarms/active"),
+    ("/contacts", "Contacts", "/contacts"),
+    ("/recipients", "Recipients", "/recipients"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class FormField:
     required: bool
     value: str
     longest: int | None
+    options: Sequence[tuple[str, str]] = ()
+    chosen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,8 @@ class Pager:
     next: str
 
 
-def form_fields(model: type[BaseModel], values: Mapping[str, Any]) -> list[FormField]:
-    """Return the inputs for a parameter model; what stands in the path has none."""
+def form_fields(model: type[BaseModel], values: Mapping[str, Any], choices: Choices | None = None) -> list[FormField]:
+    """Return the inputs for a parameter model; what stands in the path has none. `choices` are offered to pick from."""
     fields = []
     for key, field in model.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
@@ -76,9 +86,18 @@ def form_fields(model: type[BaseModel], values: Mapping[str, Any]) -> list[FormF
             continue
         longest = next((item.max_length for item in field.metadata if hasattr(item, "max_length")), None)
         value = values.get(name.lower(), "")
-        shown = value if isinstance(value, str) and widget != "password" else ""
-        fields.append(FormField(name, field.title, widget, field.is_required(), shown, longest))
+        shown = value if isinstance(value, str) and widget not in SECRET else ""
+        options = (choices or {}).get(name, ())
+        fields.append(
+            FormField(name, field.title, widget, field.is_required(), shown, longest, options, _chosen(value))
+        )
     return fields
+
+
+def _chosen(value: object) -> frozenset[str]:
+    """Return what is picked in a list: "1,2" and ["1", "2"] alike."""
+    items = value if isinstance(value, list) else str(value).split(",")
+    return frozenset(str(item).strip() for item in items)
 
 
 def pager(place: Place, part: Part, limit: int) -> Pager:
@@ -132,10 +151,9 @@ def crumbs(place: Place, operation: Operation) -> list[tuple[str, str]]:
     """Return the way to this page: (label, link), the last without a link."""
     root = f"{place.base}/alarms/active"
     trail = [("Gateway", root)]
-    if operation.path.startswith("/users/{userid}/events"):
-        trail.append(("Inbox", f"{place.base}/users/self/events"))
-    elif operation.path.startswith("/alarms/active"):
-        trail.append(("Active alarms", root))
+    found = next(((label, link) for start, label, link in TRAILS if operation.path.startswith(start)), None)
+    if found is not None:
+        trail.append((found[0], place.base + found[1]))
     if trail[-1][0] == operation.title:
         trail.pop()
     return [*trail, (operation.title, "")]

@@ -13,10 +13,10 @@ from gatewayd.model import MsgStatus
 from gatewayd.web import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gatewayd.api.errors import Failure
-    from gatewayd.api.operation import Call, Caller, Operation, Reply
+    from gatewayd.api.operation import Call, Caller, Choices, Operation, Reply
     from gatewayd.api.pages import Place
 
 JSON = "application/json; charset=utf-8"
@@ -44,22 +44,21 @@ def envelope(api: str, reason: str) -> dict[str, object]:
     return {"error": {"api": api, "description": reason}}
 
 
-def json_reply(reply: Reply) -> web.Response:
+def json_reply(reply: Reply) -> Answer:
     """Write a reply as JSON."""
     return _answer(reply.__pydantic_serializer__.to_json(reply, by_alias=True), JSON, 200)
 
 
-def json_failure(failure: Failure, api: str) -> web.Response:
+def json_failure(failure: Failure, api: str) -> Answer:
     """Write a failure as JSON."""
     body = json.dumps(envelope(api, failure.reason), ensure_ascii=False).encode()
     return _with_code(_answer(body, JSON, failure.status), failure)
 
 
-def html_reply(
-    operation: Operation, call: Call[Any], reply: Reply, place: Place, values: Mapping[str, Any]
-) -> web.Response:
+def html_reply(operation: Operation, call: Call[Any], reply: Reply, place: Place, values: Mapping[str, Any]) -> Answer:
     """Write a reply as the page of its operation."""
-    context = _context(operation, place, call.caller if not operation.public else None, values)
+    caller = call.caller if call.caller.user.id else None
+    context = _context(operation, place, caller, values, operation.choices and operation.choices(call.engine))
     context["next"] = pages.safe_next(values.get("next"))
     context["reply"] = reply
     context["members"] = reply.model_dump(by_alias=True)
@@ -73,26 +72,35 @@ def html_reply(
     return response
 
 
-def html_form(operation: Operation, caller: Caller | None, place: Place, values: Mapping[str, Any]) -> web.Response:
+def html_form(
+    operation: Operation, caller: Caller | None, place: Place, values: Mapping[str, Any], choices: Choices | None
+) -> Answer:
     """Write the form of an operation that is done by POST."""
-    return _page("form.html", _context(operation, place, caller, values), 200)
+    return _page("form.html", _context(operation, place, caller, values, choices), 200)
 
 
-def html_failure(
-    failure: Failure, operation: Operation | None, caller: Caller | None, place: Place, values: Mapping[str, Any]
-) -> web.Response:
+def html_failure(  # noqa: PLR0913, PLR0917 - everything that a page of a failure is made of
+    failure: Failure,
+    operation: Operation | None,
+    caller: Caller | None,
+    place: Place,
+    values: Mapping[str, Any],
+    choices: Choices | None,
+) -> Answer:
     """Write a failure as a page: with the login form where logging in helps, with the form where one was filled in."""
     context: dict[str, Any] = {"failure": failure, "place": place, **pages.session_context(caller)}
     context["next"] = pages.safe_next(values.get("next")) or (place.url() if failure.asks_for_login else "")
     context["login"] = failure.asks_for_login or (operation is not None and operation.public)
     context["retry"] = operation if operation is not None and "POST" in operation.methods else None
     context["states"] = STATES
-    context["fields"] = pages.form_fields(operation.params, values) if operation is not None else []
+    context["fields"] = pages.form_fields(operation.params, values, choices) if operation is not None else []
     return _with_code(_page("error.html", context, failure.status), failure)
 
 
-def _context(operation: Operation, place: Place, caller: Caller | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    fields = pages.form_fields(operation.params, values)
+def _context(
+    operation: Operation, place: Place, caller: Caller | None, values: Mapping[str, Any], choices: Choices | None
+) -> dict[str, Any]:
+    fields = pages.form_fields(operation.params, values, choices)
     return {
         "operation": operation,
         "place": place,
@@ -107,11 +115,11 @@ def _context(operation: Operation, place: Place, caller: Caller | None, values: 
     }
 
 
-def _page(template: str, context: Mapping[str, Any], status: int) -> web.Response:
+def _page(template: str, context: Mapping[str, Any], status: int) -> Answer:
     return _answer(environment().get_template(template).render(context).encode(), HTML, status)
 
 
-def _refresh(response: web.Response, operation: Operation, place: Place, after: str) -> None:
+def _refresh(response: Answer, operation: Operation, place: Place, after: str) -> None:
     """Have the browser look again: a header does what otherwise takes a script."""
     if operation.template == "alarms.html" and place.query.get("refresh") != "0":
         response.headers["Refresh"] = str(BOARD_REFRESH)
@@ -121,11 +129,24 @@ def _refresh(response: web.Response, operation: Operation, place: Place, after: 
         response.headers["Refresh"] = f"0; url={after or place.base + '/alarms/active'}"
 
 
-def _answer(body: bytes, content_type: str, status: int) -> web.Response:
-    return web.Response(body=body, status=status, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+class Answer(web.Response):
+    """An answer that knows when it was written, as far as this end can know."""
+
+    afterwards: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the end, then do what had to wait for it; a connection that is gone raises, and nothing is done."""
+        await super().write_eof(data)
+        waiting, self.afterwards = self.afterwards, ()
+        for action in waiting:
+            await action()
 
 
-def _with_code(response: web.Response, failure: Failure) -> web.Response:
+def _answer(body: bytes, content_type: str, status: int) -> Answer:
+    return Answer(body=body, status=status, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+
+def _with_code(response: Answer, failure: Failure) -> Answer:
     response.headers["X-Error-Code"] = failure.code
     response.headers.update(failure.headers)
     return response

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.api import auth, body, render
+from gatewayd.api.emm.listing import ListParams
 from gatewayd.api.errors import UNEXPECTED, MethodNotAllowed, describe
 from gatewayd.api.fields import bind
 from gatewayd.api.formats import Format, accepted, chosen
@@ -13,7 +14,7 @@ from gatewayd.api.guard import check_host
 from gatewayd.api.operation import Call
 from gatewayd.api.pages import PAGE_SIZE, Place
 from gatewayd.api.router import Router
-from gatewayd.errors import GatewayError
+from gatewayd.errors import GatewayError, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,15 +22,16 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from gatewayd.api.errors import Failure
-    from gatewayd.api.operation import Caller, Operation
+    from gatewayd.api.operation import Caller, Choices, Operation
     from gatewayd.api.options import ApiOptions
+    from gatewayd.api.render import Answer
     from gatewayd.api.router import Found
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
-LIST_TEMPLATES = frozenset({"inbox.html", "alarms.html"})
+LONGEST_KEY = 255  # characters of an Idempotency-Key
 
 
 class Exchange:
@@ -89,7 +91,7 @@ class View:
             log.exception("%s of %s failed", request.method, exchange.api or "an unknown operation")
             return self._fail(exchange, UNEXPECTED)
 
-    async def _answer(self, exchange: Exchange) -> web.Response:
+    async def _answer(self, exchange: Exchange) -> Answer:
         request = exchange.request
         check_host(request.headers.get("Host"), self._hosts)
         exchange.values = body.from_query(request)
@@ -97,9 +99,13 @@ class View:
         found = self.router.find(request.path)
         exchange.base = found.base
         operation = exchange.operation = self._operation(found, exchange)
+        if operation.always_json:
+            exchange.values["f"] = exchange.format = Format.JSON
         exchange.caller = auth.identify(request, self._sessions, public=operation.public)
         if request.method in auth.SAFE_METHODS and self._wants_form(operation, exchange):
-            return render.html_form(operation, exchange.caller, exchange.place, exchange.values)
+            return render.html_form(
+                operation, exchange.caller, exchange.place, exchange.values, self._choices(operation)
+            )
         exchange.values = await body.add_body(request, exchange.values, self._options.body_timeout)
         exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
         auth.check_form(request, exchange.caller, exchange.values)
@@ -123,37 +129,54 @@ class View:
         by_cookie = exchange.caller is not None and exchange.caller.by_cookie
         return "GET" not in operation.methods or (operation.changes and by_cookie)
 
-    async def _call(self, operation: Operation, exchange: Exchange, found: Found) -> web.Response:
+    async def _call(self, operation: Operation, exchange: Exchange, found: Found) -> Answer:
         caller = exchange.caller
         assert caller is not None  # noqa: S101 - identify() raised otherwise
         html = exchange.format is Format.HTML
         if operation.public and html and exchange.request.method not in auth.SAFE_METHODS:
             auth.check_origin(exchange.request, required=False)
         values = dict(exchange.values)
-        if html and operation.template in LIST_TEMPLATES and not values.get("offset"):
+        if html and issubclass(operation.params, ListParams) and not values.get("offset"):
             values["limit"] = values.get("limit") or str(PAGE_SIZE)
         values.update(found.values)
         if found.values.get("userid", "").lower() == "self":
             values["userid"] = caller.user.id
-        call = Call(self._engine, self._sessions, caller, bind(operation.params, values))
+        key = idempotency_key(exchange.request)
+        call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key)
         reply = await operation.handler(call)
-        if not html:
-            return render.json_reply(reply)
-        response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
-        self._move_cookie(exchange.request, response, operation, reply)
+        if html:
+            response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
+            self._move_cookie(exchange.request, response, operation, reply)
+        else:
+            response = render.json_reply(reply)
+        response.headers.update(call.headers)
+        if call.afterwards and exchange.request.method != "HEAD":
+            response.afterwards = call.afterwards
         return response
 
-    def _move_cookie(self, request: web.Request, response: web.Response, operation: Operation, reply: object) -> None:
+    def _choices(self, operation: Operation | None) -> Choices | None:
+        return operation.choices(self._engine) if operation is not None and operation.choices is not None else None
+
+    def _move_cookie(self, request: web.Request, response: Answer, operation: Operation, reply: object) -> None:
         """Log the browser in or out along with its session."""
         token = getattr(reply, "token", None)
         if isinstance(token, str):
             secure = self._options.secure_cookies or request.secure
             response.set_cookie(auth.COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/")
-        elif operation.changes:
+        elif operation.ends_session:
             response.del_cookie(auth.COOKIE, path="/")
 
-    def _fail(self, exchange: Exchange, failure: Failure) -> web.Response:
+    def _fail(self, exchange: Exchange, failure: Failure) -> Answer:
         if exchange.format is Format.JSON:
             return render.json_failure(failure, exchange.api)
         caller = exchange.caller or auth.cookie_user(exchange.request, self._sessions)
-        return render.html_failure(failure, exchange.operation, caller, exchange.place, exchange.values)
+        choices = self._choices(exchange.operation)
+        return render.html_failure(failure, exchange.operation, caller, exchange.place, exchange.values, choices)
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the key by which a client makes sure that a repeated request acts once. Raises Invalid."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise Invalid("Idempotency-Key", f"has to be at most {LONGEST_KEY} printable ASCII characters")
+    return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewayd.model import AlarmDefinition, Contact, Group, Plan, RecipientType, Site, User
+from gatewayd.model import AlarmDefinition, Contact, Group, Plan, RecipientType, Role, Site, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,10 +42,15 @@ class Directory:
         self._line_names = {number: name for name, number in self._line_ids.items()}
         everyone: Iterable[Recipient] = (*site.users, *site.contacts, *site.groups, *site.plans)
         self._recipients = {recipient.id: recipient for recipient in everyone}
+        self.overseers = tuple(user.id for user in site.users if user.role is not Role.USER)
         self._users_by_name = {user.name.casefold(): user for user in site.users}
         self._definitions = {definition.id: definition for definition in site.definitions}
         self._contacts_by_address = {(contact.line, contact.address): contact for contact in site.contacts}
         self._owners = {way.contact_id: user for user in reversed(site.users) for way in user.ways}
+
+    def everybody(self) -> tuple[Recipient, ...]:
+        """Return every recipient."""
+        return tuple(self._recipients.values())
 
     def recipient(self, recipient_id: int) -> Recipient | None:
         """Return the recipient with this id."""

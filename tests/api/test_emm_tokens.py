@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from gatewayd.api import ApiOptions
+from gatewayd.api.emm import operations
 from gatewayd.engine.sessions import SessionLimits, Sessions
 from tests.api.conftest import PASSWORD
 
@@ -123,9 +125,7 @@ async def test_A06_A34_without_a_good_token_everything_is_403_never_401(stranger
 
 
 async def test_every_operation_but_the_login_asks_for_a_token(stranger: Person) -> None:
-    from gatewayd.api.emm import OPERATIONS
-
-    for operation in OPERATIONS:
+    for operation in operations(ApiOptions()):
         path = "/api" + operation.path.format(userid="self", eventid=1, id=1)
         for method in operation.methods:
             answer = await stranger.ask(method, f"{path}?f=json")

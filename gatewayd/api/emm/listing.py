@@ -12,7 +12,7 @@ from gatewayd.errors import Invalid
 from gatewayd.store import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container, Mapping
 
     from gatewayd.engine.directory import Directory
 
@@ -53,8 +53,17 @@ class Part(Reply):
     total: int
 
 
-def to_query(params: ListParams, filters: Container[str], orders: Container[str], directory: Directory) -> Query:
-    """Translate the parameters of a list. Raises Invalid for what the allow-lists do not know."""
+def to_query(
+    params: ListParams,
+    filters: Container[str],
+    orders: Container[str],
+    directory: Directory,
+    translate: Mapping[str, Callable[[str], str]] | None = None,
+) -> Query:
+    """Translate the parameters of a list; `translate` turns the value of a field into what the store knows.
+
+    Raises Invalid for what the allow-lists do not know.
+    """
     if params.offset is not None and params.limit is None:
         raise Invalid("limit", "is required when offset is given")
     field = params.filter_field.strip().lower()
@@ -64,6 +73,8 @@ def to_query(params: ListParams, filters: Container[str], orders: Container[str]
         raise Invalid("filterField", "is required when filterValue is given")
     limit = LARGEST_PART if params.limit is None else min(params.limit, LARGEST_PART)
     pattern = _pattern(field, params.filter_value.strip(), directory)
+    if translate is not None and field in translate:
+        pattern = translate[field](pattern)
     return Query(params.offset or 0, limit, field if pattern else "", pattern, _orders(params.orderby, orders))
 
 

@@ -88,6 +88,7 @@ async def generatetoken(call: Call[Credentials]) -> TokenReply:
     reply=Released,
     display=Display(title="Sign out", template="signed_out.html"),
     changes=True,
+    ends_session=True,
 )
 async def release_token(call: Call[NoParams]) -> Released:
     """End the session of the token shown."""
