@@ -19,6 +19,7 @@ from gatewayd import __version__, logs, registry, sdnotify, sitefile
 from gatewayd.api.app import build_app, build_runner
 from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
+from gatewayd.control.server import Control
 from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
@@ -120,6 +121,7 @@ class Daemon:
         await self._first_attempts()
         self._start_simulators(waiting=True)
         self.address = await self._serve_api()
+        await self._serve_control()
         self._watch()
         self._tell()
 
@@ -220,6 +222,15 @@ class Daemon:
         site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)
         await site.start()
         return Address(api.host, runner.addresses[0][1])
+
+    async def _serve_control(self) -> None:
+        """Open the control socket. Without it the commands are blind, but alarms still go their way."""
+        control = Control(self.engine, self._settings.gateway.data_dir, self.address.url)
+        self._stack.push_async_callback(control.stop)
+        try:
+            await control.start()
+        except OSError as error:
+            log.error("the control socket cannot be opened: %s", error)  # noqa: TRY400 - the error says it all
 
     def _watch(self) -> None:
         """Feed systemd's watchdog out of the scheduler: it starves when the scheduler stands still."""

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(commands)
     _add_store(commands)
     _add_simulate_device(commands)
+    _add_status(commands)
     return parser
 
 
@@ -149,3 +150,13 @@ def _add_simulate_device(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="the simulator")
     rest = "its options; NAME --help shows them"
     parser.add_argument("options", metavar="OPTION", nargs=argparse.REMAINDER, help=rest)
+
+
+def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:
+    for name, text in (
+        ("status", "tell how the running gateway is"),
+        ("lines", "list the lines of the running gateway: up or down and why, queues, counters"),
+    ):
+        parser = _add(commands, name, f"status:{name}", text)
+        _add_files(parser)
+        _add_json(parser)

@@ -14,6 +14,7 @@ from gatewayd.engine import supervision
 from gatewayd.engine.linememory import Memory
 from gatewayd.engine.linequeue import LineQueue
 from gatewayd.errors import LineDown, StoreUnavailable
+from gatewayd.transport.capture import CURRENT, PAGE, WITHDRAW, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -62,6 +63,7 @@ class RunningLine:
         self.log = logging.LoggerAdapter(logging.getLogger("gatewayd.line"), {"line": name})
         self.memory = Memory(host.store, name)
         self.counters: Counter[str] = Counter()
+        self.recorder = Recorder(self.clock)
         self._troubles: dict[str, tuple[float, int]] = {}
         self.is_up = False
         self.down_reason = "not opened yet"
@@ -131,6 +133,7 @@ class RunningLine:
 
     async def supervise(self) -> None:
         """Run the driver for ever: when the device is lost, say so and reconnect with back-off."""
+        CURRENT.set(self.recorder)
         while True:
             reason = await self._run_once()
             self._fell(reason)
@@ -141,6 +144,7 @@ class RunningLine:
     async def _run_once(self) -> str:
         if self.driver is None:
             return "it has no driver"
+        self.recorder.opening()
         try:
             await self.driver.run()
         except LineDown as error:
@@ -259,6 +263,7 @@ class RunningLine:
         self.pump()
 
     async def _deliver(self, driver: Driver, page: Page) -> None:
+        CURRENT.set(self.recorder)
         receipt = await self._attempt(driver, page)
         self._attempts.discard(page.id)
         self.count(f"pages_{receipt.outcome.value}")
@@ -270,11 +275,13 @@ class RunningLine:
         if now > page.expires:
             return Receipt(Outcome.REFUSED, "expired before it could be sent")
         limit = self.clock.call_at(now + SEND_LIMIT, lambda: self._cut(page.id, "the driver did not come back"))
+        self.recorder.record(PAGE, str(page.id), f"{page.address}\x1f{page.text}".encode("utf-8", "replace"))
         try:
             return await driver.send(page)
         except LineDown as error:
             return Receipt(Outcome.FAILED, str(error))
         except asyncio.CancelledError:
+            self.recorder.record(WITHDRAW, str(page.id), b"")
             reason = self._cut_reasons.pop(page.id, None)
             if reason is None:
                 raise

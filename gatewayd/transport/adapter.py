@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.base import EVENTS_HIGH, Adapter
+from gatewayd.transport.capture import CURRENT
 
 if TYPE_CHECKING:
     from gatewayd.clock import Clock, TimerHandle
@@ -34,12 +35,16 @@ log = logging.getLogger(__name__)
 
 
 class StreamAdapter(Adapter[EventT], asyncio.Protocol):
-    """Runs a `StreamProtocol` on a byte stream. `trace`, when given, sees every byte: ("in" | "out", data)."""
+    """Runs a `StreamProtocol` on a byte stream.
+
+    `trace` sees every byte: ("in" | "out", data); not given, it is that of the line in whose context this is built.
+    """
 
     def __init__(self, core: StreamProtocol[EventT], clock: Clock, trace: Trace | None = None) -> None:
         super().__init__(core, clock)
         self._stream = core
-        self._trace = trace
+        recorder = CURRENT.get()
+        self._trace = trace or (recorder.stream() if recorder is not None else None)
         self._transport: asyncio.Transport | None = None
         self._idle_timer: TimerHandle | None = None
         self._last_input = clock.now()
@@ -154,12 +159,17 @@ class StreamAdapter(Adapter[EventT], asyncio.Protocol):
 
 
 class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
-    """Runs a `DatagramProtocol` on one socket. `trace`, when given, sees all of it: ("in" | "out", data, address)."""
+    """Runs a `DatagramProtocol` on one socket.
+
+    `trace` sees all of it: ("in" | "out", data, address); not given, it is that of the line in whose context this is
+    built.
+    """
 
     def __init__(self, core: DatagramProtocol[EventT], clock: Clock, trace: DatagramTrace | None = None) -> None:
         super().__init__(core, clock)
         self._datagram = core
-        self._trace = trace
+        recorder = CURRENT.get()
+        self._trace = trace or (recorder.datagrams if recorder is not None else None)
         self._transport: asyncio.DatagramTransport | None = None
         self._congested = False
 

@@ -1,0 +1,76 @@
+"""`gatewayd status`, `gatewayd lines`: how the running gateway is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from gatewayd.cli.control import ask
+from gatewayd.cli.output import Exit, emit, say
+
+if TYPE_CHECKING:
+    import argparse
+
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print how the gateway is; a line that is down does not make the command fail."""
+    answer = ask(arguments, "/status")
+    if arguments.json:
+        emit(answer)
+        return Exit.OK
+    down = ", ".join(answer["lines_down"])
+    say(f"gatewayd {answer['version']} runs as process {answer['process']} since {duration(answer['uptime'])}")
+    say(f"console  {answer['url']}")
+    say(f"lines    {answer['lines']}, {'down: ' + down if down else 'all up'}")
+    say(f"queued   {answer['pages_waiting']} pages")
+    return Exit.OK
+
+
+def lines(arguments: argparse.Namespace) -> int:
+    """Print a table of the lines, with the reason and the counters of each below it."""
+    answer = ask(arguments, "/lines")
+    if arguments.json:
+        emit(answer)
+        return Exit.OK
+    rows = [("line", "kind", "port", "state", "queue", "received"), *map(_row, answer)]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row, line in zip(rows, [None, *answer], strict=True):
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if line is not None:
+            _say_more(line)
+    return Exit.OK
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units."""
+    words: list[str] = []
+    left = max(0, int(seconds))
+    for size, unit in UNITS:
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not words):
+            words.append(f"{count} {unit}")
+    return " ".join(words[:2])
+
+
+def _row(line: dict[str, Any]) -> tuple[str, ...]:
+    received = line["received"]
+    ago = "never" if received is None else f"{duration(time.time() - received)} ago"
+    return line["name"], line["kind"], _printable(line["port"]), _state(line), str(line["queue"]), ago
+
+
+def _state(line: dict[str, Any]) -> str:
+    return "up" if line["up"] else "down"
+
+
+def _say_more(line: dict[str, Any]) -> None:
+    if line["reason"]:
+        say(f"    {_printable(line['reason'])}")
+    if line["counters"]:
+        say("    " + ", ".join(f"{what} {count}" for what, count in line["counters"].items()))
+
+
+def _printable(text: str) -> str:
+    """Return text without control codes: a device may have had a say in it."""
+    return "".join(character if character.isprintable() else "?" for character in text)

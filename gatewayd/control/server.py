@@ -1,0 +1,103 @@
+"""Serves the control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientConnectionError, web
+
+from gatewayd.control import SOCKET, short_path, views
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewayd.engine.engine import Engine
+    from gatewayd.engine.line import RunningLine
+
+SHUTDOWN = 0.5  # seconds that a follower gets at the end
+
+
+class Control:
+    """The control socket of one daemon. `url` is where the console answers."""
+
+    def __init__(self, engine: Engine, data_dir: Path, url: str) -> None:
+        self._engine = engine
+        self._path = data_dir / SOCKET
+        self._url = url
+        self._began = engine.clock.now()
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN)
+
+    async def start(self) -> None:
+        """Open the socket; the one of a daemon that was killed is replaced. Raises OSError."""
+        self._path.unlink(missing_ok=True)
+        sock = _bound(self._path)
+        try:
+            await self._runner.setup()
+            await web.SockSite(self._runner, sock).start()
+        except BaseException:
+            sock.close()
+            raise
+
+    async def stop(self) -> None:
+        """Close the socket and remove it."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/status", self._status)
+        app.router.add_get("/lines", self._lines)
+        app.router.add_get("/lines/{name}/capture", self._capture)
+        return app
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(views.status(self._engine, self._url, self._began))
+
+    async def _lines(self, _: web.Request) -> web.Response:
+        return web.json_response([views.line(running) for running in self._engine.lines.values()])
+
+    async def _capture(self, request: web.Request) -> web.StreamResponse:
+        """Answer with JSON lines: the header, then the pieces; with `?follow=1` for ever."""
+        name = request.match_info["name"]
+        running = self._engine.lines.get(name)
+        if running is None:
+            return web.json_response({"error": f"there is no line {name[:64]!r}"}, status=404)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        with suppress(ClientConnectionError):
+            await _stream(response, running, follow=request.query.get("follow") == "1")
+        return response
+
+
+async def _stream(response: web.StreamResponse, running: RunningLine, *, follow: bool) -> None:
+    recorder = running.recorder
+    pieces, number = recorder.pieces(), recorder.next_number
+    await response.write(_encoded([views.capture_header(running, pieces), *map(views.piece, pieces)]))
+    while follow:
+        await recorder.wait_for(number)
+        pieces, number = recorder.pieces(number), recorder.next_number
+        await response.write(_encoded([views.piece(piece) for piece in pieces]))
+
+
+def _encoded(values: list[views.Json]) -> bytes:
+    return "".join(json.dumps(value) + "\n" for value in values).encode()
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a listening socket that only its owner may use, from its first moment."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(sock.fileno(), 0o600)  # Linux makes the file with the mode of the socket
+        with short_path(path) as address:
+            sock.bind(address)
+        path.chmod(0o600)
+        sock.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    except BaseException:
+        sock.close()
+        raise
+    return sock

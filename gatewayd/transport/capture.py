@@ -1,0 +1,110 @@
+"""What went over a line lately: a bounded ring of timestamped bytes in both directions.
+
+The engine makes one `Recorder` a line and sets it in the context in which the line's driver runs; every adapter that is
+built there finds it. So no driver has to think of it, and none can forget it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextvars import ContextVar
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewayd.clock import Clock
+    from gatewayd.driver import Address
+
+RING_BYTES = 64 * 1024  # of one line; a minute of a busy 9600 Bd line
+RING_PIECES = 2_048  # of one line; an entry costs some 200 bytes beside its data
+IN, OUT = "in", "out"
+OPEN = "open"  # the driver starts a new connection
+PAGE, WITHDRAW = "page", "withdraw"  # the driver was given a page, and had it taken away again
+KINDS = frozenset({IN, OUT, OPEN, PAGE, WITHDRAW})
+
+
+class Piece(NamedTuple):
+    """One entry: when (timeline), what, on which channel, and its bytes.
+
+    The channel is the number of a connection, `host:port` of a datagram's other end, or the number of a page. The bytes
+    of a page are its address and its text with a unit separator (1F) between them.
+    """
+
+    time: float
+    what: str
+    channel: str
+    data: bytes
+
+
+class Recorder:
+    """The ring of one line. `next_number` counts all pieces ever; the oldest that is kept has `first_number`."""
+
+    def __init__(self, clock: Clock, most_bytes: int = RING_BYTES, most_pieces: int = RING_PIECES) -> None:
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._most_pieces = most_pieces
+        self._ring: deque[Piece] = deque()
+        self._size = 0
+        self._channels = 0
+        self._followers: list[asyncio.Event] = []
+        self.first_number = 0
+        self.last_received: float | None = None
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next piece will have."""
+        return self.first_number + len(self._ring)
+
+    def record(self, what: str, channel: str, data: bytes) -> None:
+        """Add a piece; the oldest go. Of a piece that is longer than the whole ring only the beginning is kept."""
+        ring, piece = self._ring, Piece(self._clock.now(), what, channel, bytes(data[: self._most_bytes]))
+        if what == IN:
+            self.last_received = piece.time
+        ring.append(piece)
+        self._size += len(piece.data)
+        while self._size > self._most_bytes or len(ring) > self._most_pieces:
+            self._size -= len(ring.popleft().data)
+            self.first_number += 1
+        for follower in self._followers:
+            follower.set()
+
+    def opening(self) -> None:
+        """Note that the driver starts anew. A device that stays away must not fill the ring with attempts."""
+        if self._ring and self._ring[-1].what == OPEN:
+            self._ring.pop()
+        self.record(OPEN, "-", b"")
+
+    def stream(self) -> Callable[[str, bytes], None]:
+        """Return the trace of a new connection."""
+        self._channels += 1
+        channel, record = str(self._channels), self.record
+
+        def trace(direction: str, data: bytes) -> None:
+            record(direction, channel, data)
+
+        return trace
+
+    def datagrams(self, direction: str, data: bytes, address: Address) -> None:
+        """Take note of one datagram: the trace of a socket."""
+        self.record(direction, f"{address[0]}:{address[1]}", data)
+
+    def pieces(self, number: int = 0) -> list[Piece]:
+        """Return what is kept, from piece `number` on."""
+        return list(islice(self._ring, max(0, number - self.first_number), None))
+
+    async def wait_for(self, number: int) -> None:
+        """Wait until piece `number` has been recorded."""
+        event = asyncio.Event()
+        self._followers.append(event)
+        try:
+            while self.next_number <= number:
+                event.clear()
+                await event.wait()
+        finally:
+            self._followers.remove(event)
+
+
+CURRENT: ContextVar[Recorder | None] = ContextVar("recorder", default=None)  # of the line that runs in this context
