@@ -12,7 +12,7 @@ from gatewayd.driver import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GAUGE_EVERY = 0.02  # seconds; neither the kernel nor the device tells when the last byte has left
+GAUGE_EVERY = 0.05  # seconds; neither the kernel nor the device tells when the last byte has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,9 @@ class Replies(Protocol):
 
     def feed(self, data: bytes) -> tuple[list[Reply], int]:
         """Take bytes; return the replies in them, and how many bytes were none."""
+
+    def forget(self) -> None:
+        """Forget half a reply: its end was damaged, and the next one begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Exchange:
         if self.state is not State.FREE or not self._queue:
             return
         page = self._page = self._queue.popleft()
+        self._replies.forget()
         wire_time = len(page.frame) * self._timing.byte
         page.hold_until = now + wire_time + self._timing.hold
         self._last = (page.ref, page.hold_until + self._timing.late)

@@ -36,6 +36,11 @@ class ErrorLines:
                 noise += 1
         return found, noise
 
+    def forget(self) -> None:
+        """Forget half a reply."""
+        self._line.clear()
+        self._told = False
+
     def _end_of_line(self, found: list[Reply]) -> int:
         """Act on a line; return how many bytes of it made no sense."""
         if _ERROR.match(self._text()):

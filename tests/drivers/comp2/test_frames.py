@@ -131,7 +131,7 @@ def test_other_lines_are_noise() -> None:
     assert ErrorLines().feed(b"READY\r\n") == ([], 5)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from([b"Invalid", b"\r", b"\x1e", b"\x15"]))))
 def test_any_bytes_are_kept_in_bounds_and_the_next_error_is_understood(pieces: list[bytes]) -> None:
     lines = ErrorLines()

@@ -239,7 +239,7 @@ TELLING = [b"Invalid character in pager ID\r\r\x1e\r", b"\x1e", b"\x15", b"\r\n"
 noise = st.lists(st.tuples(st.one_of(st.binary(max_size=60), st.sampled_from(TELLING)), st.floats(0, 5)), max_size=12)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(noise)
 def test_every_page_is_settled_exactly_once_whatever_the_encoder_says(pieces: list[tuple[bytes, float]]) -> None:
     core, now, settled = sender(Timing(0.3)), 0.0, list[str]()

@@ -1,0 +1,62 @@
+"""The Scope protocol, sans-IO: the frames, the replies, and the exchange that joins them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.scope.exchange import (
+    Event,
+    Exchange,
+    FrameSent,
+    LateReply,
+    LineHeld,
+    Noise,
+    PageSettled,
+    Reply,
+    State,
+    Timing,
+)
+from drivers.scope.frames import (
+    HIGHEST_CAPCODE,
+    LONGEST_TEXT,
+    LOWEST_CAPCODE,
+    POCSAG_CAPCODES,
+    Call,
+    Defaults,
+    Dialect,
+)
+from drivers.scope.replies import ScopeReplies
+from gatewayd.driver import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "HIGHEST_CAPCODE",
+    "LONGEST_TEXT",
+    "LOWEST_CAPCODE",
+    "POCSAG_CAPCODES",
+    "Call",
+    "Defaults",
+    "Dialect",
+    "Event",
+    "Exchange",
+    "FrameSent",
+    "LateReply",
+    "LineHeld",
+    "Noise",
+    "PageSettled",
+    "Reply",
+    "ScopeReplies",
+    "State",
+    "Timing",
+    "sender",
+]
+
+UNANSWERED = Reply(Outcome.UNKNOWN, "the encoder did not reply")
+HANDED_OVER = Reply(Outcome.SENT, "handed to the encoder, which acknowledges nothing")
+
+
+def sender(timing: Timing, unsent: Callable[[], int] = lambda: 0) -> Exchange:
+    """Return the sending end. Without a time for replies there are none, and a frame that left counts as sent."""
+    return Exchange(ScopeReplies(), timing, UNANSWERED if timing.reply else HANDED_OVER, unsent)

@@ -1,0 +1,59 @@
+"""WaveWare's own protocol, sans-IO: the commands, the replies, and the exchange that joins them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.waveware.exchange import (
+    Event,
+    Exchange,
+    FrameSent,
+    LateReply,
+    LineHeld,
+    Noise,
+    PageSettled,
+    Reply,
+    State,
+    Timing,
+)
+from drivers.waveware.frames import (
+    HIGHEST_CAPCODE,
+    LONGEST_TEXT,
+    LOWEST_CAPCODE,
+    POCSAG_CAPCODES,
+    Call,
+    Defaults,
+)
+from drivers.waveware.replies import WaveWareReplies
+from gatewayd.driver import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "HIGHEST_CAPCODE",
+    "LONGEST_TEXT",
+    "LOWEST_CAPCODE",
+    "POCSAG_CAPCODES",
+    "Call",
+    "Defaults",
+    "Event",
+    "Exchange",
+    "FrameSent",
+    "LateReply",
+    "LineHeld",
+    "Noise",
+    "PageSettled",
+    "Reply",
+    "State",
+    "Timing",
+    "WaveWareReplies",
+    "sender",
+]
+
+UNANSWERED = Reply(Outcome.UNKNOWN, "the encoder did not reply")
+
+
+def sender(timing: Timing, unsent: Callable[[], int] = lambda: 0) -> Exchange:
+    """Return the sending end."""
+    return Exchange(WaveWareReplies(), timing, UNANSWERED, unsent)

@@ -1,0 +1,51 @@
+"""Text in seven bits, without control codes: what an encoder may be told."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_BLANK = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
+_SPELLED = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+        "ß": "ss",
+        "æ": "ae",
+        "ø": "o",
+        "Æ": "Ae",
+        "Ø": "O",
+    }
+    | {
+        "€": "EUR",
+        "°": " deg",
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+    }
+    | {"\u2026": "..."}
+)
+NUMERIC = frozenset("0123456789 -U[]")  # what a numeric pager can show
+
+
+def plain(text: str) -> str:
+    """Return printable ASCII: umlauts spelled out, accents dropped, control codes as blanks, the rest as `?`."""
+    text = text.translate(_BLANK)
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text.translate(_SPELLED))
+        text = "".join(char for char in parts if not unicodedata.combining(char))
+        text = text.encode("ascii", "replace").decode("ascii").translate(_BLANK)
+    return text.strip()
+
+
+def fitted(text: str, longest: int) -> tuple[str, str]:
+    """Return the text cut to `longest` characters, and what to tell about that."""
+    if len(text) <= longest:
+        return text, ""
+    return text[:longest], f"text cut to {longest} of {len(text)} characters"

@@ -1,0 +1,135 @@
+"""A WaveWare line and an encoder, joined in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from drivers.waveware import DRIVER, SETTINGS
+from drivers.waveware.simulator import EncoderSettings, SimulatedEncoder
+from gatewayd.clock import ManualClock, settle
+from gatewayd.errors import LineDown, StoreUnavailable
+from gatewayd.model import Page, Priority, Recorded
+from gatewayd.transport.memory import MemoryTransport, connect
+
+if TYPE_CHECKING:
+    from gatewayd.clock import Clock
+    from gatewayd.driver import Receipt
+    from gatewayd.model import Report
+    from gatewayd.transport.adapter import StreamAdapter
+
+
+class Gateway:
+    """What the driver sees of the gateway."""
+
+    name = "pager"
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.log = logging.LoggerAdapter(logging.getLogger("test.pager"), {})
+        self.reports: list[Report] = []
+        self.counts: dict[str, int] = {}
+        self.ups = 0
+        self.disk_full = False
+
+    @property
+    def memory(self) -> Any:  # noqa: ANN401 - the driver has nothing to remember
+        raise AssertionError("the driver needs no memory")
+
+    def up(self) -> None:
+        self.ups += 1
+
+    def count(self, what: str, amount: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + amount
+
+    def trouble(self, what: str, amount: int = 1) -> None:
+        self.count(what, amount)
+
+    async def report(self, report: Report) -> Recorded:
+        if self.disk_full:
+            raise StoreUnavailable("no space left")
+        self.reports.append(report)
+        return Recorded.NOTED
+
+
+class Held:
+    """A port of which the kernel says how much has not left."""
+
+    unsent = 0
+
+
+class HeldTransport(MemoryTransport):
+    """A wire whose near end has a kernel buffer that may be stuck."""
+
+    port = Held()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
+        return self.port if name == "serial" else default
+
+
+def page(text: str = "FIRE 3", address: str = "46180", number: int = 1, tone: str = "") -> Page:
+    return Page(
+        number, 1, "pager", address, text, Priority.HIGH, created=0, due=0, expires=1e12, queue_time=0, tone=tone
+    )
+
+
+class Site:
+    """The line under test, its encoder, and the wire between them."""
+
+    def __init__(self, encoder: dict[str, Any] | None = None, **line: Any) -> None:  # noqa: ANN401 - any setting
+        self.clock = ManualClock()
+        self.gateway = Gateway(self.clock)
+        self.encoder = SimulatedEncoder(self.clock, EncoderSettings(**(encoder or {})))
+        self.driver = DRIVER(self.gateway, SETTINGS.model_validate({"port": "memory"} | line), self._open)
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.near: MemoryTransport | None = None
+        self.port = Held()
+
+    async def _open(self, settings: object, adapter: StreamAdapter[Any]) -> None:
+        if self.encoder.adapter.lost is not None:
+            adapter.abort()
+            raise LineDown("cannot open memory")
+        self.near, _ = connect(adapter, self.encoder.adapter, self.clock)
+        self.near.__class__ = HeldTransport
+        self.near.port = self.port  # type: ignore[attr-defined]
+
+    async def start(self) -> None:
+        self.tasks += [asyncio.create_task(self.driver.run()), asyncio.create_task(self.encoder.serve())]
+        await settle()
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def sending(self, what: Page | None = None) -> asyncio.Task[Receipt]:
+        task = asyncio.create_task(self.driver.send(what or page()))
+        self.tasks.append(task)
+        await settle()
+        return task
+
+    async def sends(self, what: Page | None = None, within: float = 1.0) -> Receipt:
+        """Send a page, letting `within` seconds pass for it."""
+        task = await self.sending(what)
+        await self.clock.advance(within)
+        assert task.done()
+        return task.result()
+
+    def answers(self, data: bytes) -> None:
+        """Let the encoder say something of its own accord."""
+        transport = self.encoder.adapter.transport
+        assert transport is not None
+        transport.write(data)
+
+    @property
+    def wrote(self) -> bytes:
+        """What the driver has written."""
+        assert self.near is not None
+        return bytes(self.near.written)
+
+    async def down(self) -> str:
+        """Return why the line went down; it has done so already."""
+        error = self.tasks[0].exception()
+        assert isinstance(error, LineDown)
+        return str(error)
