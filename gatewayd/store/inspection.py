@@ -27,27 +27,31 @@ class Inspection:
 
 def inspect(data_dir: Path) -> Inspection:
     """Inspect a store without changing it, also that of a running gateway. Raises StoreUnavailable, NotFound."""
-    from sqlite_utils import Database
-
     path = data_dir / FILE
     if not path.exists():
         raise NotFound(f"there is no store in {data_dir}")
+    size = sum(file.stat().st_size for file in data_dir.glob(f"{FILE}*"))
+    known = migrations()[-1][0]
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            database = Database(connection)
-            verdict = [row[0] for row in database.execute("PRAGMA integrity_check")]
-            tables = [table for table in database.tables if not table.name.startswith("sqlite_")]
-            sound = verdict == ["ok"]
-            return Inspection(
-                str(path),
-                database.execute("PRAGMA user_version").fetchone()[0],
-                migrations()[-1][0],
-                sum(file.stat().st_size for file in data_dir.glob(f"{FILE}*")),
-                {table.name: table.count for table in tables} if sound else {},
-                () if sound else tuple(verdict),
-            )
+            schema, tables, problems = _look_into(connection)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"cannot read {path}: {error}") from error
+    except sqlite3.DatabaseError as error:  # so damaged that not even the check gets through
+        return Inspection(str(path), 0, known, size, {}, (str(error),))
+    return Inspection(str(path), schema, known, size, tables, problems)
+
+
+def _look_into(connection: sqlite3.Connection) -> tuple[int, dict[str, int], tuple[str, ...]]:
+    """Return the schema's version, the rows by table, and the findings of the integrity check."""
+    from sqlite_utils import Database
+
+    database = Database(connection)
+    schema = database.execute("PRAGMA user_version").fetchone()[0]
+    verdict = tuple(row[0] for row in database.execute("PRAGMA integrity_check"))
+    if verdict != ("ok",):
+        return schema, {}, verdict
+    return schema, {table.name: table.count for table in database.tables if not table.name.startswith("sqlite_")}, ()
