@@ -21,6 +21,7 @@ _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_LIFETIME = 300.0
 # How far a nonce count may lag behind the highest seen: UDP reorders, phones keep several requests open.
 NC_WINDOW = 64
+_ALL_USED = 2**NC_WINDOW - 1
 # Only nonces that a right password used are kept, so the number of phones bounds this; the cap is for misbehaving ones.
 MAX_NONCES = 10_000
 # An answer names ten parameters; a header line that is longer than this is an attack on the parser.
@@ -157,11 +158,14 @@ class _Window:
 
     highest: int = 0
     used: int = 0
+    only_rising: bool = False
 
     def take(self, count: int) -> bool:
         """Use `count` up; False when it was used before or is too old."""
         if count > self.highest:
-            self.used = (self.used << min(count - self.highest, NC_WINDOW)) & (2**NC_WINDOW - 1) | 1
+            self.used = (self.used << min(count - self.highest, NC_WINDOW)) & _ALL_USED | 1
+            if self.only_rising:
+                self.used = _ALL_USED
             self.highest = count
             return True
         bit = 1 << (self.highest - count)
@@ -175,8 +179,11 @@ class _Window:
 class Authenticator:
     """Challenges requests and checks the answers.
 
-    A nonce is issue time, random part and HMAC in hex, so challenging costs no memory. `accept_without_qop` lets in
-    phones that still answer as RFC 2069 says; they cannot count: within a nonce's life their requests can be replayed.
+    A nonce is issue time, random part and HMAC in hex, so challenging costs no memory. The HMAC covers the host that
+    was challenged: a password can be tried only by whoever received our challenge there. `key` is that of the HMAC;
+    with the key of the last run nobody is challenged anew after a restart (`since`), whose counts are forgotten: an
+    old nonce then takes only counts that rise. `accept_without_qop` lets in phones that still answer as RFC 2069 says;
+    they cannot count: within a nonce's life their requests can be replayed.
     """
 
     realm: str
@@ -184,17 +191,18 @@ class Authenticator:
     tokens: Callable[[int], str]
     accept_without_qop: bool = True
     lifetime: float = NONCE_LIFETIME
-    _key: bytes = field(init=False, repr=False)
+    key: bytes = field(default=b"", repr=False)
+    since: float = 0.0
     _windows: OrderedDict[str, _Window] = field(default_factory=OrderedDict, repr=False)
     _floor: int = 0
     _ha1: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self._key = self.tokens(32).encode()
+        self.key = self.key or self.tokens(32).encode()
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+    def challenges(self, now: float, source: str = "", *, stale: bool = False) -> list[str]:
         """Return the values of the WWW-Authenticate headers, the preferred first."""
-        nonce = self._new_nonce(now)
+        nonce = self._new_nonce(now, source)
         end = ", stale=true" if stale else ""
         return [
             f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{end}'
@@ -202,12 +210,17 @@ class Authenticator:
         ]
 
     def check(
-        self, values: Sequence[str], method: str, now: float, body: bytes = b""
+        self, values: Sequence[str], method: str, now: float, body: bytes = b"", source: str = ""
     ) -> tuple[Verdict, Mapping[str, str]]:
-        """Judge the Authorization values of a request; returns the credentials that were judged. Raises Malformed."""
+        """Judge the Authorization values of a request; returns the credentials that were judged. Raises Malformed.
+
+        A nonce that was not given to `source` is stale whatever the password: this says nothing to who guesses.
+        """
         for value in values:
             credentials = parse_scheme(value)
             if credentials is not None and credentials.get("realm") == self.realm:
+                if not self._is_sealed(credentials.get("nonce", ""), source):
+                    return Verdict.STALE, credentials
                 return self._judge(credentials, method, now, body), credentials
         return Verdict.ABSENT, {}
 
@@ -235,18 +248,19 @@ class Authenticator:
             self._ha1[user, algorithm] = secret_hash(algorithm, user, self.realm, self.accounts[user])
         return self._ha1[user, algorithm]
 
-    def _new_nonce(self, now: float) -> str:
+    def _new_nonce(self, now: float, source: str) -> str:
         head = f"{int(now):010x}{self.tokens(8)}"
-        return head + self._seal(head)
+        return head + self._seal(head, source)
 
-    def _seal(self, head: str) -> str:
-        return hmac.digest(self._key, head.encode("utf-8", "replace"), "sha256").hex()[:32]
+    def _seal(self, head: str, source: str) -> str:
+        return hmac.digest(self.key, f"{head}{source}".encode("utf-8", "replace"), "sha256").hex()[:32]
+
+    def _is_sealed(self, nonce: str, source: str) -> bool:
+        head, seal = nonce[:-32], nonce[-32:]
+        return hmac.compare_digest(self._seal(head, source).encode(), seal.encode("utf-8", "replace"))
 
     def _fresh(self, nonce: str, qop: str, nc: str, now: float) -> bool:
-        head, seal = nonce[:-32], nonce[-32:]
-        if not hmac.compare_digest(self._seal(head).encode(), seal.encode("utf-8", "replace")):
-            return False
-        issued = int(head[:10], 16)
+        issued = int(nonce[:10], 16)
         if not issued <= now <= issued + self.lifetime or issued < self._floor:
             return False
         return not qop or self._count_is_new(nonce, nc)
@@ -256,7 +270,8 @@ class Authenticator:
             return False
         window = self._windows.get(nonce)
         if window is None:
-            window = self._windows[nonce] = _Window()
+            older = int(nonce[:10], 16) < self.since
+            window = self._windows[nonce] = _Window(only_rising=older)
             self._forget_old()
         return window.take(int(nc, 16))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivers.sip.core import Outside
 from drivers.sip.events import (
@@ -16,9 +16,11 @@ from drivers.sip.events import (
     MessageReceived,
     PageConfirmedLate,
     PageDone,
+    PhonePresence,
     Reachability,
     Registered,
 )
+from drivers.sip.lost import LostPhones
 from drivers.sip.protocol import Endpoint
 from drivers.sip.sockets import Sockets
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
@@ -106,6 +108,7 @@ class _Session:
         self._missed: dict[str, set[str]] = {}  # by user: the addresses under which a page did not reach them
         self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections)
+        self._lost = LostPhones(line)
         self._pages: dict[int, asyncio.Future[Receipt]] = {}
         self._arrivals: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,8 +123,19 @@ class _Session:
 
     async def open(self) -> None:
         """Open the sockets; what registered before the restart is registered still."""
-        self._endpoint.restore(self._line.memory.items(), self._line.clock.now())
+        now, remembered = self._line.clock.now(), self._line.memory.items()
+        self._endpoint.restore(remembered, now)
+        await self._keep(remembered)
         self.bound = await self._sockets.open(self._settings.host, self._settings.port)
+        self._endpoint.watch_presence(self._lost.remembered(), now)
+        self._sockets.flush()
+
+    async def _keep(self, remembered: dict[str, Any]) -> None:
+        """Remember the key of the nonces; without it the phones are challenged anew after a restart, no more."""
+        fresh = {key: value for key, value in self._endpoint.things_to_keep().items() if remembered.get(key) != value}
+        with contextlib.suppress(StoreUnavailable):
+            if fresh:
+                await self._line.memory.save(fresh)
 
     async def serve(self) -> None:
         """Handle events until cancelled."""
@@ -206,6 +220,9 @@ class _Session:
                 self._is_back(user)
             case Reachability():
                 self._take_reachability(event)
+            case PhonePresence(user, lost):
+                self._line.log.warning("the phone of %s is %s", user, "lost" if lost else "back")
+                self._start(self._lost.tell(user, lost=lost))
             case CallDeclined(user):
                 self._line.count("calls_declined")
                 self._line.log.info("a call by %s was declined: this line carries text only", user)

@@ -45,6 +45,14 @@ class Reachability:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonePresence:
+    """A user whose phones are watched has none left, or has one again."""
+
+    user: str
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallDeclined:
     """A phone called; there is no voice here, the call was declined."""
 
@@ -79,6 +87,7 @@ Event = (
     | BindingsChanged
     | Registered
     | Reachability
+    | PhonePresence
     | CallDeclined
     | PageDone
     | PageConfirmedLate

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from drivers.sip.core import Core, Outside
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Account, Authenticator
-from drivers.sip.events import BindingsChanged, Event, Reachability
+from drivers.sip.events import BindingsChanged, Event, PhonePresence, Reachability
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, Malformed, quote
 from drivers.sip.liveness import Liveness
 from drivers.sip.message import Request, printable
 from drivers.sip.outbound import Identity, Outgoing, Pager, Target
+from drivers.sip.presence import Presence
 from drivers.sip.registrar import Limits, Registrar
 from drivers.sip.uas import RETRY_AFTER, Policy, UserAgentServer
 from drivers.sip.uri import Uri, address_of_record, host_of_uri
@@ -22,7 +23,7 @@ from gatewayd.driver import Outcome, Receipt
 from gatewayd.model import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from drivers.sip.connection import Connection
     from drivers.sip.settings import SipSettings
@@ -37,6 +38,7 @@ PRIORITY = {
 }
 MAX_SUBJECT = 40
 _MEMORY_PREFIX = "bindings/"
+NONCE_KEY = "nonce_key"
 
 
 class Endpoint(Core[Event]):
@@ -49,27 +51,32 @@ class Endpoint(Core[Event]):
         self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.networks]
         self._allows_host = lru_cache(maxsize=256)(self._is_in_networks)
         self.registrar = Registrar(Limits(settings.min_expires, settings.max_expires, settings.default_expires))
+        self._authenticator = self._make_authenticator()
         self._uas = self._make_uas()
         self._pager = Pager(self.layer, outside.tokens, self.events.append)
         self._liveness = self._make_liveness()
         self._pager.identity = self._identity()
         self._pager.news = self._liveness
         self._registering: dict[int, str] = {}
+        self._presence = Presence(settings.watched, settings.lost_after, self._is_here, self._tell_presence)
+
+    def _make_authenticator(self) -> Authenticator:
+        settings = self._settings
+        passwords = {user: account.password.get_secret_value() for user, account in settings.accounts.items()}
+        realm = settings.realm or settings.domain
+        return Authenticator(realm, passwords, self.outside.tokens, settings.accept_without_qop)
 
     def _make_uas(self) -> UserAgentServer:
         settings = self._settings
-        passwords = {user: account.password.get_secret_value() for user, account in settings.accounts.items()}
-        tokens = self.outside.tokens
-        authenticator = Authenticator(settings.realm or settings.domain, passwords, tokens, settings.accept_without_qop)
         policy = Policy(
             is_ours=self._is_ours,
-            users=frozenset(passwords),
+            users=frozenset(settings.accounts),
             recipients=frozenset(settings.recipients or (settings.sender,)),
             authenticate=settings.authenticate,
             count=self.outside.count,
             wall=self.outside.wall,
         )
-        return UserAgentServer(self.layer, self.registrar, authenticator, policy, self._emit)
+        return UserAgentServer(self.layer, self.registrar, self._authenticator, policy, self._emit)
 
     def _make_liveness(self) -> Liveness:
         liveness = Liveness(self.registrar, self.layer.request, self.layer.agenda.at, self._tell_reachability)
@@ -136,14 +143,38 @@ class Endpoint(Core[Event]):
             if binding.flow == server.flow:
                 self._liveness.heard((user, binding.uri))
         self._liveness.watch(user, now)
+        self._presence.look_at(user, now)
 
     def restore(self, remembered: Mapping[str, Any], now: float) -> None:
-        """Take over the bindings of the last run; entries of users that exist no more are left out."""
+        """Take over the bindings of the last run; entries of users that exist no more are left out.
+
+        With the key of the last run's nonces phones go on with the challenge that they have.
+        """
+        key = remembered.get(NONCE_KEY)
+        if isinstance(key, str) and key:
+            self._authenticator.key, self._authenticator.since = key.encode(), now
         names = {key.removeprefix(_MEMORY_PREFIX): key for key in remembered if key.startswith(_MEMORY_PREFIX)}
         known = self._settings.accounts or names
         self.registrar.restore({user: remembered[key] for user, key in names.items() if user in known})
         for user in self.registrar.users():
             self._liveness.watch(user, now)
+
+    def things_to_keep(self) -> dict[str, Any]:
+        """Return what has to be remembered from the start on: the key of the nonces."""
+        return {NONCE_KEY: self._authenticator.key.decode()}
+
+    def watch_presence(self, lost: Iterable[str], now: float) -> None:
+        """Tell of phones that are lost from now on; `lost` are the users whose alarm may stand from before."""
+        self._presence.start(lost, now, self.layer.agenda.at)
+
+    def _is_here(self, user: str, now: float) -> bool:
+        bindings = self.registrar.current(user, now)
+        if not bindings:
+            return user in self._settings.static
+        return any(not self._liveness.is_silent((user, each.uri)) for each in bindings)
+
+    def _tell_presence(self, user: str, lost: bool) -> None:  # noqa: FBT001 - a callback
+        self.events.append(PhonePresence(user, lost))
 
     # --- pages ------------------------------------------------------------------------------------------------------
 

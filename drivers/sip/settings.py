@@ -42,6 +42,10 @@ class SipSettings(LineSettings):
     max_expires: int = Field(7200, ge=60, description="seconds")
     default_expires: int = Field(3600, ge=60, description="seconds")
     options_interval: float = Field(60.0, ge=0, description="seconds between OPTIONS to each phone; 0: never")
+    alarm_when_lost: tuple[str, ...] = Field(
+        (), description="users whose lost phone is a technical alarm; * for every account"
+    )
+    lost_after: float = Field(15.0, ge=0, le=3600, description="seconds for which a lost phone may stay unnoticed")
     answer_timeout: float = Field(8.0, gt=0, le=32, description="seconds for a phone to answer a page")
     wait_for_registration: float = Field(
         0.0, ge=0, le=600, description="seconds a page waits for its phone to register"
@@ -76,9 +80,17 @@ class SipSettings(LineSettings):
     def _check_together(self) -> Self:
         if self.is_wildcard and not self.domains:
             raise ValueError(f"domains: needed with host {self.host}, phones have to know the gateway by some name")
+        unknown = [user for user in self.alarm_when_lost if user != "*" and user not in self.accounts]
+        if unknown:
+            raise ValueError(f"alarm_when_lost: there is no account {unknown[0]}")
         if self.min_expires > self.max_expires:
             raise ValueError("min_expires: must not be above max_expires")
         return self
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The users whose phones must not be lost."""
+        return tuple(self.accounts) if "*" in self.alarm_when_lost else self.alarm_when_lost
 
     @property
     def is_wildcard(self) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
+from drivers.sip.brake import Brake
 from drivers.sip.content import ACCEPT, Kind, read_content
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Authenticator, Verdict
@@ -86,6 +88,7 @@ class UserAgentServer:
         self._policy = policy
         self._emit = emit
         self._saving: dict[str, _Saving] = {}
+        self._brake = Brake()
 
     def handle(self, request: Request, flow: Flow, now: float) -> None:
         """Take a new request."""
@@ -153,13 +156,19 @@ class UserAgentServer:
         if not self._policy.authenticate:
             address = request.to if request.method == "REGISTER" else request.from_
             return Uri.parse(address.uri).user
-        values = request.headers.get("authorization", [])
-        verdict, credentials = self._authenticator.check(values, request.method, now, request.body)
+        values, source = request.headers.get("authorization", []), flow.peer[0]
+        if values and (wait := self._brake.wait(source, now)):
+            self._policy.count("braked")
+            self._layer.reply(request, flow, 503, {"retry-after": [str(ceil(wait))]})
+            return None
+        verdict, credentials = self._authenticator.check(values, request.method, now, request.body, source)
         if verdict is Verdict.RIGHT and self._policy.is_ours(Uri.parse(credentials.get("uri", ""))):
+            self._brake.right(source)
             return credentials["username"]
         if verdict is Verdict.WRONG:
             self._policy.count("wrong_passwords")
-        challenges = self._authenticator.challenges(now, stale=verdict is Verdict.STALE)
+            self._brake.wrong(source, now)
+        challenges = self._authenticator.challenges(now, source, stale=verdict is Verdict.STALE)
         self._layer.reply(request, flow, 401, {"www-authenticate": challenges})
         return None
 
