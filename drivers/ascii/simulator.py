@@ -94,7 +94,10 @@ class Mouth:
 
 
 class SimulatedPrinterPort(Simulator):
-    """A panel that prints lines and heartbeats. `adapter` may be joined to a wire; then `serve` is to be run."""
+    """A panel that prints lines of text and sends heartbeats.
+
+    `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
+    """
 
     Settings: ClassVar[type[SimulatorSettings]] = PrinterSettings
 

@@ -128,7 +128,10 @@ class Encoder:
 
 
 class SimulatedEncoder(Simulator):
-    """An encoder; `pages` has everything that it transmitted. `adapter` may be joined to a wire; then run `serve`."""
+    """A COMP2 encoder that says nothing unless something is wrong.
+
+    `pages` has everything that it took. `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
+    """
 
     Settings: ClassVar[type[SimulatorSettings]] = EncoderSettings
 

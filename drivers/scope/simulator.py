@@ -119,7 +119,10 @@ class Encoder:
 
 
 class SimulatedEncoder(Simulator):
-    """An encoder; `pages` has everything that it transmitted. `adapter` may be joined to a wire; then run `serve`."""
+    """An encoder that speaks the Scope protocol.
+
+    `pages` has everything that it took. `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
+    """
 
     Settings: ClassVar[type[SimulatorSettings]] = EncoderSettings
 

@@ -123,7 +123,10 @@ class Encoder:
 
 
 class SimulatedEncoder(Simulator):
-    """An encoder; `pages` has everything that it transmitted. `adapter` may be joined to a wire; then run `serve`."""
+    """A WaveWare encoder that speaks its own protocol.
+
+    `pages` has everything that it took. `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
+    """
 
     Settings: ClassVar[type[SimulatorSettings]] = EncoderSettings
 
