@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_store(commands)
     _add_simulate_device(commands)
     _add_status(commands)
+    _add_capture(commands)
     return parser
 
 
@@ -160,3 +161,12 @@ def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:
         parser = _add(commands, name, f"status:{name}", text)
         _add_files(parser)
         _add_json(parser)
+
+
+def _add_capture(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "capture", "capture:capture", "show what went over a line lately, byte by byte")
+    parser.add_argument("line", metavar="LINE", help="the name of the line")
+    parser.add_argument("--follow", action="store_true", help="go on with what goes over it now, until Ctrl-C")
+    parser.add_argument("--save", metavar="FILE", help="write a new file for `gatewayd replay`; it may hold secrets")
+    _add_files(parser)
+    _add_json(parser)
