@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds for commands that touch nothing but the modem itself
 LONG_PATIENCE = 20.0  # seconds for commands that touch the SIM or the whole memory
+GUARD = 1.0  # seconds of silence on both sides of +++
 ESCAPE = b"\x1b"
 SUBMIT = b"\x1a"
 
@@ -106,15 +107,18 @@ def resync(manner: Resync) -> Script[None]:
     ERROR to a bare AT: that is an answer.
     """
     yield Raw(ESCAPE)
+    lag = manner.quiet  # answers to the earlier calls of a slow modem follow for as long as the calls took
     for attempt in range(manner.tries):
         if attempt == manner.tries // 2:
-            yield Pause(1.0)
+            yield Pause(GUARD)
             yield Raw(b"+++")
-            yield Pause(1.0)
+            yield Pause(GUARD)
+            lag += 2 * GUARD
         reply = yield Command("ATV1Q0" if attempt % 3 == 2 else "AT", timeout=manner.every)  # noqa: PLR2004 - every third
         if not reply.timed_out:
-            yield Pause(manner.quiet)
+            yield Pause(lag)
             return
+        lag += manner.every
     raise Unresponsive(f"the modem did not answer AT {manner.tries} times")
 
 

@@ -220,8 +220,10 @@ class GsmDriver(Driver):
                 await self._handle_ready(event)
             case PinWanted():
                 await self._handle_pin(event, connection)
-            case Silent() | CannotStart():
+            case Silent() | CannotStart(mendable=True):
                 await self._step_up(event.reason, connection)
+            case CannotStart():
+                raise LineDown(event.reason)
 
     def _handle_sending(self, event: MessageSettled | PartSent | LateAnswer, connection: _Connection) -> None:
         if isinstance(event, LateAnswer):

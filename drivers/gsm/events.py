@@ -55,9 +55,10 @@ class PinWanted:
 
 @dataclass(frozen=True, slots=True)
 class CannotStart:
-    """The modem answers but cannot be used; the reason is for people."""
+    """The modem answers but cannot be used; the reason is for people. `mendable`: a restart may help."""
 
     reason: str
+    mendable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ def sweep(session: Session) -> Script[None]:
             continue
         _found(session, header, line)
         header = ""
+    reply = yield from session.ask(Command("AT+CPMS?", "+CPMS:"))
+    used, total = (number(field) for field in [*fields(reply.first), "", "", ""][1:3])
+    session.full = used is not None and total is not None and used >= total
 
 
 def _found(session: Session, header: str, body: str) -> None:

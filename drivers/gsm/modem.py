@@ -218,6 +218,8 @@ class SimulatedModem:
 
     def _pin(self, argument: str) -> Answer:
         state = self.state
+        if argument == "?" and state.excuses:
+            return [], state.excuses.popleft()
         if argument == "?":
             shown = "READY" if state.unlocked else "SIM PIN" if state.tries else "SIM PUK"
             return [f"+CPIN: {shown}"], "OK"

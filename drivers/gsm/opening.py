@@ -79,7 +79,7 @@ def _unlocked(session: Session) -> Script[bool]:
         if error.code not in {_SIM_BUSY, *_SIM_FAILS} or failures >= SIM_FAILURES:
             break
         yield Pause(1.0)
-    session.events.append(CannotStart(f"the SIM cannot be used: {error or 'no answer'}"))
+    session.events.append(CannotStart(f"the SIM cannot be used: {error or 'no answer'}", mendable=True))
     return False
 
 

@@ -14,8 +14,8 @@ ALL_TRIES = 3
 
 
 def mark(pin: str) -> str:
-    """Return a sign by which a changed PIN is noticed; one hexadecimal digit, which gives the PIN away to nobody."""
-    return hashlib.sha256(b"gatewayd gsm " + pin.encode()).hexdigest()[:1]
+    """Return a sign by which a changed PIN is noticed: eight bits, which do not give the PIN away."""
+    return hashlib.sha256(b"gatewayd gsm " + pin.encode()).hexdigest()[:2]
 
 
 def objection(pin: str, tries: int | None, memory: Mapping[str, Any]) -> str:

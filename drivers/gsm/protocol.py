@@ -234,6 +234,11 @@ class Modem:
         while self._session.arrivals:
             header, body, token = self._session.arrivals.popleft()
             self._arrived(header, body, token, now)
+        session = self._session
+        if session.full and not session.to_read and len(session.known) <= self._assembly.kept:
+            # Nothing but parts that wait for others, which find no room.
+            session.full = False
+            self._give_out(self._assembly.give_up())
 
     def _fall_silent(self, reason: str) -> None:
         self._stage = Stage.SILENT
@@ -263,7 +268,6 @@ class Modem:
             if report is not None:
                 session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
         elif said.line.startswith("^SMMEMFULL"):
-            self._give_out(self._assembly.give_up())
             session.sweep_due = now
 
     def _arrived(self, header: str, body: str, token: Token, now: float) -> None:

@@ -69,6 +69,11 @@ class Reassembly(Generic[TokenT]):
         del self._sets[key]
         return [*forced, Text(sender, parts.text(), tuple(parts.tokens))]
 
+    @property
+    def kept(self) -> int:
+        """How many messages wait for other parts."""
+        return sum(len(parts.tokens) for parts in self._sets.values())
+
     def due(self) -> float | None:
         """Return when the oldest incomplete message is given out."""
         return min((parts.due for parts in self._sets.values()), default=None)

@@ -33,10 +33,10 @@ def send(session: Session, message: Outgoing) -> Script[None]:
         if message.withdrawn:
             return
         reply = yield _command(session, part)
-        if not reply.ok:
+        if not (reply.ok and reply.first):
             yield from _give_up(session, message, references, reply)
             return
-        reference = number(fields(reply.first)[0]) if reply.first else None
+        reference = number(fields(reply.first)[0])
         references.append(reference)
         last = len(references) == len(message.parts)
         session.events.append(PartSent(message.ref, reference, last))
@@ -64,7 +64,7 @@ def _shown(session: Session, text: str) -> str:
 
 
 def _give_up(session: Session, message: Outgoing, references: list[int | None], reply: Reply) -> Script[None]:
-    """Say what became of the message, then see to the modem."""
+    """Say what became of the message, then see to the modem. An OK without `+CMGS:` is no proof of anything."""
     part = f"part {len(references) + 1} of {len(message.parts)}: " if len(message.parts) > 1 else ""
     if reply.error is not None:
         _refused(session, message, references, reply.error, part)

@@ -38,6 +38,7 @@ class Session:
     character_set: str = ""
     acknowledges: bool = False
     polls: bool = False
+    full: bool = False
     registered: bool = True
     failures: int = 0
     under_way: Outgoing | None = None

@@ -83,6 +83,7 @@ class ModemState:
     ucs2: bool = False
     unacknowledged: int = 0
     submitted: int = 0
+    excuses: deque[str] = field(default_factory=deque)  # what AT+CPIN? is answered first
 
     def reboot(self) -> None:
         """Forget what is not in the SIM."""

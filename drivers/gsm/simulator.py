@@ -67,7 +67,7 @@ class GsmSimulator(Simulator):
 
     def adapter(self) -> StreamAdapter[None]:
         """Return the modem's end of a new connection."""
-        self._core = SimulatedModem(self.state, self._take, self._reboot)
+        self._core = SimulatedModem(self.state, self._take, self.restarts)
         self._adapter = StreamAdapter(self._core, self.clock)
         return self._adapter
 
@@ -98,8 +98,8 @@ class GsmSimulator(Simulator):
         finally:
             adapter.close()
 
-    def _reboot(self) -> None:
-        """Restart: a USB modem vanishes with its port and comes back a little later."""
+    def restarts(self) -> None:
+        """Let the modem restart: a USB modem vanishes with its port and comes back a little later."""
         self.state.reboot()
         self.faults.repair("dead")
         pty = self._pty

@@ -1,0 +1,208 @@
+"""Health is proof of work: silence, lost networks and stuck modems are found, told, mended and cleared."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.gsm.coverage import Coverage
+from drivers.gsm.events import CoverageSeen
+from drivers.gsm.guard import MAX_SENDERS, Guard
+from drivers.gsm.ladder import Ladder, Step
+from drivers.gsm.selftest import SelfTest
+from drivers.gsm.throttle import Throttle
+from gatewayd.driver import Outcome
+from gatewayd.errors import LineDown
+from gatewayd.model import AlarmActivated, AlarmReset
+from tests.drivers.gsm.site import ANNA, Site, page
+
+
+async def test_silent_modem_is_noticed_without_a_page_within_half_a_minute() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("dead")
+    await site.clock.advance(32)
+    assert "did not answer" in site.down()
+    assert site.wrote.endswith(b"AT+CFUN=1,1\r")
+
+
+async def test_modem_that_dies_under_a_page_is_line_down_and_the_page_unknown() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("dead")
+    task = await site.sending()
+    await site.clock.advance(12)
+    assert task.result().outcome is Outcome.FAILED
+    assert "did not answer" in site.down()
+
+
+async def test_steps_become_harder_and_the_power_is_cut_at_last_and_seldom() -> None:
+    site = Site(modem={"faults": {"dead": 1}}, power_command=("/bin/true",), power_every=600)
+    reasons = []
+    for _ in range(20):
+        await site.start(within=30)
+        reasons.append(site.down().partition("next: ")[2])
+        site.modem.faults.plan("dead")
+    steps = [Step(reason) for reason in reasons]
+    assert steps[:5] == [Step.RESTART, Step.REOPEN, Step.REOPEN, Step.POWER, Step.REOPEN]
+    assert steps.count(Step.POWER) == len(site.powered) == 1
+    assert steps.count(Step.RESTART) == 1
+
+
+def test_ladder_gives_a_rebooting_modem_its_time_and_begins_anew_when_it_is_well() -> None:
+    ladder = Ladder(100, has_power=True)
+    assert ladder.next_step(0) is Step.RESTART
+    assert [ladder.next_step(now) for now in (10, 20, 30)] == [Step.REOPEN] * 3
+    assert ladder.next_step(61) is Step.POWER
+    ladder.well()
+    assert ladder.next_step(200) is Step.REOPEN
+    assert ladder.next_step(600) is Step.RESTART
+
+
+def test_ladder_without_a_power_command_reopens_for_ever() -> None:
+    ladder = Ladder(1, has_power=False)
+    assert {ladder.next_step(now) for now in range(1, 599)} == {Step.RESTART, Step.REOPEN}
+
+
+async def test_modem_that_refuses_everything_is_restarted() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("stuck", 3)
+    for number in range(3):
+        assert (await site.sends(page(number=number))).outcome is Outcome.FAILED
+    assert "refused 3 messages in a row" in site.down()
+
+
+async def test_wrong_numbers_do_not_restart_the_modem() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("refuse", 10)
+    for number in range(10):
+        assert (await site.sends(page(number=number))).outcome is Outcome.REFUSED
+    assert site.line.ups == 1
+    assert site.running is not None
+    assert not site.running.done()
+
+
+async def test_lost_network_is_a_fault_after_its_grace_and_pages_fail_meanwhile() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("no-network")
+    await site.clock.advance(25)
+    assert site.line.faults == []
+    receipt = await site.sends()
+    assert (receipt.outcome, receipt.detail) == (Outcome.FAILED, "network: not registered (searching)")
+    assert receipt.retry_after == 10
+    await site.clock.advance(61)
+    assert site.line.faults == ["network: not registered (searching)"]
+    site.modem.faults.repair("no-network")
+    await site.clock.advance(21)
+    assert site.line.faults == []
+    assert (await site.sends()).outcome is Outcome.SENT
+
+
+async def test_weak_signal_is_a_fault_but_pages_are_sent() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("weak")
+    await site.clock.advance(90)
+    assert site.line.faults == ["network: signal 3 of 31 is weak"]
+    assert (await site.sends()).outcome is Outcome.SENT
+
+
+async def test_fault_is_told_again_until_it_is_on_disk() -> None:
+    site = Site()
+    await site.start()
+    site.line.disk_full = True
+    site.modem.faults.plan("no-network")
+    await site.clock.advance(120)
+    site.line.disk_full = False
+    await site.clock.advance(2)
+    assert site.line.faults == ["network: not registered (searching)"]
+
+
+def test_coverage_does_not_flutter_and_clears_what_stood_before_a_restart() -> None:
+    coverage = Coverage(60, 5)
+
+    def look(signal: int | None, now: float, registered: bool = True) -> str:  # noqa: FBT001, FBT002
+        report = coverage.see(CoverageSeen(registered, signal, ""), now)
+        if report is not None:
+            coverage.told(fault=isinstance(report, AlarmActivated))
+        return type(report).__name__
+
+    assert look(20, 0) == AlarmReset.__name__
+    assert [look(4, 1), look(20, 30), look(4, 31), look(4, 90)] == ["NoneType"] * 4
+    assert look(4, 91) == AlarmActivated.__name__
+    assert [look(5, 92), look(6, 93)] == ["NoneType"] * 2
+    assert look(7, 94) == AlarmReset.__name__
+    assert look(None, 95) == "NoneType"
+
+
+async def test_sim_that_fails_is_a_fault_until_a_message_is_sent() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("sim-failure", 2)
+    await site.sends()
+    await site.sends()
+    await site.clock.advance(0)
+    assert site.line.faults == ["modem: +CMS ERROR: 313 (SIM failure)"]
+    await site.sends()
+    await site.clock.advance(0)
+    assert site.line.faults == []
+
+
+async def test_self_test_that_comes_back_is_remembered_and_shown_to_nobody() -> None:
+    own = "+491510000000"
+    site = Site(modem={"own_number": own}, own_number=own, selftest_every=7_200, check_every=60)
+    await site.start()
+    await site.clock.advance(130)
+    assert [message.number for message in site.modem.sent] == [own]
+    assert (site.line.texts, site.line.faults) == ([], [])
+    assert site.line.memory.kept["selftest"] == pytest.approx(site.clock.wall(), abs=130)
+    await site.clock.advance(7_300)
+    assert len(site.modem.sent) == 2
+
+
+async def test_self_test_that_does_not_come_back_is_a_fault_until_one_does() -> None:
+    site = Site(modem={"own_number": "+49151999"}, own_number="+491510000000", selftest_every=86_400)
+    await site.start()
+    await site.clock.advance(720)
+    assert site.line.faults == ["self-test: no message came back within 600 s"]
+    site.modem.settings = site.modem.settings.model_copy(update={"own_number": "+491510000000"})
+    await site.clock.advance(3_700)
+    assert site.line.faults == []
+
+
+def test_self_test_is_not_repeated_at_every_restart() -> None:
+    test = SelfTest(86_400, ANNA)
+    test.start(last=1_000.0, wall=2_000.0, now=0)
+    assert test.text_due(85_000) == ""
+    assert test.text_due(85_400) != ""
+
+
+def test_throttle_counts_parts_within_a_minute() -> None:
+    throttle = Throttle(3)
+    throttle.book(2, 0)
+    assert throttle.wait(1) == 0
+    throttle.book(2, 10)
+    assert throttle.wait(20) == 40
+    assert throttle.wait(60) == 0
+    assert Throttle(0).wait(0) == 0
+
+
+def test_guard_remembers_a_bounded_number_of_senders() -> None:
+    guard = Guard(5)
+    for number in range(MAX_SENDERS + 50):
+        guard.objection(f"+49{number}", "hello", 0)
+        guard.paged(f"+49{number}", 0)
+    assert len(guard._recent) == len(guard._known) == MAX_SENDERS
+
+
+async def test_stopped_line_fails_what_is_under_way() -> None:
+    site = Site(modem={"send_time": 10})
+    await site.start()
+    task = await site.sending()
+    assert site.running is not None
+    site.running.cancel()
+    await site.clock.advance(6)
+    with pytest.raises(LineDown, match="stopped"):
+        await task

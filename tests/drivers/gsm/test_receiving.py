@@ -1,0 +1,279 @@
+"""Receiving: what people write reaches the gateway once, and leaves the modem only when it is on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivers.gsm.pdu import Deliver
+from drivers.gsm.simulated import Entry
+from drivers.gsm.userdata import split
+from gatewayd.driver import Outcome
+from gatewayd.model import TextReceived
+from tests.drivers.gsm.site import ANNA, BERT, Site, page
+
+if TYPE_CHECKING:
+    from drivers.gsm.address import Address
+
+
+def parts(sender: str, text: str) -> list[Deliver]:
+    from drivers.gsm.address import Address
+
+    address: Address = Address.parse(sender)
+    return [Deliver(address, part) for part in split(text, 9, 77).parts]
+
+
+async def test_text_is_reported_with_its_sender_and_deleted() -> None:
+    site = Site(own_number="+49151")
+    await site.start()
+    await site.modem.receives(ANNA, "OK #12")
+    await site.clock.advance(0)
+    assert TextReceived(ANNA, "OK #12", "+49151") in site.line.reports
+    assert site.modem.state.memory == {}
+
+
+@pytest.mark.parametrize("text", ["Ja", "€[]", "да 🔥", "x" * 500, "ж" * 200], ids=lambda text: text[:6])
+async def test_text_of_any_kind_and_length_comes_in_one_piece(text: str) -> None:
+    site = Site()
+    await site.start()
+    await site.modem.receives(ANNA, text)
+    await site.clock.advance(0)
+    assert site.line.texts == [(ANNA, text)]
+    assert site.modem.state.memory == {}
+
+
+async def test_text_of_a_name_is_passed_on() -> None:
+    site = Site()
+    await site.start()
+    await site.modem.receives("Megafon", "your bill")
+    await site.clock.advance(0)
+    assert site.line.texts == [("Megafon", "your bill")]
+
+
+async def test_text_stays_in_the_modem_until_it_is_on_disk() -> None:
+    site = Site()
+    await site.start()
+    site.line.disk_full = True
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(400)
+    assert len(site.modem.state.memory) == 1
+    site.line.disk_full = False
+    await site.clock.advance(2)
+    assert site.line.texts == [(ANNA, "OK")]
+    assert site.modem.state.memory == {}
+
+
+async def test_page_is_sent_while_the_disk_takes_no_texts() -> None:
+    site = Site()
+    await site.start()
+    site.line.disk_full = True
+    await site.modem.receives(ANNA, "OK")
+    assert (await site.sends()).outcome is Outcome.SENT
+
+
+async def test_text_that_came_while_the_box_was_off_is_read_at_the_start() -> None:
+    site = Site()
+    await site.modem.receives(ANNA, "OK")
+    await site.modem.receives(BERT, "NO")
+    await site.start()
+    assert site.line.texts == [(ANNA, "OK"), (BERT, "NO")]
+    assert site.modem.state.memory == {}
+
+
+async def test_text_that_was_not_recorded_before_a_restart_is_read_again() -> None:
+    site = Site()
+    await site.start()
+    site.line.disk_full = True
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(1)
+    site.line.disk_full = False
+    await site.restart()
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_text_whose_announcement_was_lost_is_found_by_the_sweep() -> None:
+    site = Site()
+    await site.start()
+    (message,) = parts(ANNA, "OK")
+    site.modem.state.memory[7] = Entry(message)
+    await site.clock.advance(299)
+    assert site.line.texts == []
+    await site.clock.advance(2)
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_text_between_a_command_and_its_result_is_heard() -> None:
+    site = Site(modem={"send_time": 5})
+    await site.start()
+    task = await site.sending()
+    await site.modem.receives(BERT, "OK")
+    await site.clock.advance(6)
+    assert task.result().outcome is Outcome.SENT
+    assert site.line.texts == [(BERT, "OK")]
+
+
+async def test_answer_that_has_come_is_read_before_the_next_page_goes() -> None:
+    site = Site(modem={"send_time": 5})
+    await site.start()
+    first, second = await site.sending(page("ONE")), await site.sending(page("TWO"))
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(5)
+    assert first.done()
+    assert not second.done()
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_part_that_stays_alone_is_passed_on_after_its_time_and_deleted() -> None:
+    site = Site(part_timeout=100)
+    await site.start()
+    first, _, third = parts(ANNA, "x" * 153 + "y" * 153 + "z")
+    for place, message in ((1, first), (2, third)):
+        site.modem.state.memory[place] = Entry(message)
+        site.says(f'+CMTI: "ME",{place}\r\n')
+    await site.clock.advance(99)
+    assert (site.line.texts, len(site.modem.state.memory)) == ([], 2)
+    await site.clock.advance(2)
+    assert site.line.texts == [(ANNA, "x" * 153 + "[...]z")]
+    assert site.modem.state.memory == {}
+
+
+async def test_full_memory_is_emptied_and_what_the_network_held_comes_too() -> None:
+    site = Site(modem={"capacity": 3})
+    for number in range(5):
+        await site.modem.receives(ANNA, f"TEXT {number}")
+    await site.start()
+    assert len(site.line.texts) == 3
+    site.modem.makes_room()
+    await site.clock.advance(1)
+    assert [text for _, text in site.line.texts] == [f"TEXT {number}" for number in range(5)]
+
+
+async def test_memory_that_is_full_of_lonely_parts_is_freed_when_the_modem_complains() -> None:
+    site = Site(modem={"capacity": 2})
+    await site.start()
+    await site.modem.receives(ANNA, "x" * 400)
+    await site.clock.advance(1)
+    assert len(site.line.texts) == 1
+    assert site.modem.state.memory == {}
+
+
+async def test_modem_that_passes_texts_on_gets_its_acknowledgement_after_the_disk() -> None:
+    site = Site(
+        modem={"refuses": ("AT+CNMI=2,1,*", "AT+CNMI=1,*", "AT+CSMS=0"), "service_level": 1},
+    )
+    await site.start()
+    site.line.disk_full = True
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(2)
+    assert b"CNMA" not in site.wrote
+    site.line.disk_full = False
+    await site.clock.advance(2)
+    assert site.line.texts == [(ANNA, "OK")]
+    assert site.wrote.count(b"AT+CNMA\r") == 1
+    assert site.modem.state.unacknowledged == 0
+
+
+async def test_parts_that_are_passed_on_are_acknowledged_one_by_one() -> None:
+    site = Site(modem={"refuses": ("AT+CNMI=2,1,*", "AT+CNMI=1,*", "AT+CSMS=0"), "service_level": 1})
+    await site.start()
+    await site.modem.receives(ANNA, "x" * 300)
+    await site.clock.advance(2)
+    assert site.line.texts == [(ANNA, "x" * 300)]
+    assert (site.wrote.count(b"AT+CNMA\r"), site.modem.state.unacknowledged) == (2, 0)
+
+
+async def test_modem_that_announces_nothing_is_asked() -> None:
+    site = Site(modem={"refuses": ("AT+CNMI=*",)})
+    await site.start()
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(11)
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_stored_reports_are_read_and_deleted() -> None:
+    site = Site(modem={"refuses": ("AT+CNMI=2,1,0,1,0",)})
+    await site.start()
+    receipt = await site.sends()
+    await site.clock.advance(2)
+    assert [reference for reference, _ in site.line.confirmed] == [receipt.reference]
+    assert site.modem.state.memory == {}
+
+
+async def test_text_that_cannot_be_read_goes_to_a_person_and_is_counted() -> None:
+    site = Site()
+    await site.start()
+    site.says("+CMT: ,20\r\n00FF\r\n")
+    await site.clock.advance(0)
+    ((sender, text),) = site.line.texts
+    assert sender == "unknown"
+    assert "00FF" in text
+    assert site.line.counts["unreadable"] == 1
+
+
+async def test_text_whose_place_is_empty_is_forgotten() -> None:
+    site = Site()
+    await site.start()
+    site.says('+CMTI: "ME",9\r\n')
+    await site.clock.advance(1)
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(1)
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_announcement_in_another_memory_is_read_there() -> None:
+    site = Site()
+    await site.start()
+    (message,) = parts(ANNA, "OK")
+    site.modem.state.memory[4] = Entry(message)
+    site.says('+CMTI: "SM",4\r\n')
+    await site.clock.advance(1)
+    assert b'AT+CPMS="SM"\rAT+CMGR=4\rAT+CMGD=4\r' in site.wrote
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_machine_that_answers_every_page_is_held_back_and_a_person_is_told_once() -> None:
+    site = Site()
+    await site.start()
+    await site.sends()
+    for _ in range(8):
+        await site.modem.receives(ANNA, "I am driving and will call you back later.")
+        await site.clock.advance(10)
+    assert len(site.line.texts) == 3
+    assert len(site.line.faults) == 1
+    assert "machine" in site.line.faults[0]
+    assert site.modem.state.memory == {}
+
+
+async def test_person_may_repeat_a_short_answer_as_often_as_there_are_pages() -> None:
+    site = Site()
+    await site.start()
+    await site.sends()
+    for _ in range(40):
+        await site.modem.receives(ANNA, "OK #4711")
+        await site.clock.advance(1)
+    assert len(site.line.texts) == 40
+
+
+async def test_stranger_is_heard_only_so_often() -> None:
+    site = Site(strangers_per_hour=2)
+    await site.start()
+    for number in range(5):
+        await site.modem.receives(BERT, f"{number}")
+        await site.clock.advance(1)
+    assert len(site.line.texts) == 2
+    assert "stranger" in site.line.faults[0]
+    await site.clock.advance(3_700)
+    assert site.line.faults == []
+    await site.modem.receives(BERT, "again")
+    await site.clock.advance(1)
+    assert len(site.line.texts) == 3
+
+
+async def test_all_strangers_together_have_a_limit() -> None:
+    site = Site(strangers_per_hour=2)
+    await site.start()
+    for number in range(20):
+        await site.modem.receives(f"+4917012345{number:02}", "hello")
+        await site.clock.advance(1)
+    assert len(site.line.texts) == 10
