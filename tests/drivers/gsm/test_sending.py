@@ -185,14 +185,19 @@ async def test_second_part_that_fails_fails_the_page_and_says_which() -> None:
 
 
 async def test_page_that_is_withdrawn_before_its_text_has_left_sends_nothing() -> None:
-    site = Site(modem={"latency": 1}, check_every=60)
-    await site.start(within=40)
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("dead")
     task = await site.sending(page("TAKEN"))
     task.cancel()
     await asyncio.wait([task])
-    await site.clock.advance(5)
+    assert site.wrote.endswith(b"AT+CMGS=19\r")
+    site.says("\r\n> ")
+    await settle()
     assert site.wrote.endswith(b"AT+CMGS=19\r\x1b")
-    assert (await site.sends(page("NEXT"), within=5)).outcome is Outcome.SENT
+    site.modem.faults.repair("dead")
+    site.says("\r\nOK\r\n")
+    assert (await site.sends(page("NEXT"))).outcome is Outcome.SENT
     assert [message.text for message in site.modem.sent] == ["NEXT"]
 
 
