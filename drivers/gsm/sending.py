@@ -77,7 +77,8 @@ def _give_up(session: Session, message: Outgoing, references: list[int | None], 
         _settle(session, message, Outcome.UNKNOWN, f"{part}no answer: it may have been sent", references)
     else:
         _settle(session, message, Outcome.FAILED, f"{part}the modem did not ask for the text", references, RETRY_AFTER)
-    yield from resync(session.profile.resync)
+    if reply.timed_out:
+        yield from resync(session.profile.resync)
 
 
 def _refused(session: Session, message: Outgoing, references: list[int | None], error: ModemError, part: str) -> None:
