@@ -245,6 +245,11 @@ class Event:
     cycle: int = 0
     step: int = 0
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether its user took it out of the inbox."""
+        return self.status is MsgStatus.QUEUED_DELETE
+
 
 class NotificationKind(StrEnum):
     """What a user is told of (the values are those of EMM's notifications)."""

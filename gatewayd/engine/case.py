@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewayd.model import Alarm, Escalation, EscalationState, Event, Message, MessageKind, Page, PageState
+from gatewayd.model import (
+    Alarm,
+    Escalation,
+    EscalationState,
+    Event,
+    Message,
+    MessageKind,
+    NotificationKind,
+    Page,
+    PageState,
+)
 
 if TYPE_CHECKING:
     from gatewayd.store import Store
@@ -29,6 +39,7 @@ class Case:
     pages: tuple[Page, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     notices: tuple[Message, ...] = ()
+    pushes: tuple[Page, ...] = ()
 
     def message_of(self, run: Escalation) -> Message:
         """Return what an escalation says: the message of the case, or a notice that escalates itself."""
@@ -42,8 +53,14 @@ class Case:
         return any(one.state is EscalationState.RUNNING for one in self.escalations)
 
     def queued(self) -> list[Page]:
-        """Return the pages that have not left yet."""
-        return [page for page in self.pages if page.state is PageState.QUEUED]
+        """Return the pages that have not left yet, and the pushes that stand for them."""
+        calls = (push for push in self.pushes if push.push is NotificationKind.USER_EVENT)
+        return [page for page in (*self.pages, *calls) if page.state is PageState.QUEUED]
+
+    def stale_pushes(self) -> list[Page]:
+        """Return the pushes that still wait to say that the alarm began."""
+        alarms = (push for push in self.pushes if push.push is NotificationKind.ACTIVE_ALARM)
+        return [push for push in alarms if push.state is PageState.QUEUED]
 
     def running(self) -> list[Escalation]:
         """Return the escalations that go on."""
@@ -54,21 +71,30 @@ def load_case(store: Store, message: Message) -> Case:
     """Read the case that a message belongs to."""
     alarm = store.alarms.get(message.alarm_id) if message.alarm_id is not None else None
     if alarm is None or message.kind is MessageKind.RESET:
+        pages, pushes = _parted(store.paging.all_of_message(message.id))
         return Case(
             message,
             None,
             tuple(store.inbox.of_message(message.id)),
-            tuple(store.paging.of_message(message.id)),
+            pages,
             tuple(store.paging.escalations_of_message(message.id)),
+            pushes=pushes,
         )
     first = message if message.id == alarm.message_id else store.inbox.message(alarm.message_id) or message
     escalations = tuple(store.paging.escalations_of_alarm(alarm.id))
     others = {run.message_id for run in escalations if run.message_id != first.id}
+    pages, pushes = _parted(store.paging.all_of_alarm(alarm.id))
     return Case(
         first,
         alarm,
         tuple(store.inbox.of_alarm(alarm.id)),
-        tuple(store.paging.of_alarm(alarm.id)),
+        pages,
         escalations,
         tuple(found for found in map(store.inbox.message, others) if found is not None),
+        pushes,
     )
+
+
+def _parted(rows: list[Page]) -> tuple[tuple[Page, ...], tuple[Page, ...]]:
+    """Part pages and pushes."""
+    return tuple(row for row in rows if row.push is None), tuple(row for row in rows if row.push is not None)

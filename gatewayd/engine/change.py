@@ -62,7 +62,11 @@ class About(TypedDict, total=False):
 
 @dataclass(slots=True)
 class Change:
-    """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`."""
+    """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`.
+
+    `announced` are events of which their users have to hear, `concerned` the users of an alarm that ended; `others` are
+    rows without further effect.
+    """
 
     ctx: Context
     alarms: dict[int, Alarm] = field(default_factory=dict)
@@ -71,6 +75,14 @@ class Change:
     pages: dict[int, Page] = field(default_factory=dict)
     escalations: dict[int, Escalation] = field(default_factory=dict)
     journal: list[JournalEntry] = field(default_factory=list)
+    announced: dict[int, None] = field(default_factory=dict)
+    concerned: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    others: list[Recordable] = field(default_factory=list)
+
+    def announce(self, event: Event) -> None:
+        """Take in an event that is new to its user, or that was paged again."""
+        self.events[event.id] = event
+        self.announced[event.id] = None
 
     def save(self, *values: Alarm | Message | Event | Page | Escalation) -> None:
         """Take new versions of domain values into the decision; a later version replaces an earlier one."""
@@ -99,6 +111,7 @@ class Change:
             *self.pages.values(),
             *self.escalations.values(),
             *self.journal,
+            *self.others,
         ]
 
     def queued(self) -> list[Page]:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from gatewayd.engine.change import Change, Context, Policy
+from gatewayd.engine.changes import Changes
 from gatewayd.engine.locks import KeyedLocks
 from gatewayd.engine.queue import Agenda
 
@@ -34,6 +35,7 @@ class Core:
         self.directory = directory
         self.policy = policy
         self.lines: dict[str, RunningLine] = {}
+        self.changes = Changes(store, clock, self.lines)
         self.locks = KeyedLocks()
         self.agenda: Agenda[int] = Agenda()
         self.wake_up: WakeUp | None = None
@@ -70,6 +72,7 @@ class Core:
         Raises StoreUnavailable; then nothing has changed. Whoever is cancelled meanwhile is cancelled afterwards: what
         is on disk has to take effect, or an alarm would lie there that nobody is paged for.
         """
+        self.changes.spread(change)
         rows = change.rows()
         if not rows:
             return []

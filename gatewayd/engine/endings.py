@@ -58,6 +58,9 @@ def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> Non
     if alarm is None or not alarm.is_active:
         return
     _stop(change, case, EscalationState.CLEARED if cancelled_by is None else EscalationState.CANCELLED)
+    for push in case.stale_pushes():
+        withdraw(change, push)
+    change.concerned[alarm.id] = tuple(dict.fromkeys(event.user_id for event in case.events))
     cleared = replace(alarm, cleared_time=ctx.wall, cancelled_by=cancelled_by)
     if alarm.send_resets and (case.events or _paged(case, ctx.in_flight)):
         cleared = replace(cleared, reset_message_id=_post_reset(change, case, alarm))
@@ -133,7 +136,7 @@ def _post_reset(change: Change, case: Case, alarm: Alarm) -> int:
     )
     change.save(message)
     for user_id in dict.fromkeys(event.user_id for event in case.events):
-        change.save(Event(ctx.new_id(Event), user_id, message.id, MsgStatus.QUEUED, ctx.wall))
+        change.announce(Event(ctx.new_id(Event), user_id, message.id, MsgStatus.QUEUED, ctx.wall))
     for page in _paged(case, ctx.in_flight):
         change.save(_reset_page(change, message, page))
     return message.id

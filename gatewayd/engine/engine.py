@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Driver
+    from gatewayd.engine.changes import Changes
     from gatewayd.model import Recorded, Report
     from gatewayd.store import Store
 
@@ -68,6 +69,11 @@ class Engine(Desk):
     def directory(self) -> Directory:
         """The index over the present site."""
         return self._core.directory
+
+    @property
+    def changes(self) -> Changes:
+        """What users have to be told."""
+        return self._core.changes
 
     @property
     def lines(self) -> dict[str, RunningLine]:
@@ -132,11 +138,15 @@ class Engine(Desk):
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             case = self._case(page.message_id)
-            current = next((one for one in case.pages if one.id == page.id), None)
+            current = next((one for one in (*case.pages, *case.pushes) if one.id == page.id), None)
             if current is None:
                 current = core.store.paging.get(page.id) or page
             change = core.change()
-            page_moved(change, case, delivery.settle(current, receipt, change.ctx.now, core.policy))
+            moved = delivery.settle(current, receipt, change.ctx.now, core.policy)
+            if moved.push is None:
+                page_moved(change, case, moved)
+            else:
+                core.changes.push_moved(change, case, moved)
             await core.carry_out(change)
 
     async def hasten(self, page: Page) -> None:
@@ -147,6 +157,11 @@ class Engine(Desk):
             if current is None or current.state is not PageState.QUEUED:
                 return
             change = core.change()
+            if current.push is not None:
+                if not current.attempts:  # after an attempt that failed it fell back already
+                    core.changes.fall_back(change, self._case(current.message_id), current)
+                await core.carry_out(change)
+                return
             if take_next_way(change, current, core.store.paging.of_message(page.message_id)):
                 text = f"line {page.line} is down: the next way is taken now"
                 change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)

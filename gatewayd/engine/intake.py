@@ -77,7 +77,7 @@ class Intake:
         if last is None:
             return
         async with core.locks(("alarm", last.id)):
-            pages = core.store.paging.of_message(last.reset_message_id or 0)
+            pages = core.store.paging.all_of_message(last.reset_message_id or 0)
             waiting = [page for page in pages if page.state is PageState.QUEUED]
             if not waiting:
                 return

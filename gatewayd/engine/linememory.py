@@ -15,6 +15,7 @@ class Memory:
         self._store = store
         self._line = line
         self._items = store.line_memory(line)
+        self.version = 0  # grows with every change
 
     def items(self) -> dict[str, Any]:
         """Return everything that is remembered."""
@@ -23,6 +24,7 @@ class Memory:
     async def save(self, changes: dict[str, Any]) -> None:
         """Record changes on disk, all or nothing; None forgets a key. Raises StoreUnavailable."""
         await self._store.save_line_memory(self._line, changes)
+        self.version += 1
         for key, value in changes.items():
             if value is None:
                 self._items.pop(key, None)

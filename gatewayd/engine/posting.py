@@ -116,10 +116,10 @@ def _notify(change: Change, occasion: Occasion, user: User, case: Case | None) -
     ctx, message = change.ctx, occasion.message
     for event in (*change.events.values(), *(case.events if case else ())):  # what was decided just now counts
         if event.user_id == user.id and event.message_id == message.id:
-            change.save(replace(event, cycle=occasion.cycle, step=occasion.step))
+            change.announce(replace(event, cycle=occasion.cycle, step=occasion.step))
             return
     event_id = ctx.new_id(Event)
-    change.save(Event(event_id, user.id, message.id, MsgStatus.QUEUED, ctx.wall, occasion.cycle, occasion.step))
+    change.announce(Event(event_id, user.id, message.id, MsgStatus.QUEUED, ctx.wall, occasion.cycle, occasion.step))
 
 
 class _Target(NamedTuple):
