@@ -78,7 +78,7 @@ class Rule:
 
     def match(self, line: str) -> dict[str, str] | None:
         """Return the groups by name and by number, or None where the rule does not apply."""
-        if not all(word in line for word in self.contains):
+        if self.contains and not all(word in line for word in self.contains):
             return None
         if self.pattern is None:
             return {WHOLE: line}

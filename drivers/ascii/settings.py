@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from drivers.ascii.assembly import Assembly
 from drivers.ascii.events import Config, Watch
 from drivers.ascii.framing import LONGEST, LONGEST_MARKER, FrameRules, Framing
-from drivers.ascii.patterns import LONGEST_PATTERN, compiled
+from drivers.ascii.patterns import LONGEST_PATTERN, compiled, most_wildcards, wildcards
 from drivers.ascii.rules import WHOLE, Kind, Rule, RuleBook, Template
 from drivers.ascii.text import CodePage, Reading
 from gatewayd.driver import LineSettings
@@ -171,6 +171,18 @@ class AsciiSettings(SerialSettings):
             raise ValueError(f"encoding {self.encoding} needs all 8 bits: set bytesize 8 and no strip_parity")
         if any(rule.kind == "heartbeat" for rule in self.rules) != bool(self.heartbeat_every):
             raise ValueError("heartbeat_every and a rule of kind heartbeat belong together")
+        return self
+
+    @model_validator(mode="after")
+    def _patterns_are_bounded(self) -> AsciiSettings:
+        longest = LONGEST if self.first_line else self.max_length
+        most = most_wildcards(longest)
+        for pattern in (*(rule.match for rule in self.rules), *self.ignore, self.first_line):
+            if wildcards(compiled(pattern)) > most:
+                raise ValueError(
+                    f"the pattern {pattern!r} has more than {most} unbounded .* for records of up to {longest} "
+                    "characters: a hostile line could hold the gateway up; say what may stand there, as in [^:]*"
+                )
         return self
 
     @property
