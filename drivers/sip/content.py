@@ -7,15 +7,27 @@ from dataclasses import dataclass
 from enum import Enum
 
 from drivers.sip.grammar import Malformed, parse_params
+from gatewayd.model import PageState
 
-ACCEPT = "text/plain, message/cpim"
+ACCEPT = "text/plain, message/cpim, message/imdn+xml"
 # What a person types on a phone; a page to them is cut to the device anyway.
 MAX_TEXT = 4_000
 # The encodings that phones use; anything else is read as UTF-8 rather than refused: a person is waiting behind it.
 _CHARSETS = {name: name for name in ("iso-8859-1", "iso-8859-15", "windows-1252")}
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Typing notifications and delivery notifications are no text for a person (RFC 3994, RFC 5438).
-_SILENT = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
+# Typing notifications are no text for a person (RFC 3994).
+_SILENT = frozenset({"application/im-iscomposing+xml"})
+_IMDN = "message/imdn+xml"
+# Read by pattern: the few elements of RFC 5438 11.1 need no XML parser, which hostile input could lead astray.
+_MESSAGE_ID = re.compile(rb"<(?:\w{1,16}:)?message-id>\s*([!-;=-~]{1,200})\s*</")
+_STATUS = re.compile(
+    rb"<(?:\w{1,16}:)?(delivery|display)-notification>\s*<(?:\w{1,16}:)?status>\s*<(?:\w{1,16}:)?(\w{1,16})\s*/?>"
+)
+_STATES = {
+    (b"delivery", b"delivered"): PageState.RECEIVED,
+    (b"delivery", b"failed"): PageState.FAILED,
+    (b"display", b"displayed"): PageState.READ,
+}
 
 
 class Kind(Enum):
@@ -23,6 +35,7 @@ class Kind(Enum):
 
     TEXT = "text"
     SILENT = "silent"
+    NOTIFICATION = "notification"
     UNKNOWN = "unknown"
 
 
@@ -32,6 +45,8 @@ class Content:
 
     kind: Kind
     text: str = ""
+    reference: str = ""
+    state: PageState | None = None
 
 
 def read_content(content_type: str, body: bytes) -> Content:
@@ -42,7 +57,18 @@ def read_content(content_type: str, body: bytes) -> Content:
         return Content(Kind.TEXT, _decode(body, parse_params(params).get("charset", "")))
     if media == "message/cpim":
         return _unwrap(body)
-    return Content(Kind.SILENT if media == "application/im-iscomposing+xml" else Kind.UNKNOWN)
+    if media == _IMDN:
+        return _read_notification(body)
+    return Content(Kind.SILENT if media in _SILENT else Kind.UNKNOWN)
+
+
+def _read_notification(body: bytes) -> Content:
+    """Return whose message it is about and what became of it; what says nothing of use is silent."""
+    about, status = _MESSAGE_ID.search(body), _STATUS.search(body)
+    state = _STATES.get((status[1], status[2])) if status else None
+    if about is None or state is None:
+        return Content(Kind.SILENT)
+    return Content(Kind.NOTIFICATION, reference=about[1].decode(), state=state)
 
 
 def _decode(body: bytes, charset: str) -> str:
@@ -61,6 +87,4 @@ def _unwrap(body: bytes) -> Content:
     match = re.search(rb"^content-type[ \t]*:[ \t]*(.*)$", headers, re.IGNORECASE | re.MULTILINE)
     inner = match[1].decode("utf-8", "replace").strip() if match else "text/plain"
     media = inner.partition(";")[0].strip().lower()
-    if media in _SILENT:
-        return Content(Kind.SILENT)
     return Content(Kind.UNKNOWN) if media == "message/cpim" else read_content(inner, content)

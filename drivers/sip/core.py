@@ -14,6 +14,7 @@ from drivers.sip.uri import host_of_uri
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.sip.events import ConnectionWanted
     from drivers.sip.flow import Flow
     from drivers.sip.message import Request
     from gatewayd.driver import Address
@@ -49,7 +50,7 @@ class Core(ABC, Generic[EventT]):
         """Take a new request."""
 
     @abstractmethod
-    def connection_made(self, peer: Address, flow: Flow | None, now: float) -> None:
+    def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that an event asked for; None when it could not be made."""
 
     def allows(self, peer: Address) -> bool:

@@ -14,6 +14,7 @@ from drivers.sip.events import (
     ConnectionWanted,
     Event,
     MessageReceived,
+    Notified,
     PageConfirmedLate,
     PageDone,
     PhonePresence,
@@ -207,14 +208,22 @@ class _Session:
         match event:
             case MessageReceived():
                 self._start(self._report_text(event))
+            case Notified():
+                self._start(self._report_notification(event))
             case BindingsChanged():
                 self._start(self._save_bindings(event))
             case PageDone(handle, receipt):
                 self._page_done(handle, receipt)
             case PageConfirmedLate():
                 self._start(self._report_late(event))
-            case ConnectionWanted(peer):
-                self._sockets.connect(peer)
+            case ConnectionWanted():
+                self._sockets.connect(event)
+            case _:
+                self._take_news(event)
+
+    def _take_news(self, event: Event) -> None:
+        """Take what is to be known of phones; nobody waits for an answer."""
+        match event:
             case Registered(user):
                 self._wake_arrivals()
                 self._is_back(user)
@@ -264,6 +273,18 @@ class _Session:
             self._line.count("not_recorded")
         except Exception:
             self._line.log.exception("a text from %s could not be reported", event.sender)
+        self._endpoint.answer(event.transaction, status, self._line.clock.now())
+        self._sockets.flush()
+
+    async def _report_notification(self, event: Notified) -> None:
+        status = FAILED_TO_RECORD
+        try:
+            await self._line.report(PageConfirmed(event.reference, event.state, "the phone says so"))
+            status = 200
+        except StoreUnavailable:
+            self._line.count("not_recorded")
+        except Exception:
+            self._line.log.exception("the notification of a phone could not be reported")
         self._endpoint.answer(event.transaction, status, self._line.clock.now())
         self._sockets.flush()
 

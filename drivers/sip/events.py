@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatewayd.driver import Address, Outcome, Receipt
+    from gatewayd.model import PageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,15 @@ class MessageReceived:
     sender: str
     recipient: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A phone says what became of a page (IMDN); answered like a `MessageReceived`."""
+
+    transaction: int
+    reference: str
+    state: PageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +87,15 @@ class PageConfirmedLate:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionWanted:
-    """A request waits for a TCP connection to `peer`; answered by `connection_made` or `connection_failed`."""
+    """A request waits for a connection to `peer`; answered by `Core.connection_made`."""
 
     peer: Address
+    transport: str = "TCP"
 
 
 Event = (
     MessageReceived
+    | Notified
     | BindingsChanged
     | Registered
     | Reachability

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivers.sip.grammar import DEFAULT_PORT
+
 if TYPE_CHECKING:
     from gatewayd.driver import Address
 
 UDP = "UDP"
+TLS = "TLS"
 # A request above this goes over TCP, because a fragmented datagram is a lost one (RFC 3261 18.1.1).
 MAX_DATAGRAM_REQUEST = 1300
+TLS_PORT = 5061
+
+
+def default_port(transport: str) -> int:
+    """Return the port of SIP, or of SIP over TLS (RFC 3261 18.1.1)."""
+    return TLS_PORT if transport == TLS else DEFAULT_PORT
 
 
 @dataclass(frozen=True, slots=True)

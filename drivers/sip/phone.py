@@ -181,11 +181,10 @@ class Phone(Core[PhoneEvent]):
         if len(self._backlog) == 1:
             self.events.append(ConnectionWanted(self._registrar))
 
-    def connection_made(self, peer: Address, flow: Flow | None, now: float) -> None:
+    def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection to the gateway, or try again later."""
         if flow is None:
-            retry = ConnectionWanted(peer)
-            self.layer.agenda.at(now + RETRY_REGISTER, lambda _now: self.events.append(retry))
+            self.layer.agenda.at(now + RETRY_REGISTER, lambda _now: self.events.append(wanted))
             return
         self._flow = flow
         backlog, self._backlog = self._backlog, []

@@ -6,6 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from drivers.sip.attempt import Identity, Target
 from drivers.sip.core import Core, Outside
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Account, Authenticator
@@ -14,9 +15,11 @@ from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, Malformed, quote
 from drivers.sip.liveness import Liveness
 from drivers.sip.message import Request, printable
-from drivers.sip.outbound import Identity, Outgoing, Pager, Target
+from drivers.sip.outbound import Pager
 from drivers.sip.presence import Presence
+from drivers.sip.profiles import PROFILES
 from drivers.sip.registrar import Limits, Registrar
+from drivers.sip.render import Outgoing
 from drivers.sip.uas import RETRY_AFTER, Policy, UserAgentServer
 from drivers.sip.uri import Uri, address_of_record, host_of_uri
 from gatewayd.driver import Outcome, Receipt
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from drivers.sip.connection import Connection
+    from drivers.sip.events import ConnectionWanted
     from drivers.sip.settings import SipSettings
     from gatewayd.driver import Address
     from gatewayd.model import Page
@@ -115,9 +119,9 @@ class Endpoint(Core[Event]):
             address = address.ipv4_mapped
         return any(address in network for network in self._networks)
 
-    def connection_made(self, peer: Address, flow: Flow | None, now: float) -> None:
+    def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""
-        self._pager.connected(peer, flow, now)
+        self._pager.connected(wanted, flow, now)
 
     def connection_lost(self, connection: Connection, now: float) -> None:
         """Take the loss of a connection: the phones behind it are out of reach until they come back."""
@@ -142,6 +146,7 @@ class Endpoint(Core[Event]):
         for binding in self.registrar.current(user, now):
             if binding.flow == server.flow:
                 self._liveness.heard((user, binding.uri))
+        self._pager.habits.forget(user)
         self._liveness.watch(user, now)
         self._presence.look_at(user, now)
 
@@ -188,9 +193,25 @@ class Endpoint(Core[Event]):
         if not targets:
             return self._no_target(user)
         to = direct.uri if direct is not None else self._aor(user)
-        reference = self.outside.tokens(8)
-        outgoing = Outgoing(user, to, page.text, reference, self._page_headers(page, now))
-        return self._pager.send(outgoing, targets, now)
+        return self._pager.send(self._outgoing(user, to, page, now), targets, now)
+
+    def _outgoing(self, user: str, to: str, page: Page, now: float) -> Outgoing:
+        """Draw up a page; its reference names the user too, whose phone alone may tell what became of it."""
+        settings, account = self._settings, self._settings.accounts.get(user)
+        profile = (account.profile if account else "") or settings.profile
+        notify = settings.notifications if account is None or account.notifications is None else account.notifications
+        return Outgoing(
+            user,
+            to,
+            page.text,
+            f"{self.outside.tokens(8)}.{user}",
+            self._page_headers(page, now),
+            PROFILES[profile],
+            notify,
+            self._pager.identity.from_,
+            page.priority,
+            self.outside.wall(),
+        )
 
     def user_of(self, address: str) -> str:
         """Return the user whom an address names; the address itself when it is somewhere else, or not proper."""
@@ -233,6 +254,8 @@ class Endpoint(Core[Event]):
         headers = {"date": [http_date(self.outside.wall())], "priority": [PRIORITY[page.priority]]}
         if subject:
             headers["subject"] = [subject]
+        if self._settings.reply_to:
+            headers["reply-to"] = [f"<{self._aor(self._settings.reply_to)}>"]
         if page.expires > now:
             headers["expires"] = [str(min(round(page.expires - now) or 1, 2**31 - 1))]
         return headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from gatewayd.driver import LineSettings
 NAME = r"^[A-Za-z0-9+*#._\-]{1,64}$"
 DOMAIN = r"^[A-Za-z0-9.:\-\[\]]{1,253}$"
 UserName = Annotated[str, Field(pattern=NAME)]
+ProfileName = Literal["plain", "snom", "innovaphone", "ip-dect"]
 Domain = Annotated[str, Field(pattern=DOMAIN)]
 
 
@@ -21,6 +22,10 @@ class Account(LineSettings):
     """What a phone registers with."""
 
     password: SecretStr
+    profile: ProfileName | Literal[""] = Field("", description="make of the phone; default: that of the line")
+    notifications: bool | None = Field(
+        None, description="ask for delivery and read notifications; default: as the line"
+    )
 
 
 class SipSettings(LineSettings):
@@ -34,6 +39,9 @@ class SipSettings(LineSettings):
     static: dict[UserName, str] = Field(default_factory=dict, description="URIs of phones that never register")
     sender: UserName = Field("alarm", description="user part of the gateway's own address")
     display_name: str = Field("ALARM", description="name that phones show as the sender", max_length=64)
+    reply_to: UserName | Literal[""] = Field("", description="user to whom answers shall go, where not to the sender")
+    profile: ProfileName = Field("plain", description="make of the phones: plain, snom, innovaphone, ip-dect")
+    notifications: bool = Field(default=False, description="ask phones to say when a text was delivered and read")
     recipients: tuple[str, ...] = Field((), description="users that phones may write to; default: sender; * for any")
     authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
     accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")

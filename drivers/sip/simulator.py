@@ -95,8 +95,8 @@ class SipPhone(Simulator):
                 self.registered.set()
             case Said(handle, status):
                 self._take_answer(handle, status)
-            case ConnectionWanted(peer):
-                self._sockets.connect(peer)
+            case ConnectionWanted():
+                self._sockets.connect(event)
 
     def _take_answer(self, handle: int, status: int) -> None:
         answer = self._answers.pop(handle, None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from drivers.sip.connection import Connection
     from drivers.sip.core import Core
+    from drivers.sip.events import ConnectionWanted
     from drivers.sip.flow import Flow
     from gatewayd.clock import Clock
     from gatewayd.driver import Address
@@ -88,19 +89,19 @@ class Sockets(Generic[EventT]):
         """Yield the events of the core for ever; ends only by LineDown."""
         return self._udp.events()
 
-    def connect(self, peer: Address) -> None:
+    def connect(self, wanted: ConnectionWanted) -> None:
         """Make the connection that the core asked for, and tell it how that went."""
-        task = asyncio.get_running_loop().create_task(self._connect(peer))
+        task = asyncio.get_running_loop().create_task(self._connect(wanted))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, peer: Address) -> None:
+    async def _connect(self, wanted: ConnectionWanted) -> None:
         adapter = self._new_connection()
         flow: Flow | None = None
         with contextlib.suppress(LineDown):
-            await connect_tcp(*peer, adapter)
+            await connect_tcp(*wanted.peer, adapter)
             flow = adapter.connection.flow
-        self._core.connection_made(peer, flow, self._clock.now())
+        self._core.connection_made(wanted, flow, self._clock.now())
         self.flush()
 
     def flush(self) -> None:

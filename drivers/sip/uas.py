@@ -8,10 +8,10 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from drivers.sip.brake import Brake
-from drivers.sip.content import ACCEPT, Kind, read_content
+from drivers.sip.content import ACCEPT, Content, Kind, read_content
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Authenticator, Verdict
-from drivers.sip.events import BindingsChanged, CallDeclined, Event, MessageReceived, Registered
+from drivers.sip.events import BindingsChanged, CallDeclined, Event, MessageReceived, Notified, Registered
 from drivers.sip.grammar import Malformed
 from drivers.sip.message import printable
 from drivers.sip.registrar import Bindings, Refusal, Registrar
@@ -245,11 +245,17 @@ class UserAgentServer:
         content = read_content(request.first("content-type"), request.body)
         if content.kind is Kind.UNKNOWN:
             raise Refusal(415, {"accept": [ACCEPT]})
-        if content.kind is Kind.SILENT:
+        self._take_content(content, admitted, recipient, now)
+
+    def _take_content(self, content: Content, admitted: _Admitted, recipient: str, now: float) -> None:
+        """Hand on what the body says; only the phone that got a page may say what became of it."""
+        number = admitted.server.number
+        if content.kind is Kind.TEXT:
+            self._emit(MessageReceived(number, printable(admitted.user), printable(recipient), content.text))
+        elif content.state is not None and content.reference.partition(".")[2] == admitted.user:
+            self._emit(Notified(number, content.reference, content.state))
+        else:
             self._layer.respond(admitted.server, 200, now)
-            return
-        sender = printable(admitted.user)
-        self._emit(MessageReceived(admitted.server.number, sender, printable(recipient), content.text))
 
     def _handle_invite(self, admitted: _Admitted, now: float) -> None:
         self._check_sender(admitted)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.sip.attempt import judge
 from drivers.sip.events import PageConfirmedLate, PageDone, Reachability
 from drivers.sip.message import Response, parse_message
-from drivers.sip.outbound import judge
 from drivers.sip.phone import TextArrived
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.model import Priority

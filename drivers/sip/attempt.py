@@ -1,0 +1,269 @@
+"""One page on its way to one device: the way there, the form of the text, credentials, and what the answer means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from drivers.sip.digest import Account, answer_challenge
+from drivers.sip.flow import MAX_DATAGRAM_REQUEST, TLS, UDP, Flow, default_port
+from drivers.sip.grammar import Malformed
+from drivers.sip.message import Request, Response, printable
+from drivers.sip.render import Outgoing, render
+from drivers.sip.transactions import ClientTransaction, Failure
+from drivers.sip.uri import Uri
+from gatewayd.driver import Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.sip.layer import TransactionLayer
+    from drivers.sip.profiles import Form
+    from gatewayd.driver import Address
+
+# What head and digest of our MESSAGE take at most: below this no need to measure the datagram.
+_HEAD_ALLOWANCE = 900
+# Answers after which this address will not take this page at another time either (RFC 3261 21.4 to 21.6).
+_FOR_GOOD = frozenset(
+    {400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 484, 485, 488, 493, 501, 505, 513}
+)
+# Devices whose habits are kept in mind; a site has fewer.
+MAX_HABITS = 2_000
+_AGAIN_WITHOUT_FORM = frozenset({415, 488, 606})
+_CHALLENGES = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
+Device = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One device: its request URI, the way to it, its rank, and whether it was silent lately."""
+
+    user: str
+    uri: str
+    flow: Flow
+    q: float = 1.0
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are when we send; `account` answers challenges, `patience` is how long an answer is waited for."""
+
+    from_: str
+    patience: float = 8.0
+    account: Account | None = None
+
+
+class DeviceNews(Protocol):
+    """Takes what a page shows about a device."""
+
+    def heard(self, device: tuple[str, str]) -> None:
+        """Note that it answered."""
+
+    def missed(self, device: tuple[str, str]) -> None:
+        """Note that it did not."""
+
+
+def judge(response: Response) -> Receipt:
+    """Translate a final response into the outcome of an attempt."""
+    status = response.status
+    detail = f"{status} {printable(response.reason, 60)}".strip()
+    if status < 300:  # noqa: PLR2004 - the class of success
+        return Receipt(Outcome.SENT if status == 202 else Outcome.RECEIVED, detail)  # noqa: PLR2004 - Accepted
+    if status < 400 or status >= 600 or status in _FOR_GOOD:  # noqa: PLR2004 - moved away, or refused everywhere
+        return Receipt(Outcome.REFUSED, detail)
+    match = re.match(r"[0-9]{1,6}", response.first("retry-after"))
+    return Receipt(Outcome.FAILED, detail, retry_after=float(match[0]) if match else None)
+
+
+class Habits:
+    """What devices turned out not to take, so that the next page does not ask again."""
+
+    def __init__(self) -> None:
+        self._forms: dict[Device, Form] = {}
+        self._refusing: set[Device] = set()
+
+    def first_form(self, device: Device, forms: tuple[Form, ...]) -> int:
+        """Return which of the forms to begin with."""
+        known = self._forms.get(device)
+        return forms.index(known) if known in forms else 0
+
+    def takes(self, device: Device, form: Form) -> None:
+        """Remember a form that came after a refusal."""
+        if len(self._forms) < MAX_HABITS:
+            self._forms[device] = form
+
+    def refuses_messages(self, device: Device) -> None:
+        """Remember a device that knows no MESSAGE (405)."""
+        if len(self._refusing) < MAX_HABITS:
+            self._refusing.add(device)
+
+    def willing(self, targets: list[Target]) -> list[Target]:
+        """Leave out devices that know no MESSAGE, where there are others."""
+        willing = [target for target in targets if (target.user, target.uri) not in self._refusing]
+        return willing or targets
+
+    def forget(self, user: str) -> None:
+        """Forget the devices of a user that registers: they may have new firmware."""
+        self._forms = {device: form for device, form in self._forms.items() if device[0] != user}
+        self._refusing = {device for device in self._refusing if device[0] != user}
+
+
+class Office(Protocol):
+    """What an attempt needs of its pager."""
+
+    layer: TransactionLayer
+    tokens: Callable[[int], str]
+    identity: Identity
+    news: DeviceNews | None
+    habits: Habits
+
+    def connect(self, transport: str, peer: Address, then: Callable[[Flow | None, float], None]) -> None:
+        """Ask for a connection."""
+
+
+class Delivery(Protocol):
+    """What an attempt needs of the delivery that it belongs to."""
+
+    outgoing: Outgoing
+    over: bool
+
+    def settled(self, attempt: Attempt, now: float) -> None:
+        """Take the result."""
+
+
+class Attempt:
+    """One page to one device."""
+
+    def __init__(self, pager: Office, delivery: Delivery, target: Target) -> None:
+        self.target = target
+        self.receipt: Receipt | None = None
+        self._delivery = delivery
+        self._pager = pager
+        self._device: Device = (target.user, target.uri)
+        self._transaction: ClientTransaction | None = None
+        self._flow = target.flow
+        self._cseq = 0
+        self._form = pager.habits.first_form(self._device, delivery.outgoing.forms)
+        self._credentials: dict[str, list[str]] = {}
+        tokens = self._pager.tokens
+        self._call_id, self._tag = tokens(12), tokens(6)
+
+    def start(self, now: float) -> None:
+        """Find the way, then send."""
+        wires = self._pager.layer.wires
+        if self.target.flow.is_stream and not wires.alive(self.target.flow):
+            self._connect(now, fall_back=None)
+        elif not self.target.flow.is_stream and self._is_large():
+            self._connect(now, fall_back=self.target.flow)
+        else:
+            self._send(now)
+
+    def _is_large(self) -> bool:
+        """RFC 3261 18.1.1: more than 1300 bytes go over TCP."""
+        request = self._request()
+        if len(request.body) + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
+            return False
+        return len(self._pager.layer.draw_up(request, UDP, "z9hG4bK" + 20 * "0")) > MAX_DATAGRAM_REQUEST
+
+    def _connect(self, now: float, fall_back: Flow | None) -> None:
+        transport = TLS if self.target.flow.transport == TLS else "TCP"
+        peer, wires = _listening_address(self.target), self._pager.layer.wires
+        known = wires.find(transport, peer) or wires.find(transport, self.target.flow.peer)
+
+        def then(flow: Flow | None, now: float) -> None:
+            if self._delivery.over:
+                return
+            self._flow = flow or fall_back or self.target.flow
+            self._send(now)
+
+        if known is not None:
+            then(known, now)
+        else:
+            self._pager.connect(transport, peer, then)
+
+    def _send(self, now: float) -> None:
+        self._cseq += 1
+        self._transaction = None
+        transaction = self._pager.layer.request(self._request(), self._flow, now, self._on_result)
+        if self.receipt is None:
+            self._transaction = transaction
+
+    def _request(self) -> Request:
+        outgoing = self._delivery.outgoing
+        form = outgoing.forms[self._form]
+        headers = {
+            "max-forwards": ["70"],
+            "from": [f"{self._pager.identity.from_};tag={self._tag}"],
+            "to": [f"<{outgoing.to}>"],
+            "call-id": [self._call_id],
+            "cseq": [f"{self._cseq} MESSAGE"],
+            **outgoing.headers,
+            **self._credentials,
+            "content-type": [form.value],
+        }
+        return Request(headers, render(outgoing, form), "MESSAGE", self.target.uri)
+
+    def _on_result(self, result: Response | Failure, now: float) -> None:
+        if isinstance(result, Response):
+            self._hear(self._device)
+            if not self._delivery.over and self._can_try_again(result):
+                self._send(now)
+                return
+            self.receipt = judge(result)
+        elif result is Failure.TIMEOUT:
+            self.receipt = Receipt(Outcome.UNKNOWN, "no answer")
+        else:
+            asked = self._transaction is not None
+            self.receipt = Receipt(Outcome.UNKNOWN if asked else Outcome.FAILED, "the connection to the phone is lost")
+        self._delivery.settled(self, now)
+
+    def _hear(self, device: tuple[str, str]) -> None:
+        if self._pager.news is not None:
+            self._pager.news.heard(device)
+
+    def _can_try_again(self, response: Response) -> bool:
+        """Once with credentials, and in the next form when the phone does not know this one."""
+        status = response.status
+        if status == 405:  # noqa: PLR2004 - Method Not Allowed
+            self._pager.habits.refuses_messages(self._device)
+        if status in _AGAIN_WITHOUT_FORM and self._form + 1 < len(self._delivery.outgoing.forms):
+            self._form += 1
+            self._pager.habits.takes(self._device, self._delivery.outgoing.forms[self._form])
+            return True
+        account = self._pager.identity.account
+        if status not in _CHALLENGES or account is None or self._credentials:
+            return False
+        challenge, answer = _CHALLENGES[status]
+        values = response.headers.get(challenge, [])
+        credentials = answer_challenge(values, account, "MESSAGE", self.target.uri, self._pager.tokens(8))
+        self._credentials = {answer: [credentials]} if credentials else {}
+        return credentials is not None
+
+    def silence(self) -> None:
+        """Send nothing more; a late answer is still heard."""
+        if self._transaction is not None:
+            self._transaction.silence()
+
+    def out_of_patience(self) -> None:
+        """Note that the device did not answer in time."""
+        if self.receipt is None and self._transaction is not None and self._pager.news is not None:
+            self._pager.news.missed(self._device)
+
+    def verdict(self) -> Receipt:
+        """Return the result, or what its absence means."""
+        if self.receipt is not None:
+            return self.receipt
+        if self._transaction is not None:
+            return Receipt(Outcome.UNKNOWN, "no answer")
+        return Receipt(Outcome.FAILED, "no connection to the phone")
+
+
+def _listening_address(target: Target) -> Address:
+    """Return where the device listens: the address in its contact, or where it registered from."""
+    try:
+        uri = Uri.parse(target.uri)
+    except Malformed:
+        return target.flow.peer
+    return (uri.numeric_host or target.flow.peer[0], uri.port or default_port(uri.transport))
