@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate_device(commands)
     _add_status(commands)
     _add_capture(commands)
+    _add_replay(commands)
     return parser
 
 
@@ -169,4 +170,16 @@ def _add_capture(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--follow", action="store_true", help="go on with what goes over it now, until Ctrl-C")
     parser.add_argument("--save", metavar="FILE", help="write a new file for `gatewayd replay`; it may hold secrets")
     _add_files(parser)
+    _add_json(parser)
+
+
+def _add_replay(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "let a driver live through a saved capture again, and print what it would have reported"
+    parser = _add(commands, "replay", "replay:replay", text)
+    parser.add_argument("file", metavar="FILE", help="what `gatewayd capture --save` wrote")
+    parser.add_argument("--kind", metavar="KIND", help="the driver (default: the one that the capture names)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the line")
+    parser.add_argument("--config", metavar="FILE", help="take the settings of a line from this configuration")
+    parser.add_argument("--line", metavar="NAME", help="that line (default: the one that the capture names)")
+    parser.add_argument("--speed", type=float, default=0.0, metavar="N", help="N times as fast as it was; 0: at once")
     _add_json(parser)

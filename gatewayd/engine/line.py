@@ -14,7 +14,7 @@ from gatewayd.engine import supervision
 from gatewayd.engine.linememory import Memory
 from gatewayd.engine.linequeue import LineQueue
 from gatewayd.errors import LineDown, StoreUnavailable
-from gatewayd.transport.capture import CURRENT, PAGE, WITHDRAW, Recorder
+from gatewayd.transport.capture import CURRENT, WITHDRAW, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -275,7 +275,7 @@ class RunningLine:
         if now > page.expires:
             return Receipt(Outcome.REFUSED, "expired before it could be sent")
         limit = self.clock.call_at(now + SEND_LIMIT, lambda: self._cut(page.id, "the driver did not come back"))
-        self.recorder.record(PAGE, str(page.id), f"{page.address}\x1f{page.text}".encode("utf-8", "replace"))
+        self.recorder.ordered(page)
         try:
             return await driver.send(page)
         except LineDown as error:

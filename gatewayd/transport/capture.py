@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Address
+    from gatewayd.model import Page
 
 RING_BYTES = 64 * 1024  # of one line; a minute of a busy 9600 Bd line
 RING_PIECES = 2_048  # of one line; an entry costs some 200 bytes beside its data
@@ -30,7 +31,7 @@ class Piece(NamedTuple):
     """One entry: when (timeline), what, on which channel, and its bytes.
 
     The channel is the number of a connection, `host:port` of a datagram's other end, or the number of a page. The bytes
-    of a page are its address and its text with a unit separator (1F) between them.
+    of a page are its address, priority, tone and text with unit separators (1F) between them.
     """
 
     time: float
@@ -76,6 +77,11 @@ class Recorder:
         if self._ring and self._ring[-1].what == OPEN:
             self._ring.pop()
         self.record(OPEN, "-", b"")
+
+    def ordered(self, page: Page) -> None:
+        """Note that the driver was given a page."""
+        words = (page.address, str(int(page.priority)), page.tone, page.text)
+        self.record(PAGE, str(page.id), "\x1f".join(words).encode("utf-8", "replace"))
 
     def stream(self) -> Callable[[str, bytes], None]:
         """Return the trace of a new connection."""

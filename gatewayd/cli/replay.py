@@ -1,0 +1,99 @@
+"""`gatewayd replay`: let a driver live through a saved capture again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from gatewayd import registry
+from gatewayd.cli.output import Exit, emit, say
+from gatewayd.cli.player import Player
+from gatewayd.errors import ConfigError, Invalid, NotFound, Problem
+from gatewayd.settings import load
+from gatewayd.shape import walk
+from gatewayd.sources import from_text
+from gatewayd.transport.capturefile import MAX_FILE, parse
+from gatewayd.validation import findings, suggestion
+
+if TYPE_CHECKING:
+    import argparse
+
+    from gatewayd.driver import LineSettings
+    from gatewayd.shape import Annotation, Value
+    from gatewayd.shape import Path as Place
+    from gatewayd.transport.capturefile import Capture
+
+PORT = "/dev/null"  # a line has to have one; it is never opened
+COMMAND_LINE = "command line"
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Play a capture and print what the driver made of it."""
+    logging.basicConfig(level=logging.ERROR)
+    capture = read(Path(arguments.file))
+    kind, settings = _line(arguments, capture)
+    told: list[dict[str, Any]] = []
+
+    def tell(seconds: float, text: str) -> None:
+        if arguments.json:
+            told.append({"time": round(seconds, 6), "what": text})
+        else:
+            say(f"{seconds:10.3f}  {text}")
+
+    asyncio.run(Player(kind, settings, capture, tell, arguments.speed).play())
+    if arguments.json:
+        emit(told)
+    return Exit.OK
+
+
+def read(path: Path) -> Capture:
+    """Read a capture. Raises ConfigError."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return parse(file.read(MAX_FILE + 1), str(path))
+    except OSError as error:
+        raise ConfigError([Problem(str(path), "", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(str(path), "", "is not UTF-8 text")]) from None
+
+
+def _line(arguments: argparse.Namespace, capture: Capture) -> tuple[registry.Kind, LineSettings]:
+    """Return the kind and the settings that the command line or the capture mean. Raises ConfigError, NotFound."""
+    if arguments.speed < 0:
+        raise Invalid("speed", "should not be negative")
+    if arguments.config is not None:
+        name = arguments.line or capture.headers.get("line", "")
+        lines = load(Path(arguments.config)).lines
+        if name not in lines:
+            raise NotFound(f"{arguments.config} has no line {name!r}{suggestion(name, lines)}")
+        return registry.load(lines[name].kind), lines[name].settings
+    name = arguments.kind or capture.headers.get("kind", "")
+    if not name:
+        raise Invalid("kind", "the capture does not name one; say --kind")
+    kind = registry.load(name)
+    return kind, checked(kind, dict(_pair(text) for text in arguments.set))
+
+
+def checked(kind: registry.Kind, given: dict[str, Any]) -> LineSettings:
+    """Return the settings of a line without a real port; texts become what the setting is. Raises ConfigError."""
+
+    def prepare(annotation: Annotation, value: Value, _: Place) -> Value:
+        return from_text(annotation, value) if isinstance(value, str) else value
+
+    try:
+        return kind.settings.model_validate(walk(kind.settings, {"port": PORT, **given}, prepare))
+    except ValidationError as error:
+        wrong = findings(error, kind.settings)
+        problems = [Problem(COMMAND_LINE, ".".join(map(str, place)), reason) for place, reason in wrong]
+        raise ConfigError(problems) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise Invalid("set", f"{text[:40]!r} is not KEY=VALUE")
+    return key.replace("-", "_"), value
