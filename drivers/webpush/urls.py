@@ -30,6 +30,7 @@ URL = re.compile(
 )
 # The rule of browsers (WHATWG URL, "ends in a number"): such a host is an IPv4 address in whatever spelling.
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+NO_HOST = "the host is neither a name nor an address in its usual form"
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address in the last 32 bits
 SIX_TO_FOUR = IPv6Network("2002::/16")  # leads to an IPv4 address, and nobody offers push there
@@ -126,7 +127,7 @@ def _parse(url: str) -> Origin:
     port = int(match["port"]) if match["port"] else DEFAULT_PORTS[scheme]
     if not 0 < port <= HIGHEST_PORT:
         raise Invalid("endpoint", f"port {port} does not exist")
-    return Origin(scheme, host.strip("[]"), port)
+    return Origin(scheme, _unbracketed(host), port)
 
 
 def _numeric(host: str) -> str | None:
@@ -134,9 +135,21 @@ def _numeric(host: str) -> str | None:
     try:
         return str(ip_address(host))
     except ValueError:
-        if ":" in host or NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
-            raise Invalid("endpoint", "the host is neither a name nor an address in its usual form") from None
+        if NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+            raise Invalid("endpoint", NO_HOST) from None
         return None
+
+
+def _unbracketed(host: str) -> str:
+    """Return the host without brackets; between them stands an IPv6 address and nothing else (RFC 3986 3.2.2)."""
+    if not host.startswith("["):
+        return host
+    bare = host[1:-1]
+    try:
+        IPv6Address(bare)
+    except ValueError:
+        raise Invalid("endpoint", NO_HOST) from None
+    return bare
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
