@@ -94,9 +94,9 @@ class Core(ABC, Generic[EventT]):
 
     # --- streams ----------------------------------------------------------------------------------------------------
 
-    def new_connection(self) -> Connection:
+    def new_connection(self, transport: str = "TCP") -> Connection:
         """Return the core of a stream connection; it counts once `connection_opened` was called."""
-        return Connection(self.layer.wires)
+        return Connection(self.layer.wires, transport)
 
     def connection_opened(self, connection: Connection, peer: Address, now: float) -> None:
         """Take a connection into use; one from a foreign network is closed."""

@@ -24,6 +24,7 @@ from drivers.sip.events import (
 from drivers.sip.lost import LostPhones
 from drivers.sip.protocol import Endpoint
 from drivers.sip.sockets import Sockets
+from drivers.sip.tls import make_tls
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
 from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import PageConfirmed, PageState, Recorded, TextReceived
@@ -70,6 +71,11 @@ class SipDriver(Driver):
         return self._session.bound if self._session else None
 
     @property
+    def tls_bound(self) -> Address | None:
+        """Host and port that are open for TLS now, or None."""
+        return self._session.tls_bound if self._session else None
+
+    @property
     def port(self) -> str:
         """Return `udp+tcp:host:port`, with the actual port once it is open."""
         host, port = self.bound or (self._settings.host, self._settings.port)
@@ -108,12 +114,17 @@ class _Session:
         self._settings = settings
         self._missed: dict[str, set[str]] = {}  # by user: the addresses under which a page did not reach them
         self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
-        self._sockets = Sockets(self._endpoint, line.clock, settings.connections)
+        self._sockets = Sockets(self._endpoint, line.clock, settings.connections, make_tls(settings))
         self._lost = LostPhones(line)
         self._pages: dict[int, asyncio.Future[Receipt]] = {}
         self._arrivals: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: Address | None = None
+
+    @property
+    def tls_bound(self) -> Address | None:
+        """Where TLS is listened for, or None."""
+        return self._sockets.tls_bound
 
     def _count(self, what: str) -> None:
         """Count something; what a well-behaved peer does not do is logged too."""
@@ -128,6 +139,7 @@ class _Session:
         self._endpoint.restore(remembered, now)
         await self._keep(remembered)
         self.bound = await self._sockets.open(self._settings.host, self._settings.port)
+        await self._sockets.open_tls(self._settings.host)
         self._endpoint.watch_presence(self._lost.remembered(), now)
         self._sockets.flush()
 

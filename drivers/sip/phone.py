@@ -38,7 +38,8 @@ class PhoneSettings(SimulatorSettings):
     domain: str = Field("", description="default: registrar_host")
     user: str = "2001"
     password: str = Field("", repr=False)
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    tls_authority: str = Field("", description="PEM file; whom the phone trusts (transport tls)")
     host: str = Field("127.0.0.1", description="own address")
     port: int = Field(0, description="own port; 0 takes any free one")
     register_for: int = Field(300, description="seconds for which the phone registers; 0: it does not")
@@ -106,7 +107,7 @@ class Phone(Core[PhoneEvent]):
     def register(self, now: float, seconds: int | None = None) -> None:
         """Register for `seconds` (0: sign off; default: as the settings say)."""
         lifetime = self.settings.register_for if seconds is None else seconds
-        parameter = "" if self.settings.transport == "udp" else ";transport=tcp"
+        parameter = "" if self.settings.transport == "udp" else f";transport={self.settings.transport}"
         contact = f"<sip:{self.settings.user}@{self.sent_by()}{parameter}>"
         own = f"<{self._aor(self.settings.user)}>"
         headers = {"to": [own], "call-id": [self._call_id], "contact": [contact], "expires": [str(lifetime)]}
@@ -179,7 +180,7 @@ class Phone(Core[PhoneEvent]):
             return
         self._backlog.append(lambda flow, now: _forget(self.layer.request(request, flow, now, on_result)))
         if len(self._backlog) == 1:
-            self.events.append(ConnectionWanted(self._registrar))
+            self.events.append(ConnectionWanted(self._registrar, self.settings.transport.upper()))
 
     def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection to the gateway, or try again later."""

@@ -11,7 +11,7 @@ from drivers.sip.core import Core, Outside
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Account, Authenticator
 from drivers.sip.events import BindingsChanged, Event, PhonePresence, Reachability
-from drivers.sip.flow import UDP, Flow
+from drivers.sip.flow import UDP, Flow, default_port
 from drivers.sip.grammar import DEFAULT_PORT, Malformed, quote
 from drivers.sip.liveness import Liveness
 from drivers.sip.message import Request, printable
@@ -309,5 +309,5 @@ def _direct_target(user: str, text: str) -> Target:
     host = uri.numeric_host
     if host is None:
         raise Malformed("a host name; write an IP address")
-    flow = Flow(uri.transport, (host, uri.port or DEFAULT_PORT), 0 if uri.transport == UDP else -1)
+    flow = Flow(uri.transport, (host, uri.port or default_port(uri.transport)), 0 if uri.transport == UDP else -1)
     return Target(user, text, flow)

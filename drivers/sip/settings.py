@@ -61,6 +61,11 @@ class SipSettings(LineSettings):
     retry_after: float = Field(30.0, ge=1, description="seconds until a page to an unregistered phone is tried again")
     connections: int = Field(256, ge=1, description="TCP connections at the same time")
     idle_timeout: float = Field(600.0, ge=30, description="seconds after which a silent TCP connection is closed")
+    tls_port: int | None = Field(None, ge=0, le=65535, description="port for TLS, usually 5061; default: no TLS")
+    tls_certificate: str = Field("", description="PEM file with our certificate and its chain")
+    tls_key: str = Field("", description="PEM file with its key, where it is not in the same file")
+    tls_client_authority: str = Field("", description="PEM file; only phones with a certificate of it may connect")
+    tls_authority: str = Field("", description="PEM file; whom we trust when we connect by TLS ourselves")
     parallel: int = Field(16, ge=1, le=256, description="pages under way at the same time")
     longest_text: int | None = Field(None, ge=20, description="characters that the phones can show")
 
@@ -88,6 +93,8 @@ class SipSettings(LineSettings):
     def _check_together(self) -> Self:
         if self.is_wildcard and not self.domains:
             raise ValueError(f"domains: needed with host {self.host}, phones have to know the gateway by some name")
+        if self.tls_port is not None and not self.tls_certificate:
+            raise ValueError("tls_certificate: needed with tls_port")
         unknown = [user for user in self.alarm_when_lost if user != "*" and user not in self.accounts]
         if unknown:
             raise ValueError(f"alarm_when_lost: there is no account {unknown[0]}")

@@ -12,6 +12,7 @@ from drivers.sip.core import Outside
 from drivers.sip.events import ConnectionWanted
 from drivers.sip.phone import Phone, PhoneEvent, PhoneSettings, RegistrationDone, Said, TextArrived
 from drivers.sip.sockets import Sockets
+from drivers.sip.tls import Tls, client_context
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class SipPhone(Simulator):
         self.registration_status = 0
         self.bound: Address | None = None
         self._phone = Phone(self.settings, Outside(secrets.token_hex, self._count, clock.wall), self.faults)
-        self._sockets = Sockets(self._phone, clock)
+        authority = self.settings.tls_authority
+        tls = Tls(client=client_context(authority)) if authority else None
+        self._sockets = Sockets(self._phone, clock, tls=tls)
         self._answers: dict[int, asyncio.Future[int]] = {}
         self._answered: set[str] = set()
         self._news = asyncio.Event()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from drivers.sip.flow import TLS
+from drivers.sip.tls import Tls
 from gatewayd.errors import LineDown
 from gatewayd.transport.adapter import DatagramAdapter, StreamAdapter
 from gatewayd.transport.tcp import connect_tcp, listen_tcp
@@ -30,8 +33,10 @@ PORT_TRIES = 8
 class PhoneConnection(StreamAdapter[Any]):
     """One stream connection; tells the core when it opens and when it is lost."""
 
-    def __init__(self, core: Core[Any], clock: Clock, family: dict[Connection, PhoneConnection]) -> None:
-        self.connection: Connection = core.new_connection()
+    def __init__(
+        self, core: Core[Any], clock: Clock, family: dict[Connection, PhoneConnection], transport: str = "TCP"
+    ) -> None:
+        self.connection: Connection = core.new_connection(transport)
         super().__init__(self.connection, clock)
         self._owner = core
         self._family = family
@@ -54,12 +59,14 @@ class PhoneConnection(StreamAdapter[Any]):
 class Sockets(Generic[EventT]):
     """The sockets of one core. `flush` after calling the core directly."""
 
-    def __init__(self, core: Core[EventT], clock: Clock, limit: int = 32) -> None:
+    def __init__(self, core: Core[EventT], clock: Clock, limit: int = 32, tls: Tls | None = None) -> None:
+        self._tls = tls or Tls()
+        self.tls_bound: Address | None = None
         self._core = core
         self._clock = clock
         self._limit = limit
         self._udp = DatagramAdapter[EventT](core, clock)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._adapters: dict[Connection, PhoneConnection] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._pump_planned = False
@@ -79,11 +86,20 @@ class Sockets(Generic[EventT]):
     async def _open(self, host: str, port: int) -> Address:
         address = await open_udp(host, port, self._udp)
         self._core.bind(address, self._wake)
-        self._server = await listen_tcp(host, address[1], self._new_connection, limit=self._limit)
+        self._servers.append(await listen_tcp(host, address[1], self._new_connection, limit=self._limit))
         return address
 
-    def _new_connection(self) -> PhoneConnection:
-        return PhoneConnection(self._core, self._clock, self._adapters)
+    async def open_tls(self, host: str) -> None:
+        """Listen for TLS as well, if it is wanted. Raises LineDown."""
+        if self._tls.server is None:
+            return
+        make = partial(self._new_connection, TLS)
+        server = await listen_tcp(host, self._tls.port, make, ssl=self._tls.server, limit=self._limit)
+        self._servers.append(server)
+        self.tls_bound = server.sockets[0].getsockname()[:2]
+
+    def _new_connection(self, transport: str = "TCP") -> PhoneConnection:
+        return PhoneConnection(self._core, self._clock, self._adapters, transport)
 
     def events(self) -> AsyncIterator[EventT]:
         """Yield the events of the core for ever; ends only by LineDown."""
@@ -96,11 +112,13 @@ class Sockets(Generic[EventT]):
         task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, wanted: ConnectionWanted) -> None:
-        adapter = self._new_connection()
+        adapter = self._new_connection(wanted.transport)
+        context = self._tls.client if wanted.transport == TLS else None
         flow: Flow | None = None
         with contextlib.suppress(LineDown):
-            await connect_tcp(*wanted.peer, adapter)
-            flow = adapter.connection.flow
+            if wanted.transport != TLS or context is not None:
+                await connect_tcp(*wanted.peer, adapter, ssl=context)
+                flow = adapter.connection.flow
         self._core.connection_made(wanted, flow, self._clock.now())
         self.flush()
 
@@ -128,8 +146,8 @@ class Sockets(Generic[EventT]):
         """Close everything."""
         for task in self._connecting:
             task.cancel()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._core.layer.wires.connections.values()):
             connection.close()
         self.flush()

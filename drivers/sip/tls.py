@@ -1,0 +1,50 @@
+"""TLS for SIP: 1.2 or newer, our certificate for who connects, a site authority for whom we connect to."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import LineDown
+
+if TYPE_CHECKING:
+    from drivers.sip.settings import SipSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What sockets need: `server` with its `port` to listen, `client` to connect; None where it is not wanted."""
+
+    server: ssl.SSLContext | None = None
+    port: int = 0
+    client: ssl.SSLContext | None = None
+
+
+def make_tls(settings: SipSettings) -> Tls:
+    """Load what the settings name. Raises LineDown when a file cannot be used."""
+    try:
+        server = None if settings.tls_port is None else _server(settings)
+        client = client_context(settings.tls_authority) if settings.tls_authority else None
+    except (OSError, ssl.SSLError) as error:  # SSLError names the library's reason, never the key
+        raise LineDown(f"the TLS files cannot be used: {error.strerror or type(error).__name__}") from error
+    return Tls(server, settings.tls_port or 0, client)
+
+
+def _server(settings: SipSettings) -> ssl.SSLContext:
+    """With an authority for clients only phones with a certificate of it get in."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
+    if settings.tls_client_authority:
+        context.load_verify_locations(settings.tls_client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(authority: str) -> ssl.SSLContext:
+    """Return a context that trusts this authority alone. Raises OSError, SSLError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(authority)
+    return context

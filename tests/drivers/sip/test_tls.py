@@ -1,0 +1,131 @@
+"""SIP over TLS: a phone registers and is paged on its own connection; who is not trusted gets nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ssl
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+
+from drivers.sip import DRIVER, SETTINGS
+from gatewayd.driver import Outcome
+from gatewayd.errors import LineDown
+from gatewayd.model import TextReceived
+from tests.drivers.sip.net import FakeLine, page, settings
+from tests.drivers.sip.test_line_on_sockets import gateway, phone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key of 127.0.0.1 in one file; its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "gateway.pem"
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, form, plain)
+    )
+    return path
+
+
+async def test_a_phone_registers_over_tls_and_is_paged_on_its_connection(certificate: Path) -> None:
+    line = FakeLine()
+    async with gateway(line, tls_port=0, tls_certificate=str(certificate)) as driver:
+        assert driver.tls_bound is not None
+        secure = {"transport": "tls", "tls_authority": str(certificate), "registrar_port": driver.tls_bound[1]}
+        async with phone(driver, **secure) as handset:
+            assert handset.registration_status == 200
+            assert (await driver.send(page("FIRE #1"))).outcome is Outcome.RECEIVED
+            shown = await handset.expect("FIRE")
+            assert shown.headers["via"].startswith("SIP/2.0/TLS ")
+            assert await handset.reply("#1") == 200
+            assert line.reports == [TextReceived("2001", "OK #1", "alarm")]
+            assert driver._session is not None
+            assert len(driver._session._sockets._adapters) == 1
+
+
+async def test_a_phone_whose_connection_is_gone_is_not_reached_without_tls(certificate: Path) -> None:
+    async with gateway(FakeLine(), tls_port=0, tls_certificate=str(certificate)) as driver:
+        assert driver.tls_bound is not None
+        secure = {"transport": "tls", "tls_authority": str(certificate), "registrar_port": driver.tls_bound[1]}
+        async with phone(driver, **secure) as handset:
+            assert driver._session is not None
+            for adapter in list(driver._session._sockets._adapters.values()):
+                adapter.abort()
+            await asyncio.sleep(0.01)
+            assert (await driver.send(page())).outcome is Outcome.FAILED
+            assert handset.messages == []
+
+
+async def test_old_versions_of_tls_are_refused(certificate: Path) -> None:
+    async with gateway(FakeLine(), tls_port=0, tls_certificate=str(certificate)) as driver:
+        assert driver.tls_bound is not None
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.load_verify_locations(certificate)
+        old.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection(*driver.tls_bound, ssl=old)
+
+
+async def test_only_phones_with_a_certificate_get_in_when_told_so(certificate: Path) -> None:
+    files = {"tls_certificate": str(certificate), "tls_client_authority": str(certificate)}
+    async with gateway(FakeLine(), tls_port=0, **files) as driver:
+        assert driver.tls_bound is not None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(certificate)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await _ping(driver.tls_bound, context)
+        context.load_cert_chain(certificate)
+        assert await _ping(driver.tls_bound, context) == b"\r\n"
+
+
+async def _ping(address: tuple[str, int], context: ssl.SSLContext) -> bytes:
+    """With TLS 1.3 a client learns only at its first read that it was refused."""
+    reader, writer = await asyncio.open_connection(*address, ssl=context)
+    writer.write(b"\r\n\r\n")
+    try:
+        answer = await asyncio.wait_for(reader.read(2), 5)
+    finally:
+        writer.transport.abort()
+    if not answer:
+        message = "the connection was closed"
+        raise ConnectionError(message)
+    return answer
+
+
+async def test_files_that_cannot_be_used_keep_the_line_down(tmp_path: Path) -> None:
+    missing = DRIVER(FakeLine(), SETTINGS(port=0, tls_port=0, tls_certificate=str(tmp_path / "none.pem")))
+    with pytest.raises(LineDown, match="TLS files"):
+        await missing.run()
+
+
+def test_tls_needs_a_certificate() -> None:
+    with pytest.raises(ValidationError, match="tls_certificate"):
+        settings(tls_port=5061)
