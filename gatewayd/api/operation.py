@@ -56,8 +56,9 @@ class Caller:
 class Call(Generic[ParamsT]):
     """One request, as a handler sees it.
 
-    `key` is the Idempotency-Key of the request. What a handler puts into `headers` goes out with the answer; what it
-    puts into `afterwards` is done once the answer was written to the connection.
+    `key` is the Idempotency-Key of the request; `only_looks`: nobody keeps the answer, so it must take nothing away.
+    What a handler puts into `headers` goes out with the answer; what it puts into `afterwards` is done once the answer
+    was written to the connection.
     """
 
     engine: Engine
@@ -65,6 +66,7 @@ class Call(Generic[ParamsT]):
     caller: Caller
     params: ParamsT
     key: str = ""
+    only_looks: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 

@@ -142,7 +142,8 @@ class View:
         if found.values.get("userid", "").lower() == "self":
             values["userid"] = caller.user.id
         key = idempotency_key(exchange.request)
-        call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key)
+        looks = exchange.request.method == "HEAD" or (html and caller.by_cookie)
+        call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key, looks)
         reply = await operation.handler(call)
         if html:
             response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
@@ -150,8 +151,7 @@ class View:
         else:
             response = render.json_reply(reply)
         response.headers.update(call.headers)
-        if call.afterwards and exchange.request.method != "HEAD":
-            response.afterwards = call.afterwards
+        response.afterwards = call.afterwards
         return response
 
     def _choices(self, operation: Operation | None) -> Choices | None:

@@ -58,7 +58,8 @@ async def alarm_list(call: Call[ListParams]) -> AlarmList:
     """List the active alarms, the most urgent first."""
     directory = call.engine.directory
     found = call.engine.store.alarms.listing(to_query(call.params, FILTERS, ORDERS, directory))
-    alarms = tuple(to_alarm(alarm, call.wall, directory) for alarm in found.items)
+    counts = call.engine.store.paging.counts(alarm.id for alarm in found.items)
+    alarms = tuple(to_alarm(alarm, call.wall, directory, counts.get(alarm.id)) for alarm in found.items)
     return AlarmList(offset=found.offset, count=len(alarms), total=found.total, alarms=alarms)
 
 
@@ -77,8 +78,8 @@ async def alarm_detail(call: Call[AlarmParams]) -> AlarmReply:
     if alarm is None:
         message = f"there is no alarm {call.params.id}"
         raise NotFound(message)
-    pages = call.engine.store.paging.of_alarm(alarm.id)
-    return to_alarm(alarm, call.wall, call.engine.directory, pages)
+    counts = call.engine.store.paging.counts([alarm.id])
+    return to_alarm(alarm, call.wall, call.engine.directory, counts.get(alarm.id))
 
 
 @operation(

@@ -12,7 +12,7 @@ from gatewayd.engine.directory import SYSTEM
 from gatewayd.model import MsgStatus, PageState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gatewayd.engine.directory import Directory
     from gatewayd.model import Alarm, Page
@@ -175,12 +175,14 @@ def alarm_status(alarm: Alarm) -> MsgStatus:
     return MsgStatus.DISPATCHED if alarm.accepted_time is None else MsgStatus.ACKNOWLEDGE
 
 
-def to_alarm(alarm: Alarm, wall: float, directory: Directory, pages: Iterable[Page] = ()) -> AlarmReply:
-    """Make P3 of an alarm; `pages` fill its counters."""
+def to_alarm(
+    alarm: Alarm, wall: float, directory: Directory, counts: Mapping[PageState, int] | None = None
+) -> AlarmReply:
+    """Make P3 of an alarm; `counts` says how many of its pages stand where."""
     status = alarm_status(alarm)
     duration = max(0, int((alarm.cleared_time or wall) - alarm.active_time))
     recipient = alarm.recipient_id or 0
-    states = [page.state for page in pages]
+    pages = counts or {}
     return AlarmReply(
         id=alarm.id,
         alarm_name_blank=alarm.name,
@@ -208,7 +210,7 @@ def to_alarm(alarm: Alarm, wall: float, directory: Directory, pages: Iterable[Pa
         reset_text=alarm.reset_text,
         send_resets=alarm.send_resets,
         accepted_by=alarm.accepted_by or 0,
-        total_messages=len(states),
-        total_messages_sent=sum(state in DELIVERED for state in states),
-        total_messages_read=sum(state is PageState.READ for state in states),
+        total_messages=sum(pages.values()),
+        total_messages_sent=sum(number for state, number in pages.items() if state in DELIVERED),
+        total_messages_read=pages.get(PageState.READ, 0),
     )
