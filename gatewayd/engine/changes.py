@@ -113,6 +113,8 @@ class Changes:
         object_id = _object_of(moved, case)
         if moved.push is None or moved.user_id is None or object_id is None:
             return
+        if moved.state in ARRIVED and any(one.id > moved.id and one.text != moved.text for one in _same(moved, case)):
+            return  # what it said is overtaken; the newer push speaks for itself
         if moved.state in ARRIVED:
             change.others.append(NotificationOver(moved.user_id, moved.push, object_id))
         elif moved.state is not PageState.WITHDRAWN and moved.attempts == 1:  # later ones would tell it again
@@ -127,8 +129,7 @@ class Changes:
         object_id = _object_of(push, case)
         if push.push is None or push.user_id is None or object_id is None:
             return
-        same = (push.message_id, push.user_id, push.push)
-        siblings = [one for one in case.pushes if (one.message_id, one.user_id, one.push) == same]
+        siblings = [one for one in _same(push, case) if one.text == push.text]
         if not any(one.state in ARRIVED for one in siblings):
             self._queue(change, Notification(change.ctx.new_id(Notification), push.user_id, push.push, object_id))
 
@@ -215,6 +216,12 @@ def _worth(change: Change, message: Message, kind: NotificationKind) -> float:
             left = sum(waits[run.step - 1 :]) + (plan.cycles - run.cycle) * sum(waits)
             return min(longest, max(left, 0.0))
     return longest
+
+
+def _same(push: Page, case: Case) -> list[Page]:
+    """Return every push that told the same user of the same thing, then or at another time."""
+    same = (push.message_id, push.user_id, push.push)
+    return [one for one in case.pushes if (one.message_id, one.user_id, one.push) == same]
 
 
 def _object_of(push: Page, case: Case) -> int | None:

@@ -252,6 +252,26 @@ async def test_A24_one_browser_that_works_is_enough(box: Box, push: PushDevice) 
     assert waiting(box, NURSE) == []
 
 
+async def test_A24_the_end_that_was_not_pushed_waits_although_the_beginning_was(box: Box, push: PushDevice) -> None:
+    await subscribe(box, NURSE)
+    await box.activates("12")
+    push.outcomes = [Receipt(Outcome.REFUSED, "gone")] * 2
+    await box.resets("12")
+    await box.passes(1)
+    assert waiting(box, NURSE) == [(EVENT, 2), (ALARM, 1)]
+
+
+async def test_A24_a_late_beginning_does_not_hide_an_end_that_failed(box: Box, push: PushDevice) -> None:
+    await subscribe(box, ADMIN)
+    push.hold_back()
+    await box.activates("12")
+    await box.resets("12")
+    begun, ended = (page for page in box.store.paging.all_of_alarm(1) if page.push is ALARM)
+    await box.engine.settle(ended, Receipt(Outcome.REFUSED, "gone"))
+    await box.engine.settle(begun, Receipt(Outcome.SENT))
+    assert waiting(box, ADMIN) == [(ALARM, 1)]
+
+
 async def test_A24_while_the_line_is_down_changes_wait(box: Box, push: PushDevice) -> None:
     await subscribe(box, NURSE)
     push.unplug()
