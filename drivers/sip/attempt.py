@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drivers.sip.digest import Account, answer_challenge
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST, TLS, UDP, Flow, default_port
-from drivers.sip.grammar import Malformed
+from drivers.sip.grammar import Malformed, NameAddr
 from drivers.sip.message import Request, Response, printable
 from drivers.sip.render import Outgoing, render
 from drivers.sip.transactions import ClientTransaction, Failure
@@ -37,13 +37,19 @@ Device = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One device: its request URI, the way to it, its rank, and whether it was silent lately."""
+    """One device: its request URI, the way to it, its rank, and whether it was silent lately.
+
+    Through a PBX: its `route`, who we are there, and with which account.
+    """
 
     user: str
     uri: str
     flow: Flow
     q: float = 1.0
     silent: bool = False
+    route: str = ""
+    from_: str = ""
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,7 @@ class Attempt:
         self._delivery = delivery
         self._pager = pager
         self._device: Device = (target.user, target.uri)
+        self._uri = target.uri
         self._transaction: ClientTransaction | None = None
         self._flow = target.flow
         self._cseq = 0
@@ -195,7 +202,8 @@ class Attempt:
         form = outgoing.forms[self._form]
         headers = {
             "max-forwards": ["70"],
-            "from": [f"{self._pager.identity.from_};tag={self._tag}"],
+            **({"route": [self.target.route]} if self.target.route else {}),
+            "from": [f"{self.target.from_ or self._pager.identity.from_};tag={self._tag}"],
             "to": [f"<{outgoing.to}>"],
             "call-id": [self._call_id],
             "cseq": [f"{self._cseq} MESSAGE"],
@@ -203,7 +211,7 @@ class Attempt:
             **self._credentials,
             "content-type": [form.value],
         }
-        return Request(headers, render(outgoing, form), "MESSAGE", self.target.uri)
+        return Request(headers, render(outgoing, form), "MESSAGE", self._uri)
 
     def _on_result(self, result: Response | Failure, now: float) -> None:
         if isinstance(result, Response):
@@ -232,14 +240,26 @@ class Attempt:
             self._form += 1
             self._pager.habits.takes(self._device, self._delivery.outgoing.forms[self._form])
             return True
-        account = self._pager.identity.account
+        if status // 100 == 3 and self.target.route and self._uri == self.target.uri:  # noqa: PLR2004 - moved
+            return self._follow(response)
+        account = self.target.account or self._pager.identity.account
         if status not in _CHALLENGES or account is None or self._credentials:
             return False
         challenge, answer = _CHALLENGES[status]
         values = response.headers.get(challenge, [])
-        credentials = answer_challenge(values, account, "MESSAGE", self.target.uri, self._pager.tokens(8))
+        credentials = answer_challenge(values, account, "MESSAGE", self._uri, self._pager.tokens(8))
         self._credentials = {answer: [credentials]} if credentials else {}
         return credentials is not None
+
+    def _follow(self, response: Response) -> bool:
+        """Ask the PBX once for where it says that its user has moved; a phone may send nobody elsewhere."""
+        contacts = response.every("contact")
+        try:
+            self._uri = str(Uri.parse(NameAddr.parse(contacts[0]).uri)) if contacts else self._uri
+        except Malformed:
+            return False
+        self._credentials = {}
+        return self._uri != self.target.uri
 
     def silence(self) -> None:
         """Send nothing more; a late answer is still heard."""

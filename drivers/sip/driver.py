@@ -17,6 +17,7 @@ from drivers.sip.events import (
     Notified,
     PageConfirmedLate,
     PageDone,
+    PbxState,
     PhonePresence,
     Reachability,
     Registered,
@@ -141,6 +142,7 @@ class _Session:
         self.bound = await self._sockets.open(self._settings.host, self._settings.port)
         await self._sockets.open_tls(self._settings.host)
         self._endpoint.watch_presence(self._lost.remembered(), now)
+        self._endpoint.start(now)
         self._sockets.flush()
 
     async def _keep(self, remembered: dict[str, Any]) -> None:
@@ -241,6 +243,8 @@ class _Session:
                 self._is_back(user)
             case Reachability():
                 self._take_reachability(event)
+            case PbxState():
+                self._take_pbx_state(event)
             case PhonePresence(user, lost):
                 self._line.log.warning("the phone of %s is %s", user, "lost" if lost else "back")
                 self._start(self._lost.tell(user, lost=lost))
@@ -257,6 +261,15 @@ class _Session:
         page = self._pages.get(handle)
         if page is not None and not page.done():
             page.set_result(receipt)
+
+    def _take_pbx_state(self, event: PbxState) -> None:
+        if not event.reached:
+            self._line.count("pbx_lost")
+            self._line.log.error("the PBX at %s is lost: %s", event.server, event.why)
+            return
+        self._line.log.info("registered at the PBX %s", event.server)
+        for user in tuple(self._missed):
+            self._is_back(user)
 
     def _take_reachability(self, event: Reachability) -> None:
         self._line.count("phones_back" if event.reachable else "phones_lost")

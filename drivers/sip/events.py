@@ -63,6 +63,15 @@ class PhonePresence:
 
 
 @dataclass(frozen=True, slots=True)
+class PbxState:
+    """The gateway is registered at the PBX under this address, or is no more."""
+
+    server: str
+    reached: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallDeclined:
     """A phone called; there is no voice here, the call was declined."""
 
@@ -100,6 +109,7 @@ Event = (
     | Registered
     | Reachability
     | PhonePresence
+    | PbxState
     | CallDeclined
     | PageDone
     | PageConfirmedLate

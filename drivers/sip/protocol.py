@@ -6,41 +6,31 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from drivers.sip.attempt import Identity, Target
+from drivers.sip.attempt import Identity
 from drivers.sip.core import Core, Outside
-from drivers.sip.dates import http_date
 from drivers.sip.digest import Account, Authenticator
 from drivers.sip.events import BindingsChanged, Event, PhonePresence, Reachability
-from drivers.sip.flow import UDP, Flow, default_port
-from drivers.sip.grammar import DEFAULT_PORT, Malformed, quote
+from drivers.sip.grammar import DEFAULT_PORT, quote
 from drivers.sip.liveness import Liveness
+from drivers.sip.mailroom import Mailroom
 from drivers.sip.message import Request, printable
 from drivers.sip.outbound import Pager
 from drivers.sip.presence import Presence
-from drivers.sip.profiles import PROFILES
 from drivers.sip.registrar import Limits, Registrar
-from drivers.sip.render import Outgoing
+from drivers.sip.trunk import Trunk
 from drivers.sip.uas import RETRY_AFTER, Policy, UserAgentServer
 from drivers.sip.uri import Uri, address_of_record, host_of_uri
-from gatewayd.driver import Outcome, Receipt
-from gatewayd.model import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from drivers.sip.connection import Connection
     from drivers.sip.events import ConnectionWanted
+    from drivers.sip.flow import Flow
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address
+    from gatewayd.driver import Address, Receipt
     from gatewayd.model import Page
 
-PRIORITY = {
-    Priority.EMERGENCY: "emergency",
-    Priority.HIGH: "urgent",
-    Priority.NORMAL: "normal",
-    Priority.LOW: "non-urgent",
-}
-MAX_SUBJECT = 40
 _MEMORY_PREFIX = "bindings/"
 NONCE_KEY = "nonce_key"
 
@@ -61,6 +51,11 @@ class Endpoint(Core[Event]):
         self._liveness = self._make_liveness()
         self._pager.identity = self._identity()
         self._pager.news = self._liveness
+        self._mailroom = Mailroom(settings, outside, self._pager, self.registrar, self._liveness)
+        self._mailroom.is_ours = self._is_ours
+        pbx = settings.pbx
+        self._trunk = Trunk(pbx, self._pager, self.sent_by, self.events.append) if pbx else None
+        self._mailroom.trunk = self._trunk
         self._registering: dict[int, str] = {}
         self._presence = Presence(settings.watched, settings.lost_after, self._is_here, self._tell_presence)
 
@@ -79,6 +74,8 @@ class Endpoint(Core[Event]):
             authenticate=settings.authenticate,
             count=self.outside.count,
             wall=self.outside.wall,
+            sender=settings.sender,
+            is_from_pbx=lambda request, flow: self._trunk is not None and self._trunk.is_from_pbx(request, flow),
         )
         return UserAgentServer(self.layer, self.registrar, self._authenticator, policy, self._emit)
 
@@ -127,6 +124,8 @@ class Endpoint(Core[Event]):
         """Take the loss of a connection: the phones behind it are out of reach until they come back."""
         super().connection_lost(connection, now)
         self._liveness.connection_lost(connection.flow.connection, now)
+        if self._trunk is not None:
+            self._trunk.connection_lost(connection.flow.connection, now)
 
     # --- answers of the driver --------------------------------------------------------------------------------------
 
@@ -185,80 +184,20 @@ class Endpoint(Core[Event]):
 
     def send_page(self, page: Page, now: float) -> int | Receipt:
         """Start to deliver a page; the handle comes back in `PageDone`. A receipt when there is nothing to try."""
-        try:
-            user, direct = self._resolve(page.address)
-        except Malformed as error:
-            return Receipt(Outcome.REFUSED, f"the address is not proper: {error.reason}")
-        targets = [direct] if direct is not None else self._targets(user, now)
-        if not targets:
-            return self._no_target(user)
-        to = direct.uri if direct is not None else self._aor(user)
-        return self._pager.send(self._outgoing(user, to, page, now), targets, now)
-
-    def _outgoing(self, user: str, to: str, page: Page, now: float) -> Outgoing:
-        """Draw up a page; its reference names the user too, whose phone alone may tell what became of it."""
-        settings, account = self._settings, self._settings.accounts.get(user)
-        profile = (account.profile if account else "") or settings.profile
-        notify = settings.notifications if account is None or account.notifications is None else account.notifications
-        return Outgoing(
-            user,
-            to,
-            page.text,
-            f"{self.outside.tokens(8)}.{user}",
-            self._page_headers(page, now),
-            PROFILES[profile],
-            notify,
-            self._pager.identity.from_,
-            page.priority,
-            self.outside.wall(),
-        )
+        return self._mailroom.send(page, now)
 
     def user_of(self, address: str) -> str:
         """Return the user whom an address names; the address itself when it is somewhere else, or not proper."""
-        try:
-            return self._resolve(address)[0]
-        except Malformed:
-            return address
+        return self._mailroom.user_of(address)
 
     def cancel_page(self, handle: int, now: float) -> None:
         """Withdraw a page: nothing more of it goes out, no retransmission either."""
         self._pager.cancel(handle, now)
 
-    def _no_target(self, user: str) -> Receipt:
-        known = user in self._settings.accounts or not self._settings.authenticate
-        if not known:
-            return Receipt(Outcome.REFUSED, f"no phone {printable(user)} is configured")
-        return Receipt(Outcome.FAILED, "not registered", retry_after=self._settings.retry_after)
-
-    def _resolve(self, address: str) -> tuple[str, Target | None]:
-        """Return the user of an address; an address elsewhere with a numeric host is a target of its own."""
-        address = address.strip()
-        if ":" not in address and "@" not in address:
-            return address, None
-        uri = Uri.parse(address if address.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{address}")
-        if uri.scheme == "tel" or self._is_ours(uri):
-            return uri.user, None
-        return address, _direct_target(str(uri), str(uri))
-
-    def _targets(self, user: str, now: float) -> list[Target]:
-        found = [
-            Target(user, each.uri, each.flow, each.q, self._liveness.is_silent((user, each.uri)))
-            for each in self.registrar.current(user, now)
-        ]
-        if not found and user in self._settings.static:
-            return [_direct_target(user, self._settings.static[user])]
-        return found
-
-    def _page_headers(self, page: Page, now: float) -> dict[str, list[str]]:
-        subject = printable(page.text.partition("\n")[0], MAX_SUBJECT)
-        headers = {"date": [http_date(self.outside.wall())], "priority": [PRIORITY[page.priority]]}
-        if subject:
-            headers["subject"] = [subject]
-        if self._settings.reply_to:
-            headers["reply-to"] = [f"<{self._aor(self._settings.reply_to)}>"]
-        if page.expires > now:
-            headers["expires"] = [str(min(round(page.expires - now) or 1, 2**31 - 1))]
-        return headers
+    def start(self, now: float) -> None:
+        """Register at the site's PBX, if there is one."""
+        if self._trunk is not None:
+            self._trunk.register(now)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -301,13 +240,3 @@ class Endpoint(Core[Event]):
     def _own_names(self) -> frozenset[str]:
         names = (*self._settings.domains, self._settings.host, self.bound[0])
         return frozenset(name.strip("[]").lower() for name in names)
-
-
-def _direct_target(user: str, text: str) -> Target:
-    """Return the target that a URI with a numeric host names. Raises Malformed."""
-    uri = Uri.parse(text)
-    host = uri.numeric_host
-    if host is None:
-        raise Malformed("a host name; write an IP address")
-    flow = Flow(uri.transport, (host, uri.port or default_port(uri.transport)), 0 if uri.transport == UDP else -1)
-    return Target(user, text, flow)

@@ -28,6 +28,34 @@ class Account(LineSettings):
     )
 
 
+class Pbx(LineSettings):
+    """The site's PBX, at which the gateway registers like a phone; it reaches whoever has no account here."""
+
+    servers: tuple[str, ...] = Field(min_length=1, max_length=8, description="its addresses as URIs, the first first")
+    domain: str = Field("", pattern=r"^[a-z0-9.:\-\[\]]{0,253}$", description="default: host of the first address")
+    user: UserName = Field(description="our user name there")
+    password: SecretStr
+    display_name: str = Field("", description="name that its phones show as the sender", max_length=64)
+    expires: int = Field(120, ge=30, le=7200, description="seconds; half of it is how late a dead PBX is noticed")
+
+    @field_validator("servers")
+    @classmethod
+    def _check_servers(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for text in values:
+            check_numeric(text)
+        return values
+
+
+def check_numeric(text: str) -> None:
+    """Refuse (ValueError) a URI whose host is a name: it would have to be looked up at the moment of the alarm."""
+    try:
+        numeric = Uri.parse(text).numeric_host
+    except Malformed as error:
+        raise ValueError(error.reason) from error
+    if numeric is None:
+        raise ValueError("write an IP address instead of a name, as in sip:10.0.0.5:5060")
+
+
 class SipSettings(LineSettings):
     """A registrar and message gateway on one UDP and one TCP port."""
 
@@ -37,6 +65,7 @@ class SipSettings(LineSettings):
     realm: str = Field("", description="realm of the passwords; default: the first domain", max_length=128)
     accounts: dict[UserName, Account] = Field(default_factory=dict, description="phones: user name and password")
     static: dict[UserName, str] = Field(default_factory=dict, description="URIs of phones that never register")
+    pbx: Pbx | None = Field(None, description="the site's PBX, for whoever has no account here")
     sender: UserName = Field("alarm", description="user part of the gateway's own address")
     display_name: str = Field("ALARM", description="name that phones show as the sender", max_length=64)
     reply_to: UserName | Literal[""] = Field("", description="user to whom answers shall go, where not to the sender")

@@ -48,6 +48,8 @@ class Policy:
     authenticate: bool
     count: Callable[[str], None]
     wall: Callable[[], float]
+    sender: str = ""
+    is_from_pbx: Callable[[Request, Flow], bool] = lambda _request, _flow: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,14 @@ class UserAgentServer:
         return _Admitted(server, user)
 
     def _authenticated_user(self, request: Request, flow: Flow, now: float) -> str | None:
-        """Return the sender's user name; None when the request was challenged."""
+        """Return the sender's user name; None when the request was challenged.
+
+        The PBX vouches for its own users, never for ours.
+        """
+        if self._policy.is_from_pbx(request, flow):
+            user = Uri.parse(request.from_.uri).user
+            if user not in self._policy.users:
+                return user
         if not self._policy.authenticate:
             address = request.to if request.method == "REGISTER" else request.from_
             return Uri.parse(address.uri).user
@@ -237,8 +246,9 @@ class UserAgentServer:
     def _handle_message(self, admitted: _Admitted, now: float) -> None:
         self._check_sender(admitted)
         request = admitted.request
-        recipient = Uri.parse(request.uri).user
-        if recipient not in self._policy.recipients and "*" not in self._policy.recipients:
+        from_pbx = self._policy.is_from_pbx(request, admitted.server.flow)
+        recipient = self._policy.sender if from_pbx else Uri.parse(request.uri).user
+        if not from_pbx and recipient not in self._policy.recipients and "*" not in self._policy.recipients:
             raise Refusal(404)
         if request.first("content-encoding").lower() not in {"", "identity"}:
             raise Refusal(415, {"accept-encoding": ["identity"]})

@@ -1,0 +1,212 @@
+"""The gateway as a client of the site's PBX: registered at one of its addresses, the next one when that is lost."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from drivers.sip.attempt import Target
+from drivers.sip.digest import Account, answer_challenge
+from drivers.sip.events import Event, PbxState
+from drivers.sip.grammar import Malformed, NameAddr, parse_delta, quote
+from drivers.sip.mailroom import flow_to
+from drivers.sip.message import Request, Response
+from drivers.sip.uri import Uri, address_of_record, host_of_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.sip.flow import Flow
+    from drivers.sip.outbound import Pager
+    from drivers.sip.settings import Pbx
+    from drivers.sip.timing import Deadline
+    from drivers.sip.transactions import Failure
+
+# Seconds for an address of the PBX to answer before the next one is tried.
+PATIENCE = 4.0
+# Seconds until the first address is tried again after none would have us, doubled up to the longest.
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+_CHALLENGES = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
+_INTERVAL_TOO_BRIEF = 423
+
+
+class State(Enum):
+    """Where the registration stands."""
+
+    IDLE = "idle"
+    ASKING = "asking"
+    REGISTERED = "registered"
+
+
+class Trunk:
+    """Keeps the gateway registered. Its contact is a random name, so that only the PBX knows how to write to us."""
+
+    def __init__(self, pbx: Pbx, pager: Pager, sent_by: Callable[[], str], emit: Callable[[Event], None]) -> None:
+        self.domain = pbx.domain or Uri.parse(pbx.servers[0]).host
+        self.account = Account(pbx.user, pbx.password.get_secret_value())
+        self.contact_user = pager.tokens(8)
+        self.state = State.IDLE
+        self._pbx = pbx
+        self._servers = [Uri.parse(text) for text in pbx.servers]
+        self._pager = pager
+        self._sent_by = sent_by
+        self._emit = emit
+        self._current = 0
+        self._tried = 0
+        self._pause = FIRST_PAUSE
+        self._flow: Flow | None = None
+        self._call_id = pager.tokens(12)
+        self._cseq = 0
+        self._round = 0
+        self._seconds = pbx.expires
+        self._timer: Deadline | None = None
+
+    @property
+    def server(self) -> Uri:
+        """The address of the PBX that is in use, or tried next."""
+        return self._servers[self._current]
+
+    @property
+    def own_address(self) -> str:
+        """Who we are at the PBX."""
+        return address_of_record(self._pbx.user, host_of_uri(self.domain))
+
+    def is_from_pbx(self, request: Request, flow: Flow) -> bool:
+        """Return whether the PBX sent this: from one of its addresses, to the contact that only it was told."""
+        return (
+            self.contact_user == Uri.parse(request.uri).user
+            and any(server.numeric_host == flow.peer[0] for server in self._servers)
+            and request.method != "REGISTER"
+        )
+
+    def target(self, user: str) -> Target | None:
+        """Return the way to a user of the PBX; None while we are not registered."""
+        if self.state is not State.REGISTERED or self._flow is None:
+            return None
+        uri = address_of_record(user, host_of_uri(self.domain))
+        route = str(Uri(self.server.scheme, "", self.server.host, self.server.port, {**self.server.params, "lr": ""}))
+        own = f"{quote(self._pbx.display_name or self._pbx.user)} <{self.own_address}>"
+        return Target(user, uri, self._flow, route=f"<{route}>", from_=own, account=self.account)
+
+    # --- registering ------------------------------------------------------------------------------------------------
+
+    def register(self, now: float) -> None:
+        """Register at the current address, or refresh."""
+        self._round += 1
+        turn = self._round
+        self._plan(now + PATIENCE, lambda now: self._failed(turn, "no answer", now))
+        flow = flow_to(self.server)
+        wires = self._pager.layer.wires
+        if not flow.is_stream:
+            self._ask(turn, flow, now, {})
+        elif (known := wires.find(flow.transport, flow.peer)) is not None:
+            self._ask(turn, known, now, {})
+        else:
+            self._pager.connect(flow.transport, flow.peer, lambda made, now: self._connected(turn, made, now))
+
+    def _connected(self, turn: int, flow: Flow | None, now: float) -> None:
+        if flow is None:
+            self._failed(turn, "no connection", now)
+        else:
+            self._ask(turn, flow, now, {})
+
+    def _ask(self, turn: int, flow: Flow, now: float, credentials: dict[str, list[str]]) -> None:
+        if turn != self._round:
+            return
+        if self.state is State.IDLE:
+            self.state = State.ASKING
+        self._cseq += 1
+        parameter = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+        headers = {
+            "max-forwards": ["70"],
+            "from": [f"<{self.own_address}>;tag={self._pager.tokens(6)}"],
+            "to": [f"<{self.own_address}>"],
+            "call-id": [self._call_id],
+            "cseq": [f"{self._cseq} REGISTER"],
+            "contact": [f"<sip:{self.contact_user}@{self._sent_by()}{parameter}>"],
+            "expires": [str(self._seconds)],
+            **credentials,
+        }
+        request = Request(headers, b"", "REGISTER", f"sip:{host_of_uri(self.domain)}")
+        answered = bool(credentials)
+
+        def on_result(result: Response | Failure, now: float) -> None:
+            if turn == self._round:
+                self._take(turn, flow, result, now, answered=answered)
+
+        self._pager.layer.request(request, flow, now, on_result)
+
+    def _take(self, turn: int, flow: Flow, result: Response | Failure, now: float, *, answered: bool) -> None:
+        if not isinstance(result, Response):
+            self._failed(turn, result.value, now)
+        elif result.status in _CHALLENGES and not answered:
+            self._answer(turn, flow, result, now)
+        elif result.status == _INTERVAL_TOO_BRIEF and (parse_delta(result.first("min-expires")) or 0) > self._seconds:
+            self._seconds = min(parse_delta(result.first("min-expires")) or self._seconds, 86_400)
+            self.register(now)
+        elif result.status // 100 == 2:  # noqa: PLR2004 - the class of success
+            self._registered(flow, self._granted(result), now)
+        else:
+            self._failed(turn, f"refused with {result.status}", now, _retry_after(result))
+
+    def _answer(self, turn: int, flow: Flow, challenge: Response, now: float) -> None:
+        header, answer = _CHALLENGES[challenge.status]
+        values, uri = challenge.headers.get(header, []), f"sip:{host_of_uri(self.domain)}"
+        credentials = answer_challenge(values, self.account, "REGISTER", uri, self._pager.tokens(8))
+        if credentials is None:
+            self._failed(turn, "a challenge that cannot be answered", now)
+        else:
+            self._ask(turn, flow, now, {answer: [credentials]})
+
+    def _granted(self, response: Response) -> int:
+        """Return for how long we are registered: our own contact says so, else the header, else as asked."""
+        for contact in response.every("contact"):
+            try:
+                address = NameAddr.parse(contact)
+                own = Uri.parse(address.uri).user == self.contact_user
+            except Malformed:
+                continue
+            if own and (seconds := parse_delta(address.params.get("expires", ""))) is not None:
+                return seconds
+        granted = parse_delta(response.first("expires"))
+        return self._seconds if granted is None else granted
+
+    def _registered(self, flow: Flow, seconds: int, now: float) -> None:
+        self._flow, self._tried, self._pause = flow, 0, FIRST_PAUSE
+        if self.state is not State.REGISTERED:
+            self.state = State.REGISTERED
+            self._emit(PbxState(str(self.server), reached=True))
+        self._plan(now + max(5.0, seconds / 2), self.register)
+
+    def _failed(self, turn: int, why: str, now: float, wait: float = 0.0) -> None:
+        """Go on to the next address at once; after the last one pause."""
+        if turn != self._round:
+            return
+        self._round += 1
+        if self.state is State.REGISTERED:
+            self._emit(PbxState(str(self.server), reached=False, why=why))
+        self.state, self._flow = State.IDLE, None
+        self._tried += 1
+        self._current = (self._current + 1) % len(self._servers)
+        if self._tried < len(self._servers):
+            self.register(now)
+            return
+        self._tried = 0
+        self._plan(now + max(self._pause, wait), self.register)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def connection_lost(self, number: int, now: float) -> None:
+        """Take the loss of a connection; when it was ours, register anew at once."""
+        if self._flow is not None and self._flow.connection == number:
+            self.register(now)
+
+    def _plan(self, when: float, action: Callable[[float], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._pager.layer.agenda.at(when, action)
+
+
+def _retry_after(response: Response) -> float:
+    match = re.match(r"[0-9]{1,4}", response.first("retry-after"))
+    return float(match[0]) if match else 0.0
