@@ -11,13 +11,14 @@ from drivers.gsm import pdu
 from drivers.gsm.address import Address
 from drivers.gsm.asking import fields, number
 from drivers.gsm.octets import Malformed
-from drivers.gsm.pdu import Deliver, StatusReport, Submit
+from drivers.gsm.pdu import Deliver, Submit
 from drivers.gsm.userdata import Coding, UserData
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drivers.gsm.simulated import ModemState
+    from drivers.gsm.pdu import Pdu
+    from drivers.gsm.simulated import Entry, ModemState
 
 Answer = tuple[list[str], str]
 MAX_INPUT = 2_048  # bytes of a command or a text
@@ -103,7 +104,7 @@ class SimulatedModem:
         """Say a line, now or at a time."""
         self._say(f"\r\n{line}\r\n".encode("latin-1", "replace"), due)
 
-    def show(self, message: Deliver | StatusReport) -> tuple[str, str]:
+    def show(self, message: Pdu) -> tuple[str, str]:
         """Return how a message is shown: what stands in its header, and its second line."""
         if self.state.text_mode and isinstance(message, Deliver):
             text, sender = message.user_data.text, str(message.sender)
@@ -268,6 +269,8 @@ class SimulatedModem:
     def _routing(self, argument: str) -> Answer:
         if argument == "?":
             return [f"+CNMI: {','.join(map(str, self.state.routing))}"], "OK"
+        if self.state.faults.take("lies"):
+            return _OK
         self.state.routing = tuple(number(field) or 0 for field in fields(f":{argument}"))
         return _OK
 
@@ -277,17 +280,22 @@ class SimulatedModem:
         lines = []
         for index, entry in sorted(self.state.memory.items()):
             header, body = self.show(entry.message)
-            status = '"REC UNREAD",' if self.state.text_mode else f"{0 if entry.unread else 1},"
+            status = self._status(entry)
             lines += [f"+CMGL: {index},{status}{header}", body]
             entry.unread = False
         return lines, "OK"
+
+    def _status(self, entry: Entry) -> str:
+        if isinstance(entry.message, Submit):
+            return "2,"
+        return '"REC UNREAD",' if self.state.text_mode else f"{0 if entry.unread else 1},"
 
     def _read(self, argument: str) -> Answer:
         entry = self.state.memory.get(number(argument) or 0)
         if entry is None:
             return [], "+CMS ERROR: 321"
         header, body = self.show(entry.message)
-        status = '"REC UNREAD",' if self.state.text_mode else f"{0 if entry.unread else 1},"
+        status = self._status(entry)
         entry.unread = False
         return [f"+CMGR: {status}{header}", body], "OK"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gatewayd.simulator import SimulatorSettings
 
 if TYPE_CHECKING:
-    from drivers.gsm.pdu import Deliver, StatusReport
+    from drivers.gsm.pdu import Deliver, Pdu
     from gatewayd.simulator import Faults
 
 MAX_HELD = 1_000  # messages that the network keeps while the modem's memory is full
@@ -60,7 +60,7 @@ class SentMessage:
 class Entry:
     """One place of the memory."""
 
-    message: Deliver | StatusReport
+    message: Pdu
     unread: bool = True
 
 
@@ -92,7 +92,7 @@ class ModemState:
         self.service_level = self.settings.service_level
         self.unacknowledged = 0
 
-    def store(self, message: Deliver | StatusReport) -> int | None:
+    def store(self, message: Pdu) -> int | None:
         """Put a message into the first free place; return its index, None when there is none."""
         for index in range(1, self.settings.capacity + 1):
             if index not in self.memory:

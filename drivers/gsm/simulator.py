@@ -3,7 +3,8 @@
 Faults: `nak` (+CMS ERROR: `nak_code`), `refuse` (1, unassigned number), `full` (322), `sim-failure` (313), `stuck`
 (500), `no-prompt`, `drop` (takes the message and says nothing), `late` (takes it, answers `late_by` seconds later),
 `garble` (takes it, the OK is damaged), `unsolicited` (other lines around the next answer), `no-report`,
-`failed-report`; until repaired: `no-network`, `weak` (signal), `same-reference`, `dead` (hears and says nothing).
+`failed-report`, `lies` (says OK to AT+CNMI and does nothing); until repaired: `no-network`, `weak` (signal),
+`same-reference`, `dead` (hears and says nothing).
 """
 
 from __future__ import annotations

@@ -106,6 +106,13 @@ def test_silence_is_a_reply_after_its_time() -> None:
     assert channel.due is None
 
 
+def test_ok_of_a_message_that_was_given_up_ends_no_other_command() -> None:
+    channel = asked(CSQ)
+    assert hears(channel, "+CMGS: 7", "OK") is None
+    assert channel.late_reference == 7
+    assert hears(channel, "+CSQ: 17,99", "OK") == Reply(Result.OK, ("+CSQ: 17,99",))
+
+
 def test_long_lines_and_many_lines_are_bounded() -> None:
     assert list(Scanner().feed(b"x" * 10_000 + b"\r")) == ["x" * MAX_LINE]
     channel = asked(CMGL)

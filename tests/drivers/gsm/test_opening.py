@@ -124,6 +124,21 @@ async def test_line_is_up_without_a_network_after_a_minute_and_the_fault_stands(
     assert site.line.faults == ["network: not registered (searching)"]
 
 
+async def test_modem_that_says_ok_and_does_otherwise_is_given_the_next_routing() -> None:
+    site = Site(modem={"faults": {"lies": 1}})
+    await site.start()
+    assert site.modem.state.routing == (2, 1, 0, 2, 0)
+    await works(site)
+
+
+async def test_answers_of_a_slow_modem_are_not_taken_for_those_of_later_commands() -> None:
+    site = Site(modem={"latency": 1.2})
+    await site.start(within=60)
+    assert site.wrote.count(b"AT+CNMI=") == 1
+    assert site.wrote.count(b"AT+CPMS=") == 2
+    assert site.modem.state.routing == (2, 1, 0, 1, 0)
+
+
 # --- PIN -------------------------------------------------------------------------------------------------------------
 
 

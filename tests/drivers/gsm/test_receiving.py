@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from drivers.gsm.pdu import Deliver
+from drivers.gsm.address import Address
+from drivers.gsm.pdu import Deliver, Submit
 from drivers.gsm.simulated import Entry
 from drivers.gsm.userdata import split
 from gatewayd.driver import Outcome
 from gatewayd.model import TextReceived
 from tests.drivers.gsm.site import ANNA, BERT, Site, page
 
-if TYPE_CHECKING:
-    from drivers.gsm.address import Address
-
 
 def parts(sender: str, text: str) -> list[Deliver]:
-    from drivers.gsm.address import Address
-
-    address: Address = Address.parse(sender)
-    return [Deliver(address, part) for part in split(text, 9, 77).parts]
+    return [Deliver(Address.parse(sender), part) for part in split(text, 9, 77).parts]
 
 
 async def test_text_is_reported_with_its_sender_and_deleted() -> None:
@@ -177,10 +170,41 @@ async def test_modem_that_passes_texts_on_gets_its_acknowledgement_after_the_dis
 async def test_parts_that_are_passed_on_are_acknowledged_one_by_one() -> None:
     site = Site(modem={"refuses": ("AT+CNMI=2,1,*", "AT+CNMI=1,*", "AT+CSMS=0"), "service_level": 1})
     await site.start()
-    await site.modem.receives(ANNA, "x" * 300)
-    await site.clock.advance(2)
+    for number, message in enumerate(parts(ANNA, "x" * 300), 1):
+        site.modem._deliver(message)
+        await site.clock.advance(1)
+        assert site.wrote.count(b"AT+CNMA\r") == number
     assert site.line.texts == [(ANNA, "x" * 300)]
-    assert (site.wrote.count(b"AT+CNMA\r"), site.modem.state.unacknowledged) == (2, 0)
+    assert site.modem.state.unacknowledged == 0
+
+
+async def test_text_that_waits_for_the_disk_is_not_found_again_by_the_sweep() -> None:
+    site = Site(sweep_every=60)
+    await site.modem.receives(ANNA, "OK")
+    site.line.disk_full = True
+    await site.start()
+    await site.clock.advance(200)
+    site.line.disk_full = False
+    await site.clock.advance(5)
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_memory_is_looked_at_when_the_modem_says_that_it_is_full() -> None:
+    site = Site()
+    await site.start()
+    (message,) = parts(ANNA, "OK")
+    site.modem.state.memory[1] = Entry(message)
+    site.modem.faults.plan("full")
+    assert (await site.sends()).outcome is Outcome.FAILED
+    assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_draft_that_somebody_left_is_deleted_and_shown_to_nobody() -> None:
+    site = Site()
+    (part,) = split("draft", 1, 1).parts
+    site.modem.state.memory[1] = Entry(Submit(Address.parse(ANNA), part))
+    await site.start()
+    assert (site.line.texts, site.modem.state.memory) == ([], {})
 
 
 async def test_modem_that_announces_nothing_is_asked() -> None:
