@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from drivers.comp2.text import NUMERIC, fitted, plain
+from gatewayd.encoder.text import NUMERIC, fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 LONGEST_TEXT = 253

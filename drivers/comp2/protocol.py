@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.comp2.exchange import (
+from drivers.comp2.frames import LONGEST_TEXT, Call
+from drivers.comp2.replies import ErrorLines
+from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import (
     Event,
     Exchange,
     FrameSent,
@@ -16,9 +19,6 @@ from drivers.comp2.exchange import (
     State,
     Timing,
 )
-from drivers.comp2.frames import LONGEST_TEXT, Call
-from drivers.comp2.replies import ErrorLines
-from gatewayd.driver import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

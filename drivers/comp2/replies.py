@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from drivers.comp2.exchange import Reply
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 
 MAX_LINE = 120  # characters of one line that are kept
 NAK, RS = 0x15, 0x1E

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from drivers.comp2.protocol import LONGEST_TEXT, Timing
-from gatewayd.transport.serial import SerialSettings
+from gatewayd.encoder.driver import EncoderSettings
 
 
-class Comp2Settings(SerialSettings):
+class Comp2Settings(EncoderSettings):
     """The port of an encoder that emulates COMP2; the keys are explained in the README."""
 
     delimiter: Literal["cr", "tilde"] = "cr"

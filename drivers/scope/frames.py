@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from drivers.scope.text import NUMERIC, fitted, plain
+from gatewayd.encoder.text import NUMERIC, fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 LONGEST_FRAME = 512

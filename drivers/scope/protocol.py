@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.scope.exchange import (
-    Event,
-    Exchange,
-    FrameSent,
-    LateReply,
-    LineHeld,
-    Noise,
-    PageSettled,
-    Reply,
-    State,
-    Timing,
-)
 from drivers.scope.frames import (
     HIGHEST_CAPCODE,
     LONGEST_TEXT,
@@ -27,6 +15,18 @@ from drivers.scope.frames import (
 )
 from drivers.scope.replies import ScopeReplies
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import (
+    Event,
+    Exchange,
+    FrameSent,
+    LateReply,
+    LineHeld,
+    Noise,
+    PageSettled,
+    Reply,
+    State,
+    Timing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drivers.scope.exchange import Reply
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 
 MAX_LINE = 120  # characters of one line that are kept
 NAK = 0x15

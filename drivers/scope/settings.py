@@ -15,12 +15,12 @@ from drivers.scope.protocol import (
     Dialect,
     Timing,
 )
-from gatewayd.transport.serial import SerialSettings
+from gatewayd.encoder.driver import EncoderSettings
 
 RATES: dict[int, str] = {512: "N", 1200: "F", 2400: "S"}  # bit/s on the air
 
 
-class ScopeSettings(SerialSettings):
+class ScopeSettings(EncoderSettings):
     """The port of an encoder that speaks the Scope protocol; the keys are explained in the README."""
 
     dialect: Literal["scope", "waveware"] = "scope"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from drivers.waveware.text import NUMERIC, fitted, plain
+from gatewayd.encoder.text import NUMERIC, fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 SOH, STX, ETX, EOT = b"\x01", b"\x02", b"\x03", b"\x04"

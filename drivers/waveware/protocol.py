@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.waveware.exchange import (
+from drivers.waveware.frames import (
+    HIGHEST_CAPCODE,
+    LONGEST_TEXT,
+    LOWEST_CAPCODE,
+    POCSAG_CAPCODES,
+    Call,
+    Defaults,
+)
+from drivers.waveware.replies import WaveWareReplies
+from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import (
     Event,
     Exchange,
     FrameSent,
@@ -16,16 +26,6 @@ from drivers.waveware.exchange import (
     State,
     Timing,
 )
-from drivers.waveware.frames import (
-    HIGHEST_CAPCODE,
-    LONGEST_TEXT,
-    LOWEST_CAPCODE,
-    POCSAG_CAPCODES,
-    Call,
-    Defaults,
-)
-from drivers.waveware.replies import WaveWareReplies
-from gatewayd.driver import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.waveware.exchange import Reply
 from drivers.waveware.frames import EOT, SOH
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 
 MAX_FRAME = 600  # bytes; the echo of the longest command
 ACK, NAK = 0x06, 0x15

@@ -14,12 +14,12 @@ from drivers.waveware.protocol import (
     Defaults,
     Timing,
 )
-from gatewayd.transport.serial import SerialSettings
+from gatewayd.encoder.driver import EncoderSettings
 
 RATES: dict[int, str] = {512: "5", 1200: "1", 2400: "2"}  # bit/s on the air
 
 
-class WaveWareSettings(SerialSettings):
+class WaveWareSettings(EncoderSettings):
     """The port of a WaveWare encoder; the keys are explained in the README."""
 
     pager_type: Literal["A", "N"] = "A"

@@ -1,0 +1,145 @@
+"""A line that hands pages to one encoder, one at a time; the kinds differ in their frames and replies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
+from gatewayd.encoder.exchange import Event, Exchange, FrameSent, LateReply, LineHeld, Noise, PageSettled, Reply
+from gatewayd.errors import Invalid, LineDown, StoreUnavailable
+from gatewayd.model import PageConfirmed, PageState
+from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.serial import SerialSettings, open_serial
+
+if TYPE_CHECKING:
+    from gatewayd.driver import Line
+    from gatewayd.model import Page
+
+OpenPort = Callable[[SerialSettings, StreamAdapter[Event]], Awaitable[None]]
+
+
+class Frame(NamedTuple):
+    """The bytes of one page; `note` is what was done to its text."""
+
+    data: bytes
+    note: str
+
+
+class EncoderSettings(SerialSettings):
+    """The port of an encoder, and how much text it takes."""
+
+    longest_text: int
+
+
+class EncoderDriver(Driver):
+    """Hands pages to one encoder, one at a time."""
+
+    def __init__(self, line: Line, settings: EncoderSettings, open_port: OpenPort = open_serial) -> None:
+        super().__init__(line)
+        self._serial = settings
+        self._open_port = open_port
+        self._numbers = itertools.count(1)
+        self._attempts: dict[str, asyncio.Future[Reply]] = {}
+        self._core: Exchange | None = None
+        self._adapter: StreamAdapter[Event] | None = None
+
+    @abstractmethod
+    def compose(self, page: Page) -> Frame:
+        """Return the frame of a page. Raises Invalid when this address or text can never be sent."""
+
+    @abstractmethod
+    def exchange(self, unsent: Callable[[], int]) -> Exchange:
+        """Return the sending end; `unsent` tells how many bytes have not left yet."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It sends; at best the encoder says that it has the page, never that the pager has."""
+        return Capabilities(sends=True, longest_text=self._serial.longest_text)
+
+    @property
+    def port(self) -> str:
+        """The device path or the address of the device server."""
+        return self._serial.port
+
+    async def run(self) -> None:
+        """Open the port and serve until cancelled. Raises LineDown."""
+        core = self.exchange(self._unsent)
+        adapter: StreamAdapter[Event] = StreamAdapter(core, self.line.clock)
+        reason = LineDown("the line was stopped")
+        try:
+            await self._open_port(self._serial, adapter)
+            self._core, self._adapter = core, adapter
+            self.line.up()
+            async for event in adapter.events():
+                await self._handle(event)
+        except LineDown as error:
+            reason = error
+            raise
+        finally:
+            self._core = self._adapter = None
+            self._fail_attempts(reason)
+            adapter.close()
+            await adapter.wait_closed()
+
+    async def send(self, page: Page) -> Receipt:
+        """Make one attempt to deliver `page`. Raises LineDown when the port is not open, or is lost meanwhile."""
+        try:
+            frame = self.compose(page)
+        except Invalid as error:
+            return Receipt(Outcome.REFUSED, str(error))
+        core, adapter = self._core, self._adapter
+        if core is None or adapter is None:
+            raise LineDown(f"{self._serial.port} is not open")
+        ref = f"{page.id}.{next(self._numbers)}"
+        settled = self._attempts[ref] = asyncio.get_running_loop().create_future()
+        try:
+            core.send_page(ref, frame.data, self.line.clock.now())
+            adapter.flush()
+            reply = await settled
+        except asyncio.CancelledError:
+            core.withdraw(ref, self.line.clock.now())
+            raise
+        finally:
+            del self._attempts[ref]
+        detail = f"{reply.detail} ({frame.note})" if frame.note else reply.detail
+        return Receipt(reply.outcome, detail, ref, reply.retry_after)
+
+    def _unsent(self) -> int:
+        """Return how many bytes have not left: in our own buffer, and in the kernel's where it tells."""
+        transport = self._adapter.transport if self._adapter is not None else None
+        if transport is None:
+            return 0
+        port = transport.get_extra_info("serial")
+        return transport.get_write_buffer_size() + (port.unsent if port is not None else 0)
+
+    def _fail_attempts(self, reason: LineDown) -> None:
+        for settled in self._attempts.values():
+            if not settled.done():
+                settled.set_exception(LineDown(str(reason)))
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case PageSettled(ref=ref, reply=reply):
+                settled = self._attempts.get(ref)
+                if settled is not None and not settled.done():
+                    settled.set_result(reply)
+            case FrameSent():
+                self.line.count("frames")
+            case LateReply():
+                await self._handle_late(event)
+            case Noise(count=count):
+                self.line.trouble("noise_bytes", count)
+            case LineHeld(seconds=seconds):
+                raise LineDown(f"{self._serial.port}: the device has held us up for {seconds:g} s (flow control)")
+
+    async def _handle_late(self, late: LateReply) -> None:
+        """Report what became of a page after all."""
+        state = PageState.SENT if late.reply.outcome is Outcome.SENT else PageState.FAILED
+        try:
+            await self.line.report(PageConfirmed(late.ref, state, late.reply.detail))
+        except StoreUnavailable:
+            self.line.log.exception("a late word on page %s could not be recorded", late.ref)
