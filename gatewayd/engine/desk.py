@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewayd.engine import endings, posting
+from gatewayd.engine import endings, posting, sendkeys
 from gatewayd.engine.bounds import LONGEST_TEXT, clean
 from gatewayd.engine.case import case_key, load_case
 from gatewayd.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -149,7 +149,17 @@ class Desk:
     # --- sending ------------------------------------------------------------------------------------------------------
 
     async def send(self, sender: User, order: SendOrder) -> Message:
-        """Send a user's message. Raises Invalid (then nothing is sent), StoreUnavailable."""
+        """Send a user's message. Raises Invalid (then nothing is sent), StoreUnavailable.
+
+        Raises Conflict when its key was used for another message.
+        """
+        if not order.key:
+            return await self._send_order(sender, order)
+        async with self._core.locks(("send", sender.id, order.key)):
+            before = sendkeys.sent_before(self._core.store, sender, order, self._core.clock.now())
+            return before or await self._send_order(sender, order)
+
+    async def _send_order(self, sender: User, order: SendOrder) -> Message:
         original = self._original(sender, order)
         if original is None:
             return await self._send(sender, order, None)
@@ -179,6 +189,8 @@ class Desk:
         replied = self._core.store.inbox.of_user(sender.id, original.id) if original else None
         if replied is not None:
             endings.mark(change, replied, MsgStatus.REPLIED)
+        if order.key:
+            sendkeys.remember(change, sender, order, message)
         await self._core.carry_out(change)
         return message
 

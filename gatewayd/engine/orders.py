@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SendOrder:
-    """A message that a user wants sent; `reply_to` is the id of the message that it answers."""
+    """A message that a user wants sent; `reply_to` is the id of the message that it answers.
+
+    With a `key` the same order is carried out once, however often it comes.
+    """
 
     text: str
     priority: Priority
     recipients: tuple[int, ...] = ()
     tone: str = ""
     reply_to: int | None = None
+    key: str = ""

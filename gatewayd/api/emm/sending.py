@@ -74,6 +74,6 @@ async def send(call: Call[SendParams]) -> Sent:
     given = call.params
     if given.userid != call.user.id:
         raise NotAllowed("messages are sent in one's own name only")
-    order = SendOrder(given.text, given.priority, given.recipients, given.tone, given.reply_message_id)
+    order = SendOrder(given.text, given.priority, given.recipients, given.tone, given.reply_message_id, call.key)
     message = await call.engine.send(call.user, order)
     return Sent(message_id=message.id)
