@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_capture(commands)
     _add_replay(commands)
+    _add_rules(commands)
     return parser
 
 
@@ -183,3 +184,17 @@ def _add_replay(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--line", metavar="NAME", help="that line (default: the one that the capture names)")
     parser.add_argument("--speed", type=float, default=0.0, metavar="N", help="N times as fast as it was; 0: at once")
     _add_json(parser)
+
+
+def _add_rules(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "try the rules of a line"
+    parser = commands.add_parser("rules", help=text, description=text, epilog=EXIT_CODES)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    text = "show what a line would make of a sample or a capture; fails when something is not understood"
+    action = _add(actions, "test", "rules:test", text)
+    action.add_argument("file", metavar="FILE", help="text, bytes or a capture; - for standard input")
+    action.add_argument(
+        "--line", metavar="NAME", required=True, help="the line of the configuration whose rules are meant"
+    )
+    _add_files(action)
+    _add_json(action)

@@ -171,7 +171,7 @@ class ReplayLine:
 
     async def report(self, report: Report) -> Recorded:
         """Tell a report."""
-        self._tell(_words(report))
+        self._tell(words(report))
         return Recorded.NEW
 
 
@@ -234,8 +234,8 @@ def _driver(kind: Kind, line: ReplayLine, settings: LineSettings, socket: _Socke
 
 
 def _page(piece: Piece, now: float) -> Page:
-    words = piece.data.decode("utf-8", "replace").split("\x1f", 3)
-    address, priority, tone, text = [*words, "", "", "", ""][:4]
+    parts = piece.data.decode("utf-8", "replace").split("\x1f", 3)
+    address, priority, tone, text = [*parts, "", "", "", ""][:4]
     number = 0
     with suppress(ValueError):
         number = int(piece.channel)
@@ -243,7 +243,7 @@ def _page(piece: Piece, now: float) -> Page:
     return Page(number, number, "", address, text, urgency, now, now, now + LIFETIME, now, tone=tone)
 
 
-def _words(report: Report) -> str:
+def words(report: Report) -> str:
     """Return a report in words: its name and whatever is not as usual in it; printable, whatever the device sent."""
     said = []
     for field in fields(report):
