@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,13 +172,13 @@ async def test_a_flood_is_taken_whole_at_the_pace_of_the_driver(site: Site, cloc
 
 @pytest.fixture
 def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the contexts of a server called localhost and of a client that trusts it."""
+    """Return the contexts of the server at 127.0.0.1 and of a client that trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = tmp_path / "server.pem"
@@ -195,9 +196,9 @@ Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 
 
 async def test_tls_carries_the_bytes(site: Site, clock: ManualClock, contexts: Contexts) -> None:
-    server = await listen_tcp("localhost", 0, site.accept, ssl=contexts[0])
+    server = await listen_tcp("127.0.0.1", 0, site.accept, ssl=contexts[0])
     client = Talker(clock)
-    await connect_tcp("localhost", port_of(server), client, ssl=contexts[1])
+    await connect_tcp("127.0.0.1", port_of(server), client, ssl=contexts[1])
     client.say(b"secret\n")
     await until_accepted(site, 1)
     assert await site.accepted[0].hear() == [b"secret"]
@@ -208,9 +209,9 @@ async def test_tls_carries_the_bytes(site: Site, clock: ManualClock, contexts: C
 async def test_a_certificate_that_is_not_trusted_is_line_down_at_both_ends(
     site: Site, clock: ManualClock, contexts: Contexts
 ) -> None:
-    server = await listen_tcp("localhost", 0, site.accept, ssl=contexts[0])
+    server = await listen_tcp("127.0.0.1", 0, site.accept, ssl=contexts[0])
     with pytest.raises(LineDown, match="certificate verify failed"):
-        await connect_tcp("localhost", port_of(server), Talker(clock), ssl=ssl.create_default_context())
+        await connect_tcp("127.0.0.1", port_of(server), Talker(clock), ssl=ssl.create_default_context())
     await settle()
     await clock.advance(CONNECT_LIMIT)
     for adapter in site.accepted:

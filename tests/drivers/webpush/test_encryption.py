@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pywebpush import WebPusher
@@ -66,7 +67,7 @@ def test_what_we_encrypt_for_the_receiver_of_rfc_8291_is_read_by_it() -> None:
     assert rfc_browser().decrypt(body) == PLAINTEXT
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(min_size=1, max_size=MOST_BYTES))
 def test_every_content_arrives_as_it_was(content: bytes) -> None:
     browser = rfc_browser()
@@ -87,7 +88,7 @@ def test_damaged_push_is_not_read(position: int) -> None:
         rfc_browser().decrypt(bytes(body))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_is_not_read(body: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
@@ -97,6 +98,24 @@ def test_noise_is_not_read(body: bytes) -> None:
 def test_push_for_somebody_else_is_not_read() -> None:
     with pytest.raises(RemoteProtocolError, match="somebody else"):
         rfc_browser().decrypt(encrypted_for(Browser.new(), b"secret"))
+
+
+@pytest.mark.parametrize("padding", [b"\x02", b"\x02\x00", b"\x02" + bytes(500)])
+def test_padding_of_the_last_record_is_taken_off(padding: bytes) -> None:
+    assert rfc_browser().decrypt(_record(b"FIRE" + padding)) == b"FIRE"
+
+
+@pytest.mark.parametrize("wrong", [b"", b"\x00", b"\x01", b"FIRE\x02\x00\x01"])
+def test_push_with_other_padding_is_not_read(wrong: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        rfc_browser().decrypt(_record(wrong))
+
+
+def _record(padded: bytes) -> bytes:
+    """Encrypt one record with the keys of the RFC's example, whatever its padding."""
+    body = from_base64url(BODY)
+    content_key, nonce = rfc_browser()._derive(body[21:86], body[:16])
+    return body[:86] + AESGCM(content_key).encrypt(nonce, padded, None)
 
 
 # --- RFC 8292 ---------------------------------------------------------------------------------------------------------

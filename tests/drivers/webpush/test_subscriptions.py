@@ -72,7 +72,7 @@ def test_wrong_field_is_named_and_its_value_not_shown(field: str, value: str) ->
     assert not value or field == "endpoint" or value[:9] not in str(caught.value)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=90), st.text(max_size=90), st.text(max_size=30))
 def test_nothing_but_invalid_escapes_from_any_input(endpoint: str, p256dh: str, auth: str) -> None:
     assert len(subscription_id(endpoint)) == 16
@@ -83,7 +83,7 @@ def test_nothing_but_invalid_escapes_from_any_input(endpoint: str, p256dh: str, 
             continue
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=70))
 def test_encoding_comes_back(data: bytes) -> None:
     assert decode(encode(data)) == data

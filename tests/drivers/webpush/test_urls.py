@@ -105,6 +105,7 @@ def test_listed_host_is_asked_in_plain_text_only_when_that_is_allowed() -> None:
         ("push.example.net", "93.184.216.34", True),
         ("push.example.net", "2606:2800:220:1::1", True),
         ("push.example.net", "64:ff9b::5db8:d822", True),  # an IPv4 address behind NAT64
+        ("push.example.net", "::ffff:93.184.216.34", True),
         ("push.example.net", "127.0.0.1", False),
         ("push.example.net", "::ffff:192.168.0.1", False),
         ("push.example.net", "fe80::1%eth0", False),
@@ -119,7 +120,7 @@ def test_address_behind_a_name_is_judged_as_well(host: str, address: str, reache
     assert IN_HOUSE.reaches(host, address) is reached
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.ip_addresses(v=4, network="10.0.0.0/8") | st.ip_addresses(v=6, network="fc00::/7"))
 def test_no_private_address_is_public(address: object) -> None:
     assert not is_public(str(address))
@@ -128,7 +129,7 @@ def test_no_private_address_is_public(address: object) -> None:
 URL_TEXT = st.text(alphabet="htps:/@.[]%#?\\ 01a7fx-_\r\n\tü", max_size=40).map(lambda text: f"https://{text}")
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(URL_TEXT | st.from_regex(r"https?://[a-z0-9.\-:\[\]@]{1,20}/?", fullmatch=True))
 def test_what_is_taken_means_the_same_to_the_library_that_connects(url: str) -> None:
     try:
