@@ -19,7 +19,6 @@ PREFIX = "subscription/"
 POINT_BYTES = 65  # an uncompressed point of P-256 (RFC 8291 3.1)
 AUTH_BYTES = 16  # RFC 8291 3.2
 LONGEST_KEY = 120  # characters; 65 bytes are 88 of them
-UNCOMPRESSED = 0x04
 KEPT = 4_096  # subscriptions that are not checked anew for every push
 STANDARD_TO_URL = str.maketrans("+/", "-_")
 
@@ -96,10 +95,7 @@ def _encoded(name: str, text: str, size: int) -> str:
 def _check_point(data: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
-    wrong = Invalid("p256dh", "is not an uncompressed point of the curve P-256")
-    if data[0] != UNCOMPRESSED:
-        raise wrong
-    try:
+    try:  # takes compressed points too, but those have 33 bytes
         EllipticCurvePublicKey.from_encoded_point(SECP256R1(), data)
     except ValueError:
-        raise wrong from None
+        raise Invalid("p256dh", "is not an uncompressed point of the curve P-256") from None
