@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd.clock import settle
+from gatewayd.clock import ManualClock, settle
 from gatewayd.transport.pty import TICK, UNHEARD_TIME, Pace, open_pty
 from tests.transport.cores import Talker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from gatewayd.clock import ManualClock
+    from gatewayd.clock import TimerHandle
 
 
 @contextmanager
@@ -198,6 +198,54 @@ async def test_what_the_device_receives_takes_its_time(clock: ManualClock) -> No
                 await clock.advance(0.01)
     assert clock.now() - start == pytest.approx(1.0, abs=0.2)
     assert await device.hear() == [b"x" * 119]
+    pty.close()
+
+
+class LateClock(ManualClock):
+    """A clock whose timers ring late, as those of a loop do."""
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        return super().call_at(max(when, self.now()) + 0.002, callback)
+
+
+async def test_timers_that_ring_late_do_not_make_the_wire_slower_towards_the_gateway() -> None:
+    clock = LateClock()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        device.say(b"x" * 120)
+        await clock.advance(1.01)
+        await passed_through()
+        assert len(read(fd)) == 120
+    pty.close()
+
+
+async def test_timers_that_ring_late_do_not_make_the_wire_slower_towards_the_device() -> None:
+    clock = LateClock()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        os.write(fd, b"x" * 119 + b"\n")
+        await passed_through()
+        start = clock.now()
+        async with asyncio.timeout(5):
+            while not device._events:
+                await clock.advance(0.001)
+    assert clock.now() - start == pytest.approx(1.0, abs=0.02)
+    pty.close()
+
+
+async def test_a_wire_that_was_idle_begins_when_there_is_something_to_send() -> None:
+    clock = LateClock()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        device.say(b"x")
+        await clock.advance(10)
+        device.say(b"y" * 120)
+        await clock.advance(0.9)
+        await passed_through()
+        assert len(read(fd)) < 120
     pty.close()
 
 
