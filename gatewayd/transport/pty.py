@@ -26,8 +26,8 @@ UNHEARD_TIME = 1.0  # seconds without any being taken: nobody has the port open,
 class Pace:
     """How fast a wire is: when a piece that is put on it has arrived completely.
 
-    Timers ring late, a millisecond is usual. What waited meanwhile goes on where the piece before it ended, not where the
-    timer rang: else a wire at 1200 Bd, with a timer for each byte, would be a quarter too slow.
+    Timers ring late, a millisecond is usual. What waited meanwhile goes on where the piece before it ended, not where
+    the timer rang: else a wire at 1200 Bd, with a timer for each byte, would be a quarter too slow.
     """
 
     def __init__(self, baudrate: int) -> None:
