@@ -22,6 +22,9 @@ MAX_CSEQ = 2**31
 # Far beyond any real header; keeps a line of a million semicolons from becoming a million objects.
 MAX_LIST_ITEMS = 64
 
+# Longer values go the long way, which counts what it finds and does not look back.
+MAX_PLAIN = 256
+
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
     re.IGNORECASE | re.DOTALL,
@@ -30,6 +33,11 @@ _VIA = re.compile(
 _QUOTED_OR = {
     separator: re.compile(rf'"(?:[^"\\]|\\.)*"|"|<[^>]*>?|{separator}', re.DOTALL) for separator in (",", ";")
 }
+# What nearly every From, To and parameter list looks like; the rest goes the long way.
+_PLAIN_ADDRESS = re.compile(
+    r"""\s*(?:"([^"\\]*)"|([^"<>;,]*?))\s*<\s*([^<>"\s]*)\s*>\s*(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\s*"""
+)
+_PLAIN_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[^\s;,\"<>=]*)?)+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTED = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/]+")
 _CSEQ = re.compile(r"([0-9]{1,20})\s+(\S+)")
@@ -101,6 +109,11 @@ def unquote(text: str) -> str:
 def parse_params(text: str) -> dict[str, str]:
     """Parse `;name=value;flag`: names in lower case, values unquoted, the first of two equal names counts."""
     params: dict[str, str] = {}
+    if len(text) <= MAX_PLAIN and _PLAIN_PARAMS.fullmatch(text):
+        for part in text[1:].split(";"):
+            name, _, value = part.partition("=")
+            params.setdefault(name.lower(), value)
+        return params
     for part in split_list(text, ";"):
         if not part:
             continue
@@ -132,6 +145,10 @@ class NameAddr:
     @classmethod
     def parse(cls, value: str) -> NameAddr:
         """Parse a From, To or Contact value. Raises Malformed."""
+        plain = _PLAIN_ADDRESS.fullmatch(value) if len(value) <= MAX_PLAIN else None
+        if plain is not None:
+            quoted, name, uri, tag = plain.groups()
+            return cls(uri, quoted or name or "", {"tag": tag} if tag else {})
         value = value.strip()
         display, rest = "", value
         if value.startswith('"'):

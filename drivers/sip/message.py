@@ -30,6 +30,14 @@ COMPACT = {
     "b": "referred-by", "j": "reject-contact", "x": "session-expires", "d": "request-disposition", "y": "identity",
 }  # fmt: skip
 PRETTY = {"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate", "mime-version": "MIME-Version"}
+# How nearly everybody writes what nearly every message has: found without looking closer.
+_SPELLINGS = {
+    PRETTY.get(name) or name.title(): name
+    for name in (
+        *("via", "max-forwards", "from", "to", "call-id", "cseq", "content-type", "content-length", "contact"),
+        *("expires", "user-agent", "authorization", "allow", "supported", "accept", "date", "subject", "priority"),
+    )
+}
 # Of these more than one has no meaning (RFC 4475 3.3.8 and 3.3.9).
 SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "date", "subject"}
@@ -160,10 +168,10 @@ def _check_headers(message: Message, *, stream: bool) -> None:
     if _FAULTY_LINE in headers:
         raise Malformed("a header line is not proper")
     for name in MANDATORY:
-        if not headers.get(name, [""])[0]:
+        if name not in headers or not headers[name][0]:
             raise Malformed(f"the {name} header is missing")
-    for name, values in headers.items():
-        if len(values) > 1 and name in SINGLE:
+    for name in SINGLE & headers.keys():
+        if len(headers[name]) > 1:
             raise Malformed(f"the {name} header came twice")
     _check_length(message, stream=stream)
 
@@ -212,17 +220,23 @@ def _logical_lines(text: str) -> list[str]:
 
 def _parse_headers(lines: list[str]) -> Headers:
     headers: Headers = {}
+    known = _SPELLINGS
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        name = name.rstrip().lower()
-        if not colon or not name or " " in name:
-            name = _FAULTY_LINE
-        name = COMPACT.get(name, name)
+        name = known.get(name) or _header_name(name, colon)
         if name in headers:
             headers[name].append(value.strip())
         else:
             headers[name] = [value.strip()]
     return headers
+
+
+def _header_name(name: str, colon: str) -> str:
+    """Return the long name in lower case of a header that is spelled in a rare way."""
+    name = name.rstrip().lower()
+    if not colon or not name or " " in name:
+        return _FAULTY_LINE
+    return COMPACT.get(name, name)
 
 
 def _parse_start(line: str, headers: Headers, body: bytes) -> Request | Response:
