@@ -1,0 +1,142 @@
+"""How well a line uses its wire: pages a second on a TAP and an ESPA line, over what the wire could carry at best.
+
+The whole line runs as in the daemon (queue, worker, driver, serial port) at a simulated device behind a PTY that is as
+slow as the baud rate. The ceiling is the time that the bytes of the same pages take on the wire, both directions, one
+after the other, with no pause between them. Pages have 80 characters; the session is open already.
+
+A simulated device starts every answer about a millisecond late, as timers ring; a real one has its own ways. So each
+run has a second figure, `gateway alone`: the wire, and the pauses before what the gateway sends. A ratio a little
+above 1 is no mistake: a TAP block may begin while the last CR of the answer before it is still on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drivers.espa444.simulator import PagerSettings, SimulatedPager
+from drivers.tap.simulator import TapSimulator, TerminalSettings
+from gatewayd import registry
+from gatewayd.clock import SystemClock
+from gatewayd.engine.line import RunningLine
+from gatewayd.model import Page, Priority, Recorded
+from gatewayd.store import open_store
+from gatewayd.transport.pty import BITS_PER_BYTE, open_pty
+from tools.benches.report import Row
+
+if TYPE_CHECKING:
+    from gatewayd.clock import Clock
+    from gatewayd.driver import Receipt
+    from gatewayd.model import Report
+    from gatewayd.store import Store
+    from gatewayd.transport.capture import Piece
+    from gatewayd.transport.pty import Pty
+
+TEXT = "FIRE ALARM ZONE 3 ROOM 12 SECOND FLOOR EAST WING STAIRCASE B CALL THE FRONT DESK"
+RUNS = (("tap", 1_200, 6), ("tap", 9_600, 40), ("espa444", 1_200, 6), ("espa444", 9_600, 40))
+TIMEOUT = 60.0
+LINE_SETTINGS: dict[str, dict[str, Any]] = {
+    "tap": {"permanent": True},
+    "espa444": {"role": "panel", "poll_interval": 30},
+}
+
+
+class Host:
+    """What a line needs of the engine; receipts are counted."""
+
+    def __init__(self, store: Store) -> None:
+        self.clock: Clock = SystemClock()
+        self.store = store
+        self.receipts: list[Receipt] = []
+        self.news = asyncio.Event()
+
+    async def report(self, line: str, report: Report) -> Recorded:
+        """Forget a report."""
+        del line, report
+        return Recorded.NOTED
+
+    async def settle(self, page: Page, receipt: Receipt) -> None:
+        """Count the end of an attempt."""
+        del page
+        self.receipts.append(receipt)
+        self.news.set()
+
+    async def hasten(self, page: Page) -> None:
+        """There is no other way."""
+
+    def wake_at(self, when: float | None) -> None:
+        """Nothing is due later."""
+
+    async def settled(self, count: int) -> None:
+        """Wait for the receipts of so many pages in all."""
+        async with asyncio.timeout(TIMEOUT):
+            while len(self.receipts) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+def measure() -> list[Row]:
+    """Return pages a second for every line and rate."""
+    return [row for run in RUNS for row in asyncio.run(_run(*run))]
+
+
+async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
+    with tempfile.TemporaryDirectory() as folder, closing(open_store(Path(folder))) as store:
+        host = Host(store)
+        port = Path(folder) / "port"
+        pty = _device(kind, host.clock, port, baudrate)
+        line = RunningLine(kind, host)
+        made = registry.load(kind)
+        values = {"port": str(port), "baudrate": baudrate, **LINE_SETTINGS[kind]}
+        line.driver = made.driver(line, made.settings.model_validate(values))
+        running = asyncio.create_task(line.supervise())
+        try:
+            pieces = await _page(line, host, count)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            pty.close()
+    byte_time = BITS_PER_BYTE / baudrate
+    wire = sum(len(piece.data) for piece in pieces) * byte_time
+    ours = sum(_pause(before, piece, byte_time) for before, piece in pairwise(pieces) if piece.what == "out")
+    what = f"{kind}, {baudrate} Bd"
+    taken = pieces[-1].time - pieces[0].time
+    return _row(what, count, wire, taken), _row(f"{what}, gateway alone", count, wire, wire + ours)
+
+
+def _device(kind: str, clock: Clock, link: Path, baudrate: int) -> Pty:
+    if kind == "tap":
+        return TapSimulator(clock, TerminalSettings(port="", baudrate=baudrate, throttle=True)).open_pty(link)
+    return open_pty(SimulatedPager(clock, PagerSettings(baudrate=baudrate)).adapter, link, baudrate=baudrate)
+
+
+async def _page(line: RunningLine, host: Host, count: int) -> list[Piece]:
+    """Send one page to open the session, then the others; return what went over the wire for those."""
+    line.push(_new_page(0, host.clock.now()))
+    await asyncio.wait_for(line.first_attempt.wait(), TIMEOUT)
+    line.pump()
+    await host.settled(1)
+    first = line.recorder.next_number
+    for number in range(1, count + 1):
+        line.push(_new_page(number, host.clock.now()))
+    line.pump()
+    await host.settled(count + 1)
+    return [piece for piece in line.recorder.pieces(first) if piece.what in {"in", "out"}]
+
+
+def _new_page(number: int, now: float) -> Page:
+    return Page(number, number, "", str(2000 + number), TEXT, Priority.NORMAL, now, now, now + TIMEOUT, now)
+
+
+def _pause(before: Piece, piece: Piece, byte_time: float) -> float:
+    """Return how long the wire was idle before the gateway sent a piece."""
+    ended = before.time + (len(before.data) * byte_time if before.what == "out" else 0.0)
+    return max(0.0, piece.time - ended)
+
+
+def _row(what: str, count: int, wire: float, taken: float) -> Row:
+    return Row(what, "pages/s", count / wire, count / taken, wire / taken)
