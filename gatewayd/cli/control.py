@@ -71,7 +71,8 @@ def listen(arguments: argparse.Namespace, resource: str) -> Iterator[Any]:
     """Yield the JSON lines of an answer as they come; it may never end. Raises as `ask`."""
     with _answer(arguments, resource, None) as response:
         while text := response.readline():
-            yield _understood(text)
+            if text.strip():  # an empty line only says that the daemon is still there
+                yield _understood(text)
 
 
 @contextmanager

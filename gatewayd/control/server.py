@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.line import RunningLine
+    from gatewayd.transport.capture import Recorder
 
+PULSE = 15.0  # seconds; so often a follower of a silent line gets an empty line, or is found to have gone
 SHUTDOWN = 0.5  # seconds that a follower gets at the end
 
 
 class Control:
     """The control socket of one daemon. `url` is where the console answers."""
 
-    def __init__(self, engine: Engine, data_dir: Path, url: str) -> None:
+    def __init__(self, engine: Engine, data_dir: Path, url: str, pulse: float = PULSE) -> None:
         self._engine = engine
         self._path = data_dir / SOCKET
         self._url = url
+        self._pulse = pulse
         self._began = engine.clock.now()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN)
 
@@ -70,16 +74,28 @@ class Control:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         with suppress(ClientConnectionError):
-            await _stream(response, running, follow=request.query.get("follow") == "1")
+            number = await _show(response, running)
+            if request.query.get("follow") == "1":
+                await _follow(response, running.recorder, number, self._pulse)
         return response
 
 
-async def _stream(response: web.StreamResponse, running: RunningLine, *, follow: bool) -> None:
-    recorder = running.recorder
-    pieces, number = recorder.pieces(), recorder.next_number
+async def _show(response: web.StreamResponse, running: RunningLine) -> int:
+    """Write what is kept; return the number of the piece that comes next."""
+    pieces, number = running.recorder.pieces(), running.recorder.next_number
     await response.write(_encoded([views.capture_header(running, pieces), *map(views.piece, pieces)]))
-    while follow:
-        await recorder.wait_for(number)
+    return number
+
+
+async def _follow(response: web.StreamResponse, recorder: Recorder, number: int, pulse: float) -> None:
+    """Write what comes, for ever. Raises ClientConnectionError when the follower has gone."""
+    while True:
+        try:
+            async with asyncio.timeout(pulse):
+                await recorder.wait_for(number)
+        except TimeoutError:
+            await response.write(b"\n")
+            continue
         pieces, number = recorder.pieces(number), recorder.next_number
         await response.write(_encoded([views.piece(piece) for piece in pieces]))
 

@@ -66,7 +66,7 @@ class Box:
 
 
 @asynccontextmanager
-async def running(folder: Path, data: Path | None = None) -> AsyncIterator[Box]:
+async def running(folder: Path, data: Path | None = None, pulse: float = 15.0) -> AsyncIterator[Box]:
     """Run a box with two printer ports, one of which has no device."""
     data = data or folder / "data"
     data.mkdir(exist_ok=True)
@@ -85,7 +85,7 @@ async def running(folder: Path, data: Path | None = None) -> AsyncIterator[Box]:
         engine.start()
         for line in engine.lines.values():
             await line.first_attempt.wait()
-        control = Control(engine, data, URL)
+        control = Control(engine, data, URL, pulse)
         stack.push_async_callback(control.stop)
         await control.start()
         yield Box(engine, control, data, device)

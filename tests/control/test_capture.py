@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import stat
@@ -59,6 +60,22 @@ async def test_a_followed_capture_shows_what_comes_later_until_it_is_interrupted
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
     assert parse(path.read_text("utf-8"), "panel.capture").pieces[-1].data == b"FIRE 3\r\n"
+
+
+async def test_a_follower_of_a_silent_line_stays_and_one_that_has_gone_is_forgotten(tmp_path: Path) -> None:
+    async with running(tmp_path, pulse=0.02) as box:
+        process = await box.start("capture", "printer", "--follow")
+        assert process.stdout is not None
+        await process.stdout.readline()
+        await asyncio.sleep(0.1)
+        assert (process.returncode, len(box.line.recorder._followers)) == (None, 1)
+        process.kill()
+        await process.wait()
+        for _ in range(500):
+            if not box.line.recorder._followers:
+                break
+            await asyncio.sleep(0.01)
+        assert box.line.recorder._followers == []
 
 
 async def test_a_follower_ends_with_the_gateway(tmp_path: Path) -> None:
