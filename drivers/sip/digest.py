@@ -193,6 +193,7 @@ class Authenticator:
     lifetime: float = NONCE_LIFETIME
     key: bytes = field(default=b"", repr=False)
     since: float = 0.0
+    algorithms: Sequence[str] = ALGORITHMS
     _windows: OrderedDict[str, _Window] = field(default_factory=OrderedDict, repr=False)
     _floor: int = 0
     _ha1: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
@@ -206,7 +207,7 @@ class Authenticator:
         end = ", stale=true" if stale else ""
         return [
             f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{end}'
-            for algorithm in ALGORITHMS
+            for algorithm in self.algorithms
         ]
 
     def check(
@@ -227,7 +228,7 @@ class Authenticator:
     def _judge(self, credentials: Mapping[str, str], method: str, now: float, body: bytes) -> Verdict:
         algorithm = credentials.get("algorithm", "MD5").upper()
         qop = credentials.get("qop", "").lower()
-        if algorithm not in ALGORITHMS or qop not in ("auth", "auth-int", ""):
+        if algorithm not in self.algorithms or qop not in ("auth", "auth-int", ""):
             return Verdict.WRONG
         if not qop and not self.accept_without_qop:
             return Verdict.WRONG

@@ -63,7 +63,8 @@ class Endpoint(Core[Event]):
         settings = self._settings
         passwords = {user: account.password.get_secret_value() for user, account in settings.accounts.items()}
         realm = settings.realm or settings.domain
-        return Authenticator(realm, passwords, self.outside.tokens, settings.accept_without_qop)
+        tokens, without_qop = self.outside.tokens, settings.accept_without_qop
+        return Authenticator(realm, passwords, tokens, without_qop, algorithms=settings.algorithms)
 
     def _make_uas(self) -> UserAgentServer:
         settings = self._settings

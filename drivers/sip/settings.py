@@ -74,6 +74,11 @@ class SipSettings(LineSettings):
     recipients: tuple[str, ...] = Field((), description="users that phones may write to; default: sender; * for any")
     authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
     accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")
+    algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(
+        ("SHA-256", "MD5"),
+        min_length=1,
+        description="digests, the first first; MD5 alone for phones that know no other",
+    )
     networks: tuple[str, ...] = Field((), description="source networks that are answered; default: all")
     min_expires: int = Field(60, ge=1, le=3600, description="seconds")
     max_expires: int = Field(7200, ge=60, description="seconds")

@@ -123,3 +123,11 @@ async def test_the_key_of_the_nonces_is_kept_by_the_line() -> None:
             memory.saved.setdefault("seen", memory.saved["nonce_key"])
     assert memory.saved["seen"] == memory.saved["nonce_key"]
     assert len(memory.saved["nonce_key"]) == 64
+
+
+def test_a_site_with_old_phones_offers_md5_alone_and_takes_nothing_else() -> None:
+    site = Site(algorithms=("MD5",))
+    challenges = challenge_of(site)
+    assert ["algorithm=MD5" in value for value in challenges] == [True]
+    assert answer(site, [value.replace("algorithm=MD5", "algorithm=SHA-256") for value in challenges]) == [401]
+    assert answer(site, challenge_of(site)) == []
