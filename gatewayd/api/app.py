@@ -9,6 +9,7 @@ from aiohttp import web
 from gatewayd.api import emm
 from gatewayd.api.errors import describe
 from gatewayd.api.guard import add_headers, check_host
+from gatewayd.api.openapi import documentation
 from gatewayd.api.options import ApiOptions
 from gatewayd.api.render import json_failure
 from gatewayd.api.view import View
@@ -28,7 +29,8 @@ HEADER_LIMIT = 8190  # bytes of one header line
 def build_app(engine: Engine, sessions: Sessions, options: ApiOptions | None = None) -> web.Application:
     """Return the application that serves every dialect on top of one engine."""
     chosen = options or ApiOptions()
-    view = View(engine, sessions, chosen, emm.operations(chosen))
+    operations = emm.operations(chosen)
+    view = View(engine, sessions, chosen, (*operations, *documentation(operations)))
     app = web.Application(middlewares=[add_headers], client_max_size=chosen.body_limit)
     hosts = frozenset(name.lower() for name in chosen.allowed_hosts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 
 from gatewayd.errors import Invalid
 from gatewayd.model import Priority
@@ -79,16 +79,25 @@ def none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Id = Annotated[int, BeforeValidator(parse_id)]
+ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+NUMBER_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
+IDS_SCHEMA = {"anyOf": [{"type": "array", "items": ID_SCHEMA, "maxItems": MOST_IDS}, ID_SCHEMA, {"type": "string"}]}
+FLAG_SCHEMA = {"enum": [0, 1, False, True, "0", "1", "false", "true"]}
+
+Id = Annotated[int, BeforeValidator(parse_id), WithJsonSchema(ID_SCHEMA)]
 OptionalId = Annotated[
-    int | None, BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_id(value))
+    int | None,
+    BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_id(value)),
+    WithJsonSchema(ID_SCHEMA),
 ]
 OptionalNumber = Annotated[
-    int | None, BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_number(value))
+    int | None,
+    BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_number(value)),
+    WithJsonSchema(NUMBER_SCHEMA),
 ]
-Number = Annotated[int, BeforeValidator(parse_number)]
-Ids = Annotated[tuple[int, ...], BeforeValidator(parse_ids)]
-PriorityFlag = Annotated[Priority, BeforeValidator(parse_priority)]
+Number = Annotated[int, BeforeValidator(parse_number), WithJsonSchema(NUMBER_SCHEMA)]
+Ids = Annotated[tuple[int, ...], BeforeValidator(parse_ids), WithJsonSchema(IDS_SCHEMA)]
+PriorityFlag = Annotated[Priority, BeforeValidator(parse_priority), WithJsonSchema(FLAG_SCHEMA)]
 Text = Annotated[str, BeforeValidator(parse_line_of_text)]
 OptionalText = Annotated[
     str | None, BeforeValidator(lambda value: None if value is None else parse_line_of_text(value))

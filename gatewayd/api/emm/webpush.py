@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from gatewayd.engine.subscriptions import Device
 
 
+URL = r"^[!-~]*$"  # ASCII without blanks
+LONGEST_URL = 1500  # characters; a line of a request has to hold it
+
+
 class WebPushKey(Reply):
     """The VAPID key: DER in base64 as documented, and the bare point that browsers want; empty without Web Push."""
 
@@ -28,9 +32,9 @@ class SubscribeParams(Params):
     """What a browser's push manager hands over."""
 
     userid: Id
-    endpoint: OptionalText = Field(None, title="Endpoint", max_length=2000)
-    p256dh: OptionalText = Field(None, title="Public key (p256dh)", max_length=200)
-    auth: OptionalText = Field(None, title="Secret (auth)", max_length=100)
+    endpoint: OptionalText = Field(None, title="Endpoint", max_length=LONGEST_URL, pattern=URL)
+    p256dh: OptionalText = Field(None, title="Public key (p256dh)", max_length=200, pattern=URL)
+    auth: OptionalText = Field(None, title="Secret (auth)", max_length=100, pattern=URL)
     name: OptionalText = Field(None, title="Name of the device", max_length=100)
 
 
@@ -38,7 +42,7 @@ class UnsubscribeParams(Params):
     """Which browser, by its endpoint or its id; all of them without."""
 
     userid: Id
-    endpoint: OptionalText = Field(None, title="Endpoint or id (empty: all)", max_length=2000)
+    endpoint: OptionalText = Field(None, title="Endpoint or id (empty: all)", max_length=LONGEST_URL, pattern=URL)
 
 
 class DeviceReply(Reply):
