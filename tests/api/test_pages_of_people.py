@@ -1,0 +1,71 @@
+"""The pages of recipients, users, contacts, changes, notifications and the description: sound, and safe with names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.api.test_pages import HOSTILE, Outline
+from tests.engine.conftest import NURSE, PHONE_B
+from tests.engine.push import add_push_line
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Gateway, Person
+
+USERS = "/api/users"
+PAGES = [
+    *(
+        "/api/recipients",
+        "/api/recipients/1",
+        "/api/recipients?filterField=name&filterValue=zzz",
+        USERS,
+        f"{USERS}/self",
+    ),
+    *("/api/contacts", f"/api/contacts/{PHONE_B}", "/api/contacts?filterField=gateway&filterValue=phones&limit=1"),
+    *(f"/api/contacts/{PHONE_B}/delete", "/api/contacts/99", f"{USERS}/{NURSE}", f"{USERS}/self/password"),
+    *(f"{USERS}/self/changes", f"{USERS}/self/webpush/unsubscribe", f"{USERS}/self/events/send", "/api/docs"),
+    "/api/settings/webpush",
+]
+
+
+async def furnish(gateway: Gateway, admin: Person) -> None:
+    name = HOSTILE.replace("\u202e", "")
+    await admin.post(f"/api/contacts/{PHONE_B}", json={"name": name, "address": "<b>1</b>"})
+    await admin.post(f"{USERS}/{NURSE}", json={"full_name": name})
+    await admin.post(f"{USERS}/self/events/send", json={"text": HOSTILE, "recipients": "6"})
+    await add_push_line(gateway.engine)
+    wish = {"endpoint": "https://push.example/1", "p256dh": "k", "auth": "a", "name": name}
+    await admin.post(f"{USERS}/self/webpush/subscribe", data=wish)
+    await gateway.activates("12", HOSTILE)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_of_people_are_well_formed_and_keep_hostile_names_as_text(
+    gateway: Gateway, admin: Person, path: str
+) -> None:
+    await furnish(gateway, admin)
+    page = await admin.page(path)
+    assert page.status == (404 if path.endswith("99") else 200)
+    outline = Outline(page.text)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.inputs <= outline.labels
+    assert [tag for tag, _ in outline.tags].count("h1") == 1
+    assert not {"script", "img", "b", "style"} & {tag for tag, _ in outline.tags}
+    assert all(not name.startswith("on") and name != "style" for _, attrs in outline.tags for name in attrs)
+
+
+async def test_the_page_of_notifications_has_no_script_but_its_own(gateway: Gateway, admin: Person) -> None:
+    await furnish(gateway, admin)
+    outline = Outline((await admin.page(f"{USERS}/self/webpush/subscribe")).text)
+    assert outline.open == []
+    scripts = [attrs for tag, attrs in outline.tags if tag == "script"]
+    assert [script["src"] for script in scripts] == ["/api/static/webpush.js"]
+    assert outline.inputs <= outline.labels
+
+
+async def test_every_page_leads_to_contacts_users_and_ones_own_account(nurse: Person) -> None:
+    page = (await nurse.page("/api/alarms/active")).text
+    for link in ("/api/contacts", USERS, f"{USERS}/self", "/api/docs"):
+        assert f'href="{link}"' in page
