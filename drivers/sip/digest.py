@@ -228,6 +228,8 @@ class Authenticator:
     def _judge(self, credentials: Mapping[str, str], method: str, now: float, body: bytes) -> Verdict:
         algorithm = credentials.get("algorithm", "MD5").upper()
         qop = credentials.get("qop", "").lower()
+        if "nc" not in credentials and "cnonce" not in credentials:
+            qop = ""  # clients of RFC 2069 that repeat every parameter of the challenge, as aiosip does
         if algorithm not in self.algorithms or qop not in ("auth", "auth-int", ""):
             return Verdict.WRONG
         if not qop and not self.accept_without_qop:

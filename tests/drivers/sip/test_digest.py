@@ -154,3 +154,10 @@ def test_passwords_never_show() -> None:
     judge = make()
     verdict(judge, credentials(judge.challenges(NOW)))
     assert "s3cret" not in repr(judge)
+
+
+def test_a_client_that_repeats_qop_but_counts_nothing_is_one_of_rfc_2069() -> None:
+    for wanted, expected in ((True, Verdict.RIGHT), (False, Verdict.WRONG)):
+        judge = make(accept_without_qop=wanted)
+        [value] = credentials([each.replace(', qop="auth"', "") for each in judge.challenges(NOW)])
+        assert verdict(judge, [value + ', qop="auth"']) is expected

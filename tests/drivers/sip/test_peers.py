@@ -1,9 +1,10 @@
-"""Real programs of others against the line: sipp sends texts with an MD5 digest."""
+"""Real programs of others against the line: sipp sends texts with an MD5 digest, aiosip registers."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.drivers.sip.net import FakeLine
 from tests.drivers.sip.test_line_on_sockets import gateway
 
 SCENARIO = Path(__file__).with_name("message.xml")
+CLIENT = Path(__file__).with_name("aiosip_client.py")
 CALLS = 20
 pytestmark = pytest.mark.peer
 
@@ -75,3 +77,24 @@ async def test_sipp_repeats_what_was_lost_and_no_text_comes_twice(tmp_path: Path
     assert status == 0, said[-3000:]
     assert len(line.reports) == CALLS
     assert line.counters["retransmissions"] > 0
+
+
+async def test_aiosip_registers(tmp_path: Path) -> None:
+    """It knows MD5 alone, repeats the branch on its second request, and computes digests as RFC 2069 says."""
+    line = FakeLine()
+    async with gateway(line, algorithms=("MD5",)) as driver:
+        assert driver.bound is not None
+        client = str(CLIENT)
+        status, said = await run(sys.executable, client, str(driver.bound[1]), "2001", "s3cret", folder=tmp_path)
+        assert (status, said) == (0, "200"), said[-3000:]
+    assert "bindings/2001" in line.memory.saved
+
+
+async def test_aiosip_with_a_wrong_password_does_not(tmp_path: Path) -> None:
+    line = FakeLine()
+    async with gateway(line, algorithms=("MD5",)) as driver:
+        assert driver.bound is not None
+        status, _ = await run(sys.executable, str(CLIENT), str(driver.bound[1]), "2001", "guess", folder=tmp_path)
+    assert status != 0
+    assert line.counters["wrong_passwords"] > 0
+    assert "bindings/2001" not in line.memory.saved
