@@ -111,7 +111,6 @@ def _bound(path: Path) -> socket.socket:
         os.fchmod(sock.fileno(), 0o600)  # Linux makes the file with the mode of the socket
         with short_path(path) as address:
             sock.bind(address)
-        path.chmod(0o600)
         sock.setblocking(False)  # noqa: FBT003 - the socket's own signature
     except BaseException:
         sock.close()

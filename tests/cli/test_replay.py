@@ -49,6 +49,22 @@ def test_a_new_connection_begins_afresh(shell: Shell) -> None:
     assert any("text='ROOM'" in what for what in words)
 
 
+def test_bytes_of_another_connection_are_not_taken_for_those_of_the_present_one(shell: Shell) -> None:
+    words = [what for _, what in told(shell, PRINTED + "2 in 1 BED\n3 in 2 ROOM<CR>\n")]
+    assert "5 bytes were not heard: the line is not open" in words
+    assert not any("BEDROOM" in what for what in words)
+
+
+def test_a_page_that_was_taken_back_ends_without_a_receipt(shell: Shell) -> None:
+    logon = "# kind: tap\n0 open -\n0.1 in 1 ID=\n0.2 in 1 <ACK><CR><ESC>[p<CR>\n"
+    orders = "0.3 page 7 2001<US>2<US><US>FIRE\n0.4 page 8 2002<US>2<US><US>BED\n0.5 withdraw 8\n"
+    answer = "0.6 in 1 <ACK><CR>\n0.7 in 1 <ACK><CR>\n"
+    words = [what for _, what in told(shell, HEADER + logon + orders + answer)]
+    assert "page 7 to '2001': 'FIRE'" in words
+    assert "page 7 sent: the terminal answered ACK" in words
+    assert not any(what.startswith("page 8 sent") for what in words)
+
+
 def test_the_settings_may_be_given_or_come_from_a_configuration(shell: Shell) -> None:
     capture = HEADER + "# kind: ascii\n# line: panel\n0 open -\n1 in 1 :FIRE;\n"
     words = ("--set", "framing=markers", "--set", "start=:", "--set", "end=;")
