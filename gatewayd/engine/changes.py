@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from gatewayd.engine import notifications
+from gatewayd.engine.notifications import active_alarm, push_text, user_event
 from gatewayd.engine.subscriptions import Subscriptions
 from gatewayd.model import (
     Alarm,
@@ -25,7 +26,7 @@ from gatewayd.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gatewayd.clock import Clock
     from gatewayd.engine.case import Case
@@ -44,6 +45,15 @@ POLITE = 30.0  # seconds between two calls that the document recommends
 CLAIM = 60.0  # seconds for which nobody else gets what is just being handed over
 ARRIVED = frozenset({PageState.SENT, PageState.RECEIVED, PageState.READ})
 Told = tuple[NotificationKind, "Body"]
+
+
+class _News(NamedTuple):
+    """Something to tell; `say` makes what a push of it carries."""
+
+    kind: NotificationKind
+    object_id: int
+    message: Message
+    say: Callable[[], Body]
 
 
 class Changes:
@@ -66,28 +76,29 @@ class Changes:
             event = change.events[event_id]
             message = change.messages.get(event.message_id) or self._store.inbox.message(event.message_id)
             if message is not None:
-                body = notifications.user_event(event, message)
-                self._tell(change, [event.user_id], (NotificationKind.USER_EVENT, body), message)
+                news = _News(NotificationKind.USER_EVENT, event.id, message, partial(user_event, event, message))
+                self._tell(change, (event.user_id,), news)
         for alarm in list(change.alarms.values()):
             if alarm.is_active and alarm.message_id not in change.messages:
                 continue  # it was accepted, or reported again
             message = change.messages.get(alarm.message_id) or self._store.inbox.message(alarm.message_id)
             if message is not None:
-                body = notifications.active_alarm(alarm, change.ctx.wall, change.ctx.directory)
-                self._tell(change, _concerned(change, alarm), (NotificationKind.ACTIVE_ALARM, body), message)
+                say = partial(active_alarm, alarm, change.ctx.wall, change.ctx.directory)
+                news = _News(NotificationKind.ACTIVE_ALARM, alarm.id, message, say)
+                self._tell(change, _concerned(change, alarm), news)
 
-    def _tell(self, change: Change, user_ids: list[int], told: Told, message: Message) -> None:
-        kind, body = told
+    def _tell(self, change: Change, user_ids: Iterable[int], news: _News) -> None:
         text = ""
         line = self.subscriptions.line
         for user_id in user_ids:
-            devices = self.subscriptions.of(user_id)
+            devices = self.subscriptions.of(user_id) if line is not None else ()
             if line is None or not devices:
-                self._queue(change, Notification(change.ctx.new_id(Notification), user_id, kind, body["id"]))
+                number = change.ctx.new_id(Notification)
+                self._queue(change, Notification(number, user_id, news.kind, news.object_id))
                 continue
-            text = text or notifications.push_text(kind, body)
+            text = text or push_text(news.kind, news.say())
             for device in devices:
-                change.save(_push(change, message, kind, (line.name, device.id, user_id, text)))
+                change.save(_push(change, news, (line.name, device.id, user_id, text)))
 
     def _queue(self, change: Change, notification: Notification) -> None:
         """Keep a notification until its user asks; only the newest `KEPT` stay."""
@@ -169,11 +180,11 @@ class Changes:
             if one.kind is NotificationKind.USER_EVENT:
                 item = self._store.inbox.item(one.object_id)
                 if item is not None and item.event.user_id == one.user_id and not item.event.is_deleted:
-                    yield one.kind, notifications.user_event(item.event, item.message)
+                    yield one.kind, user_event(item.event, item.message)
             else:
                 alarm = self._store.alarms.get(one.object_id)
                 if alarm is not None:
-                    yield one.kind, notifications.active_alarm(alarm, wall, directory)
+                    yield one.kind, active_alarm(alarm, wall, directory)
 
 
 def _concerned(change: Change, alarm: Alarm) -> list[int]:
@@ -183,8 +194,8 @@ def _concerned(change: Change, alarm: Alarm) -> list[int]:
     return list(dict.fromkeys((*paged, *now, *change.ctx.directory.overseers)))
 
 
-def _push(change: Change, message: Message, kind: NotificationKind, target: tuple[str, str, int, str]) -> Page:
-    ctx = change.ctx
+def _push(change: Change, news: _News, target: tuple[str, str, int, str]) -> Page:
+    ctx, message = change.ctx, news.message
     line, address, user_id, text = target
     return Page(
         id=ctx.new_id(Page),
@@ -195,11 +206,11 @@ def _push(change: Change, message: Message, kind: NotificationKind, target: tupl
         priority=message.priority,
         created=ctx.now,
         due=ctx.now,
-        expires=ctx.now + _worth(change, message, kind),
+        expires=ctx.now + _worth(change, message, news.kind),
         queue_time=ctx.wall,
         alarm_id=message.alarm_id,
         user_id=user_id,
-        push=kind,
+        push=news.kind,
     )
 
 

@@ -23,6 +23,11 @@ class Changes:
         found = self._reader.all(NOTIFICATIONS.select(condition), (user_id, after, limit))
         return [NOTIFICATIONS.load(row) for row in reversed(found)]
 
+    def newest(self) -> int:
+        """Return the highest id that is in use; 0 without any."""
+        row = self._reader.one("SELECT MAX(id) FROM notifications")
+        return (row[0] or 0) if row else 0
+
     def count(self, user_id: int) -> int:
         """Return how many notifications wait for a user."""
         row = self._reader.one("SELECT COUNT(*) FROM notifications WHERE user_id = ?", (user_id,))

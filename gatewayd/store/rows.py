@@ -80,10 +80,10 @@ def _encoder(hint: object) -> Callable[[Any], Any] | None:
 class Table(Generic[RowT]):
     """One table and the dataclass of its rows; columns are the fields, in order.
 
-    A row with the key of an existing one changes that one. With `replaces` it takes its place, new id and all.
+    A row with the `key` of an existing one (a column, or several separated by commas) changes that one.
     """
 
-    def __init__(self, name: str, row: type[RowT], key: str = "id", *, replaces: bool = False) -> None:
+    def __init__(self, name: str, row: type[RowT], key: str = "id") -> None:
         hints = get_type_hints(row)
         self.name = name
         self.row = row
@@ -92,10 +92,11 @@ class Table(Generic[RowT]):
         self._values = attrgetter(*self.columns)
         self._encoders = [(i, encode) for i, column in enumerate(self.columns) if (encode := _encoder(hints[column]))]
         self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
-        changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column != key)
-        content = f"INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"
-        upsert = f"INSERT {content} ON CONFLICT ({key}) DO UPDATE SET {changed}"
-        self._save = f"REPLACE {content}" if replaces else upsert
+        changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in key.split(", "))
+        self._upsert = (
+            f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
+            f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
+        )
 
     def select(self, condition: str = "", alias: str = "") -> str:
         """Return a SELECT of whole rows; `condition` is everything after the table's name."""
@@ -111,7 +112,7 @@ class Table(Generic[RowT]):
         values = list(self._values(row))
         for index, encode in self._encoders:
             values[index] = encode(values[index])
-        return self._save, tuple(values)
+        return self._upsert, tuple(values)
 
     def load(self, columns: Iterable[Any]) -> RowT:
         """Rebuild a value from a row that `select` returned."""
@@ -147,7 +148,7 @@ PAGES = Table("pages", model.Page)
 ESCALATIONS = Table("escalations", model.Escalation)
 JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", model.Token, key="hash")
-NOTIFICATIONS = Table("notifications", model.Notification, replaces=True)
+NOTIFICATIONS = Table("notifications", model.Notification, key="user_id, kind, object_id")
 SENT_ONCE = Table("sent_once", model.SentOnce, key="user_id, key")
 
 ERASURES = (
@@ -168,4 +169,4 @@ SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIO
 HISTORY: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)
 RECORDED: tuple[Table[Any] | Erasure, ...] = (*SITE_TABLES, *HISTORY, TOKENS, NOTIFICATIONS, SENT_ONCE, *ERASURES)
 TABLES: dict[type[Any], Table[Any] | Erasure] = {table.row: table for table in RECORDED}
-SEQUENCED: tuple[Table[Any], ...] = (*HISTORY, NOTIFICATIONS)
+SEQUENCED = HISTORY

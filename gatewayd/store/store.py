@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import Anchor
 from gatewayd.errors import StoreUnavailable
-from gatewayd.model import Site, Token
+from gatewayd.model import Notification, Site, Token
 from gatewayd.store import database, rows
 from gatewayd.store.alarms import Alarms
 from gatewayd.store.changes import Changes
@@ -65,6 +65,7 @@ class Store:
         self.people = People(reader)
         self.changes = Changes(reader)
         self._ids = {table.row: itertools.count(self._last_id(table.name) + 1) for table in rows.SEQUENCED}
+        self._ids[Notification] = itertools.count(self.changes.newest() + 1)
 
     def next_id(self, kind: type[Any]) -> int:
         """Return a fresh id for a row of this class."""

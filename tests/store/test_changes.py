@@ -53,13 +53,15 @@ async def test_what_was_taken_told_or_dropped_is_gone_for_that_user_only(store: 
     assert ids(store, user_id=2) == [5, 7]
 
 
-async def test_ids_never_come_back_after_a_restart(tmp_path: Path) -> None:
+async def test_ids_go_on_behind_the_newest_after_a_restart(tmp_path: Path) -> None:
+    """A change of an old thing holds the highest id; a new thing must come behind it."""
     store = open_store(tmp_path)
-    for _ in range(3):
-        await store.record(Notification(store.next_id(Notification), 1, EVENT, 7))
+    for thing in (7, 8, 7):
+        await store.record(Notification(store.next_id(Notification), 1, EVENT, thing))
     store.close()
     again = open_store(tmp_path)
-    assert again.next_id(Notification) == 4
+    await again.record(Notification(again.next_id(Notification), 1, EVENT, 9))
+    assert [one.object_id for one in again.changes.of_user(1, 0, 9)] == [8, 7, 9]
     again.close()
 
 

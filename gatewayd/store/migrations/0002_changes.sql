@@ -5,15 +5,15 @@ ALTER TABLE contacts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}';
 -- Set on notifications to browsers: these are no pages of the message that they speak of.
 ALTER TABLE pages ADD COLUMN push TEXT;
 
--- What users have not fetched yet. A row for each thing: its newest change takes the place of the older one.
+-- What users have not fetched yet. A row for each thing: its newest change takes the place of the older one. One tree
+-- and no sequence, because every alarm writes here.
 CREATE TABLE notifications (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER NOT NULL,
     user_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     object_id INTEGER NOT NULL,
-    UNIQUE (user_id, kind, object_id)
-) STRICT;
-CREATE INDEX notifications_user ON notifications (user_id, id);
+    PRIMARY KEY (user_id, kind, object_id)
+) STRICT, WITHOUT ROWID;
 
 -- Messages that were sent with a key: the same key again is answered the same and sends nothing.
 CREATE TABLE sent_once (
