@@ -1,0 +1,1 @@
+"""Tests that drive a real browser; `tools/test --all` installs it and runs them."""

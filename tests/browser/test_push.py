@@ -1,0 +1,111 @@
+"""Web Push for real: from the alarm to what a browser shows."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gatewayd.model import Priority
+from tests.browser.bidi import PATIENCE
+from tests.browser.conftest import BOARD
+from tests.browser.pushservice import DELIVERED
+
+if TYPE_CHECKING:
+    from tests.browser.bidi import Tab
+    from tests.browser.conftest import Site
+    from tests.browser.pushservice import PushService
+
+pytestmark = pytest.mark.browser
+
+SUBSCRIBE, CHANGES = "/api/users/self/webpush/subscribe", "/api/users/self/changes"
+# The worker acknowledges a push before the notification it shows is listed.
+SHOWN = """
+(async () => {
+  const registration = await navigator.serviceWorker.getRegistration("/api/static/");
+  let found = [];
+  for (let left = 100; left && found.length < %d; left--) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    found = await registration.getNotifications();
+  }
+  return found.map(({title, body, tag, data}) => ({title, body, tag, url: data.url}));
+})()
+"""
+
+
+async def subscribes(gateway: Site, tab: Tab) -> None:
+    await tab.go(gateway.url(SUBSCRIBE))
+    tab.forget()
+    await tab.click("#push-on")
+    await tab.arrives_at(SUBSCRIBE)
+
+
+async def shown(tab: Tab, expected: int) -> list[dict[str, Any]]:
+    """Return the notifications in sight, as soon as there are as many as expected."""
+    found: list[dict[str, Any]] = await tab.evaluate(SHOWN % expected)
+    return sorted(found, key=lambda one: str(one["tag"]))
+
+
+async def test_an_alarm_is_shown_by_a_subscribed_browser_and_accepted_by_its_page(
+    gateway: Site, service: PushService, tab: Tab
+) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    assert "Firefox" in await tab.text("main table")
+
+    await gateway.activates("12", "ROOM 12 <b>cardiac</b>", Priority.HIGH)
+    codes = [(await asyncio.wait_for(service.acks.get(), PATIENCE))["code"] for _ in range(2)]
+    assert codes == [DELIVERED, DELIVERED]
+    assert await shown(tab, 2) == [
+        {"title": "Alarm: nurse-call", "body": "ROOM 12 <b>cardiac</b>", "tag": "alarm-1", "url": f"{BOARD}/1"},
+        {
+            "title": "Urgent message",
+            "body": "ROOM 12 <b>cardiac</b>",
+            "tag": "event-1",
+            "url": "/api/users/self/events/1",
+        },
+    ]
+    assert {post["Urgency"] for post in service.posts} == {"high"}
+
+    await tab.go(gateway.url(f"{BOARD}/1"))
+    tab.forget()
+    await tab.click("button.main")
+    await tab.arrives_at(f"{BOARD}/1")
+    assert "Accepted by nurse" in await tab.text("main")
+    assert gateway.alarm().accepted_by is not None
+
+    nurse, admin = await gateway.logs_in("nurse"), await gateway.logs_in("admin")
+    assert (await nurse.get(CHANGES)).json == {"notifications": []}  # A24: the browser was told
+    assert len((await admin.get(CHANGES)).json["notifications"]) == 1  # the admin has no browser that could be
+
+
+async def test_what_the_push_service_refused_waits_in_the_changes(
+    gateway: Site, service: PushService, tab: Tab
+) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    service.answer = HTTPStatus.FORBIDDEN
+    await gateway.activates("12")
+    nurse = await gateway.logs_in("nurse")
+    told: list[Any] = []
+    async with asyncio.timeout(PATIENCE):
+        while not told:
+            told = (await nurse.get(CHANGES)).json["notifications"]
+    assert told[0]["type"] == "user_event"
+
+
+async def test_a_subscription_that_ended_by_the_page_is_pushed_to_no_more(
+    gateway: Site, service: PushService, tab: Tab
+) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    tab.forget()
+    await tab.click("main table button")
+    await tab.arrives_at(SUBSCRIBE)
+    assert "No browser of yours is told." in await tab.text("main")
+    await gateway.activates("12")
+    nurse = await gateway.logs_in("nurse")
+    assert len((await nurse.get(CHANGES)).json["notifications"]) == 2
+    assert service.posts == []
