@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -55,6 +56,8 @@ def _go_through(
             file.flush()
         if file is None or arguments.follow:
             _show(arguments, entry, about["wall"] + piece.time - about["time"], piece.time - last)
+        if arguments.follow:
+            sys.stdout.flush()  # through a pipe, too, it is shown when it comes
         last = piece.time
         shown += 1
     return shown

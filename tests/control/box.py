@@ -56,7 +56,8 @@ class Box:
         """Start a command of `gatewayd`."""
         command = (sys.executable, "-m", "gatewayd", *words, "--data", str(self.data))
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as a user has it
+        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=plain)
 
     async def type(self, *words: str) -> tuple[int | None, str, str]:
         """Run a command to its end; return its exit code, output and errors."""
