@@ -64,6 +64,7 @@ async def test_E09_A24_changes_are_delivered_once_and_to_each_user_their_own(
 ) -> None:
     await gateway.activates("12")
     assert told(await nurse.get(CHANGES)) == [("user_event", 1), ("active_alarm", 1)]
+    assert gateway.store.changes.count(NURSE) == 0  # not only held back: forgotten
     assert told(await nurse.get(CHANGES)) == []
     assert told(await admin.get(CHANGES)) == [("active_alarm", 1)]
     await gateway.resets("12")
