@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.errors import NotFound
-from gatewayd.model import Site, User
+from gatewayd.model import Notification, NotificationKind, Site, User
 from gatewayd.store import open_store
 from gatewayd.store.database import FILE, migrations
 from gatewayd.store.inspection import inspect
@@ -24,6 +24,13 @@ def test_a_store_tells_its_tables_while_it_is_open(tmp_path: Path) -> None:
     assert (found.tables["users"], found.tables["alarms"]) == (1, 0)
     assert found.schema == found.known_schema == migrations()[-1][0]
     assert found.problems == ()
+
+
+async def test_a_store_with_every_kind_of_row_is_sound(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.record(Notification(1, 2, NotificationKind.USER_EVENT, 3))
+    store.close()
+    assert inspect(tmp_path).problems == ()
 
 
 def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ ALTER TABLE contacts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE pages ADD COLUMN push TEXT;
 
 -- What users have not fetched yet. A row for each thing: its newest change takes the place of the older one. One tree
--- and no sequence, because every alarm writes here.
+-- and no sequence, because every alarm writes here. The columns of the key come first: with another one before them the
+-- integrity check of SQLite 3.40 reports NULLs that are not there.
 CREATE TABLE notifications (
-    id INTEGER NOT NULL,
     user_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     object_id INTEGER NOT NULL,
+    id INTEGER NOT NULL,
     PRIMARY KEY (user_id, kind, object_id)
 ) STRICT, WITHOUT ROWID;
 
