@@ -215,7 +215,13 @@ class Daemon:
         prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
         self._stack.push_async_callback(sessions.close)
         hosts = (*api.allowed_hosts, socket.gethostname(), socket.getfqdn())
-        options = ApiOptions(prefixes=prefixes, allowed_hosts=tuple(host.lower() for host in hosts))
+        options = ApiOptions(
+            prefixes=prefixes,
+            allowed_hosts=tuple(host.lower() for host in hosts),
+            contact_fields=api.contact_fields,
+            user_settings=api.user_settings,
+            ask_old_password=api.ask_old_password,
+        )
         runner = build_runner(build_app(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()

@@ -54,12 +54,16 @@ class GatewaySettings(Section):
     log_format: Literal["text", "json"] = "text"
 
 
+FieldName = Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w -]{0,39}$")]
+
+
 class ApiSettings(Section):
     """`[api]`: where people and programs reach the gateway. Port 0 is any free one.
 
     `prefixes` are path prefixes under which the interface answers too, as EMM clients expect it: `/SiteName`.
     `allowed_hosts` are the names by which browsers may call the box (`*`: any); addresses, localhost and its own host
-    name always work.
+    name always work. `contact_fields` and `user_settings` name what contacts and users have beside their own
+    properties; with `ask_old_password` programs too have to show the old password to set a new one.
     """
 
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
@@ -69,6 +73,9 @@ class ApiSettings(Section):
     token_idle_minutes: PositiveInt = 720
     token_lifetime_days: PositiveInt = 30
     max_api_sessions: PositiveInt = 100
+    contact_fields: tuple[FieldName, ...] = ()
+    user_settings: tuple[FieldName, ...] = ()
+    ask_old_password: bool = False
 
 
 class PagingSettings(Section):
