@@ -82,4 +82,5 @@ def check_form(request: web.Request, caller: Caller, values: Mapping[str, Any]) 
 
 
 def _printable(text: str) -> str:
-    return "".join(char for char in text[:100] if char.isprintable())
+    text = text[:100]
+    return text if text.isprintable() else "".join(char for char in text if char.isprintable())

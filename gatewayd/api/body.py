@@ -142,7 +142,7 @@ def _merge(pairs: Iterable[tuple[str, Any]]) -> Values:
 def check_text(name: str, value: object) -> None:
     """Refuse what neither SQLite nor a device can hold: NUL and lone surrogates, at any depth. Raises Invalid."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value if char > "\ud7ff"):
+        if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
             raise Invalid(name, "contains a character that is not text")
     elif isinstance(value, list):
         for item in value:
