@@ -7,6 +7,7 @@ to act on, so that a request whose Via can be read is still answered with 400.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ Headers = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Message:
+class Message(ABC):
     """What requests and responses share. `headers` maps lower-case long names to their values in order of arrival."""
 
     headers: Headers
@@ -99,9 +100,9 @@ class Message:
         """The Call-ID, or empty."""
         return self.first("call-id")
 
+    @abstractmethod
     def start_line(self) -> str:
         """Return the first line."""
-        raise NotImplementedError
 
     def to_bytes(self) -> bytes:
         """Write the message; Content-Length is added. Raises LocalProtocolError when a value carries a line break."""
