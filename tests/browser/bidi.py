@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Prefs = dict[str, bool | int | str]
 
-PATIENCE = 30.0  # seconds for one answer: several browsers may share a small machine
+PATIENCE = 15.0  # seconds for one answer: several browsers may share a small machine
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://[0-9.:]+)")
 # Nothing of the browser may ask the Internet.
 QUIET: Prefs = {
@@ -148,9 +148,13 @@ class Tab:
 
     async def arrives_at(self, path: str) -> None:
         """Wait until a page with this path was loaded."""
-        async with asyncio.timeout(PATIENCE):
-            while urlsplit((await self.browser.loads.get())["url"]).path != path:
-                pass
+        seen: list[str] = []
+        while path not in seen:
+            try:
+                loaded = await asyncio.wait_for(self.browser.loads.get(), PATIENCE)
+            except TimeoutError:
+                raise BrowserError(f"{path} was not loaded; these were: {seen}") from None
+            seen.append(urlsplit(loaded["url"]).path)
 
     async def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return the value of a JavaScript expression, awaited, as JSON. Raises BrowserError."""
@@ -177,9 +181,19 @@ class Tab:
         return nodes
 
     async def text(self, selector: str) -> str:
-        """Return the text of the first element that fits, by the accessibility tree's reading of the page."""
+        """Return the text of the first element that fits, as it is shown."""
         found = await self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
         return str(found)
+
+    async def focuses(self, selector: str) -> bool:
+        """Return whether what the keys act on fits; no desktop gives the window the focus, so `:focus` fits nothing."""
+        answer = await self.browser.call(
+            "script.evaluate",
+            expression=f"document.activeElement.matches({json.dumps(selector)})",
+            target={"context": self.context, "sandbox": "looks"},
+            awaitPromise=False,
+        )
+        return answer["result"]["value"] is True
 
     async def click(self, selector: str) -> None:
         """Click the middle of the first element that fits."""
