@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import re
@@ -149,12 +148,12 @@ class Tab:
     async def arrives_at(self, path: str) -> None:
         """Wait until a page with this path was loaded."""
         seen: list[str] = []
-        while path not in seen:
-            try:
-                loaded = await asyncio.wait_for(self.browser.loads.get(), PATIENCE)
-            except TimeoutError:
-                raise BrowserError(f"{path} was not loaded; these were: {seen}") from None
-            seen.append(urlsplit(loaded["url"]).path)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while path not in seen:
+                    seen.append(urlsplit((await self.browser.loads.get())["url"]).path)
+        except TimeoutError:
+            raise BrowserError(f"{path} was not loaded; these were: {seen}") from None
 
     async def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return the value of a JavaScript expression, awaited, as JSON. Raises BrowserError."""
@@ -185,16 +184,6 @@ class Tab:
         found = await self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
         return str(found)
 
-    async def focuses(self, selector: str) -> bool:
-        """Return whether what the keys act on fits; no desktop gives the window the focus, so `:focus` fits nothing."""
-        answer = await self.browser.call(
-            "script.evaluate",
-            expression=f"document.activeElement.matches({json.dumps(selector)})",
-            target={"context": self.context, "sandbox": "looks"},
-            awaitPromise=False,
-        )
-        return answer["result"]["value"] is True
-
     async def click(self, selector: str) -> None:
         """Click the middle of the first element that fits."""
         (node, *_) = await self.find(selector)
@@ -222,11 +211,6 @@ class Tab:
     async def width(self, pixels: int) -> None:
         """Make the window as wide as a device."""
         await self.call("browsingContext.setViewport", viewport={"width": pixels, "height": 900})
-
-    async def picture(self) -> bytes:
-        """Return the whole page as PNG."""
-        shot = await self.call("browsingContext.captureScreenshot", origin="document")
-        return base64.b64decode(shot["data"])
 
 
 def write_prefs(profile: Path, prefs: Prefs) -> None:
