@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tty
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -57,7 +58,9 @@ class Box:
         command = (sys.executable, "-m", "gatewayd", *words, "--data", str(self.data))
         pipe = asyncio.subprocess.PIPE
         plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as a user has it
-        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=plain)
+        # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
+        heeding = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=plain, preexec_fn=heeding)
 
     async def type(self, *words: str) -> tuple[int | None, str, str]:
         """Run a command to its end; return its exit code, output and errors."""
