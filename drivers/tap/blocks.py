@@ -6,11 +6,11 @@ info, joined, is `field CR field CR ...`. Paging uses two fields: the pager ID a
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
+from gatewayd.encoder.text import spelled
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -25,32 +25,6 @@ MAX_PAGER_ID = 32
 _SHORTEST = 6  # STX, terminator, checksum, CR
 _ESCAPE = {code: f"\x1a{chr(code + 0x40)}" for code in range(0x20)}
 _BLANK = dict.fromkeys([*range(0x20), 0x7F], " ")
-_SPELLED = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "Ä": "Ae",
-        "Ö": "Oe",
-        "Ü": "Ue",
-        "ß": "ss",
-        "æ": "ae",
-        "ø": "o",
-        "Æ": "Ae",
-        "Ø": "O",
-    }
-    | {
-        "€": "EUR",
-        "°": " deg",
-        "\u2013": "-",
-        "\u2014": "-",
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2026": "...",
-    }
-)
 
 
 def checksum(data: bytes) -> bytes:
@@ -98,16 +72,8 @@ def _without_escape(part: bytes) -> bytes:
 
 
 def to_seven_bits(text: str) -> str:
-    """Spell what ASCII lacks: umlauts by the table, accents dropped, anything else as `?`; RUBOUT becomes a blank."""
-    if not text.isascii():
-        spelled = unicodedata.normalize("NFC", text).translate(_SPELLED)
-        text = "".join(char if char.isascii() else _bare(char) for char in spelled)
-    return text.replace("\x7f", " ")
-
-
-def _bare(char: str) -> str:
-    parts = unicodedata.normalize("NFKD", char)
-    return parts[0] if parts[0].isascii() and all(map(unicodedata.combining, parts[1:])) else "?"
+    """Spell what ASCII lacks; RUBOUT becomes a blank."""
+    return spelled(text).replace("\x7f", " ")
 
 
 def split(info: bytes, size: int = MAX_INFO) -> list[Block]:

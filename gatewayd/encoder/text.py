@@ -26,22 +26,27 @@ _SPELLED = str.maketrans(
         "\u2014": "-",
         "\u2018": "'",
         "\u2019": "'",
+        "\u201a": "'",
         "\u201c": '"',
         "\u201d": '"',
+        "\u201e": '"',
     }
     | {"\u2026": "..."}
 )
 NUMERIC = frozenset("0123456789 -U[]")  # what a numeric pager can show
 
 
+def spelled(text: str) -> str:
+    """Return ASCII: umlauts spelled out, accents dropped, the rest as `?`; ASCII control codes stay as they are."""
+    if text.isascii():
+        return text
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_SPELLED))
+    return "".join(char for char in parts if not unicodedata.combining(char)).encode("ascii", "replace").decode("ascii")
+
+
 def plain(text: str) -> str:
-    """Return printable ASCII: umlauts spelled out, accents dropped, control codes as blanks, the rest as `?`."""
-    text = text.translate(_BLANK)
-    if not text.isascii():
-        parts = unicodedata.normalize("NFKD", text.translate(_SPELLED))
-        text = "".join(char for char in parts if not unicodedata.combining(char))
-        text = text.encode("ascii", "replace").decode("ascii").translate(_BLANK)
-    return text.strip()
+    """Return printable ASCII: as `spelled`, control codes as blanks, none of them at either end."""
+    return spelled(text.translate(_BLANK)).strip()
 
 
 def fitted(text: str, longest: int) -> tuple[str, str]:
