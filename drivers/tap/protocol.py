@@ -6,28 +6,16 @@ Step numbers are those of TAP 1.8. The logon is a machine of its own (`logon.py`
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.tap.blocks import compose
 from drivers.tap.logon import Logon, Stage
-from drivers.tap.pages import (
-    BlockSent,
-    LineReady,
-    LoggedOff,
-    LogonFailed,
-    Noise,
-    PageSettled,
-    PageUnderWay,
-    SessionDoubted,
-    TapEvent,
-)
+from drivers.tap.outbox import Outbox
+from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, Noise, PageUnderWay, TapEvent
 from drivers.tap.responses import GIVEN_UP, RESEND, Control, Disposition, dispose
 from drivers.tap.scanner import Answer, Scanner
 from drivers.tap.timing import AnswerWait
 from gatewayd.driver import Outcome
-from gatewayd.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,12 +44,8 @@ class EntryDevice:
         self._scanner = Scanner()
         self._state = State.OFF
         self._out = bytearray()
-        self._unsent = b""  # the block that waits to be fetched; kept apart so that a withdrawal can take it back
-        self._events: deque[TapEvent] = deque()
+        self._box = Outbox(profile)
         self._due: float | None = None
-        self._queue: deque[PageUnderWay] = deque()
-        self._page: PageUnderWay | None = None  # exactly while in BLOCK
-        self._taken: list[str] = []  # pages that the terminal acknowledged in this session
         self._pages_sent = 0
         self._logon: Logon | None = None  # exactly while in LOGGING_ON
         self._answer_wait = AnswerWait(profile.timing)
@@ -84,12 +68,8 @@ class EntryDevice:
 
     def send_page(self, page_ref: str, pager_id: str, text: str, now: float) -> None:
         """Send a page as soon as its turn comes; ends in `PageSettled` unless it is withdrawn."""
-        try:
-            transaction = compose(pager_id, text, self._profile)
-        except Invalid as error:
-            self._events.append(PageSettled(page_ref, Outcome.REFUSED, error.reason))
+        if not self._box.add(page_ref, pager_id, text):
             return
-        self._queue.append(PageUnderWay(page_ref, transaction.blocks, transaction.note))
         if self._state is State.READY:
             self._proceed(now)
         elif self._state is State.OFF:
@@ -97,13 +77,7 @@ class EntryDevice:
 
     def withdraw(self, page_ref: str, now: float) -> None:
         """Let no further byte of this page out. A block that is out keeps its turn until it is answered, unheard."""
-        page = self._page
-        if page is None or page.ref != page_ref:
-            self._queue = deque(waiting for waiting in self._queue if waiting.ref != page_ref)
-            return
-        page.withdrawn = True
-        if self._unsent:
-            self._unsent = b""
+        if self._box.withdraw(page_ref):
             self._end_page(now)
 
     def probe(self, now: float) -> None:
@@ -116,9 +90,7 @@ class EntryDevice:
 
     def hang_up(self, now: float) -> None:
         """Log off, whatever is under way: the daemon stops."""
-        self._queue.clear()
-        self._unsent = b""
-        self._page = None
+        self._box.clear()
         self._proof_wanted = False
         if self._state not in (State.OFF, State.LEAVING):
             self._leave(now)
@@ -132,18 +104,18 @@ class EntryDevice:
             if handle is not None:
                 handle(self, answer, now)
         if noise := self._scanner.take_noise():
-            self._events.append(Noise(noise))
+            self._box.events.append(Noise(noise))
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes for the terminal."""
-        data = bytes(self._out) + self._unsent
+        data = bytes(self._out) + self._box.unsent
         self._out.clear()
-        self._unsent = b""
+        self._box.unsent = b""
         return data
 
     def next_event(self) -> TapEvent | None:
         """Return the next thing that happened, or None."""
-        return self._events.popleft() if self._events else None
+        return self._box.events.popleft() if self._box.events else None
 
     def get_timer(self) -> float | None:
         """Return when silence has to be dealt with."""
@@ -191,16 +163,15 @@ class EntryDevice:
         self._lingering = self._profile.permanent
         self._pages_sent = 0
         self._proof_wanted = False
-        self._events.append(LineReady())
+        self._box.events.append(LineReady())
         self._proceed(now)
 
     def _fail_logon(self, logon: Logon, now: float) -> None:
         """Nobody can be paged here: every page that waits is settled, and the driver takes the line down."""
         if logon.heard:
             self._out += b"\x04\r"
-        while self._queue:
-            self._settle(self._queue.popleft(), Disposition(Outcome.FAILED, LOGON_RETRY_AFTER), logon.reason)
-        self._events.append(LogonFailed(logon.reason))
+        self._box.settle_waiting(Disposition(Outcome.FAILED, LOGON_RETRY_AFTER), logon.reason)
+        self._box.events.append(LogonFailed(logon.reason))
         self._proof_wanted = False
         self._rest(now)
 
@@ -209,13 +180,12 @@ class EntryDevice:
     def _proceed(self, now: float) -> None:
         """Send the next page, start a new session for it, or wait for one: logged on, with nothing under way."""
         self._state = State.READY
-        if not self._queue:
+        if not self._box.waiting:
             self._due = self._idle_until(now)
         elif 0 < self._profile.max_pages <= self._pages_sent:
             self._leave(now)
         else:
-            self._page = self._queue.popleft()
-            self._send_block(self._page, now)
+            self._send_block(self._box.begin(), now)
 
     def _idle_until(self, now: float) -> float | None:
         if self._profile.permanent:
@@ -229,15 +199,15 @@ class EntryDevice:
             self._leave(now)
 
     def _send_block(self, page: PageUnderWay, now: float) -> None:
-        self._unsent = page.blocks[page.index]
-        self._events.append(BlockSent(page.ref, again=page.resends + page.restarts > 0))
+        self._box.unsent = page.blocks[page.index]
+        self._box.events.append(BlockSent(page.ref, again=page.resends + page.restarts > 0))
         self._state = State.BLOCK
-        self._due = self._answer_wait.start(now, len(self._unsent))
+        self._due = self._answer_wait.start(now, len(self._box.unsent))
 
     def _block_answered(self, answer: Answer, now: float) -> None:
         """Take ACK, NAK or RS; what came before the block went out cannot be meant for it."""
-        page = self._page
-        if page is None or self._unsent:
+        page = self._box.page
+        if page is None or self._box.unsent:
             return
         if answer.control is Control.ACK:
             self._block_taken(page, answer, now)
@@ -247,7 +217,7 @@ class EntryDevice:
             page.resends += 1
             self._send_block(page, now)
             return
-        self._settle(page, GIVEN_UP if disposition is RESEND else disposition, answer.said, answer.code)
+        self._box.settle(page, GIVEN_UP if disposition is RESEND else disposition, answer.said, answer.code)
         if answer.control is Control.RS:
             page.index = 0  # the terminal has thrown away what it held of this page
         self._end_page(now)
@@ -264,14 +234,12 @@ class EntryDevice:
 
     def _page_taken(self, page: PageUnderWay, answer: Answer, now: float) -> None:
         self._pages_sent += 1
-        if not page.withdrawn:
-            self._taken.append(page.ref)
-        self._settle(page, Disposition(Outcome.SENT), answer.said, answer.code)
+        self._box.taken(page, answer)
         self._end_page(now)
 
     def _end_page(self, now: float) -> None:
         """Go on after a page; a terminal that holds a part of it would add the next page to that: let it begin anew."""
-        page, self._page = self._page, None
+        page = self._box.end()
         if page is not None and page.begun:
             self._leave(now)
         else:
@@ -279,10 +247,10 @@ class EntryDevice:
 
     def _block_unanswered(self, now: float) -> None:
         """Settle a page that the terminal may have as UNKNOWN, rather than send it twice. Then see whether it lives."""
-        page, self._page = self._page, None
+        page = self._box.end()
         if page is not None:
             silent = Disposition(Outcome.UNKNOWN) if page.complete else GIVEN_UP
-            self._settle(page, silent, "the terminal did not answer the page")
+            self._box.settle(page, silent, "the terminal did not answer the page")
         self._proof_wanted = True
         self._leave(now)
 
@@ -290,27 +258,10 @@ class EntryDevice:
         """Log on again, for the terminal began anew, and send again what it did not acknowledge."""
         if answer.text:
             return
-        self._take_back()
-        self._events.append(LoggedOff("the terminal asked for a new logon"))
-        self._taken.clear()
+        self._box.take_back(self._timing.n2)
+        self._box.events.append(LoggedOff("the terminal asked for a new logon"))
+        self._box.close_session()
         self._log_on(now, asked=True)
-
-    def _take_back(self) -> None:
-        """Put the page that is under way in front of the queue, to be sent again from its first block."""
-        page, self._page = self._page, None
-        self._unsent = b""
-        if page is None or page.withdrawn:
-            return
-        page.rewind()
-        if page.restarts <= self._timing.n2:
-            self._queue.appendleft(page)
-        else:
-            self._settle(page, GIVEN_UP, "the terminal began anew instead of answering the page")
-
-    def _settle(self, page: PageUnderWay, disposition: Disposition, said: str, code: int | None = None) -> None:
-        if not page.withdrawn:
-            outcome = disposition.outcome or Outcome.FAILED
-            self._events.append(PageSettled(page.ref, outcome, page.detail(said), code, disposition.retry_after))
 
     # --- steps 9 and 10: log-off, and the time between sessions -------------------------------------------------------
 
@@ -323,9 +274,7 @@ class EntryDevice:
     def _taken_back(self, answer: Answer, now: float) -> None:
         """Step 10b: RS after the log-off says that a page acknowledged in this session was bad."""
         del now
-        if self._taken:
-            self._events.append(SessionDoubted(tuple(self._taken), answer.said))
-            self._taken.clear()
+        self._box.doubt(answer.said)
 
     def _left(self, answer: Answer, now: float) -> None:
         del answer
@@ -342,17 +291,16 @@ class EntryDevice:
 
     def _hung_up(self, answer: Answer, now: float) -> None:
         """End the session, and the page whose block went out; one that was not heard is for the next session."""
-        if self._unsent:
-            self._take_back()
-        elif self._page is not None:
-            self._settle(self._page, dispose(answer.control, answer.code), answer.said, answer.code)
-            self._page = None
+        if self._box.unsent:
+            self._box.take_back(self._timing.n2)
+        elif (page := self._box.end()) is not None:
+            self._box.settle(page, dispose(answer.control, answer.code), answer.said, answer.code)
         self._log_off(f"the terminal hung up: {answer.said}", now)
 
     def _log_off(self, reason: str, now: float) -> None:
-        self._events.append(LoggedOff(reason))
-        self._taken.clear()
-        if self._queue or self._proof_wanted:
+        self._box.events.append(LoggedOff(reason))
+        self._box.close_session()
+        if self._box.waiting or self._proof_wanted:
             self._call(now)
         else:
             self._rest(now)
