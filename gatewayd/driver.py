@@ -77,6 +77,7 @@ class Capabilities:
     `answers_in_text`: people answer by writing text, so every page ends with the code to name (`#4711`).
     `parallel` is how many pages it takes at once; to one address there is never more than one page under way.
     `longest_text` is in characters; the engine cuts to it and says so in the journal.
+    `follows`: the device wants to know what becomes of what it reported (`Driver.tell`).
     """
 
     receives: bool = False
@@ -86,6 +87,7 @@ class Capabilities:
     answers_in_text: bool = False
     longest_text: int | None = None
     parallel: int = 1
+    follows: bool = False
 
 
 class Outcome(Enum):
@@ -111,6 +113,31 @@ class Receipt:
     detail: str = ""
     reference: str = ""
     retry_after: float | None = None
+
+
+class Progress(Enum):
+    """What became of an alarm or a text that a line reported."""
+
+    PAGED = "paged"  # a page left for somebody
+    DELIVERED = "delivered"  # somebody's device has it
+    READ = "read"  # somebody saw it
+    ACCEPTED = "accepted"  # somebody takes care of it
+    DECLINED = "declined"  # somebody said no
+    UNREACHED = "unreached"  # no page got through, or nobody answered to the end of the plan
+    CLEARED = "cleared"  # the alarm ended
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Word for the line that reported something: `key` is the alarm's key or the text's reference.
+
+    `who` is the name of the person or contact that it is about, where there is one.
+    """
+
+    key: str
+    progress: Progress
+    who: str
+    message_id: int
 
 
 class LineMemory(Protocol):
@@ -162,6 +189,13 @@ class ForwardingLine(Line, Protocol):
         """Say that a device is back: pages to exactly this address that failed before are tried again at once."""
 
 
+class RatedLine(Line, Protocol):
+    """What a driver sees whose device may work badly (every real line is one)."""
+
+    def degraded(self, reason: str) -> None:
+        """Say that the line works but another one is better, or with an empty reason that this is over."""
+
+
 class Driver(ABC):
     """One line's code. `run` serves the line until it is cancelled; `send` makes exactly one delivery attempt.
 
@@ -193,6 +227,9 @@ class Driver(ABC):
     @abstractmethod
     async def run(self) -> None:
         """Open the device, call `line.up()` when it answers, serve until cancelled; raise LineDown when it is lost."""
+
+    def tell(self, news: News) -> None:  # noqa: B027 - most devices do not ask
+        """Take note of what became of something that this line reported; on disk already. Called if `follows`."""
 
     async def send(self, page: Page) -> Receipt:
         """Make one attempt to deliver `page`. Raises LineDown when the device is lost meanwhile."""

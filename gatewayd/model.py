@@ -143,7 +143,7 @@ class Route:
     """A rule that finds the alarm definition of a report; empty conditions match everything.
 
     `line`, `address` and `text` are patterns in which `*` stands for any run of characters, compared without case.
-    `source` is `device`, `fault` or empty for both.
+    `source` is `device`, `fault` or empty for both; a route with `text` makes an alarm of what a person writes.
     """
 
     id: int
@@ -217,7 +217,10 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was sent, once. `thread_id` is the id of the first message of the conversation."""
+    """What was sent, once. `thread_id` is the id of the first message of the conversation.
+
+    `reference` is what the reporting line knows it by: the key of the condition, or the device's own id of a text.
+    """
 
     id: int
     text: str
@@ -231,6 +234,7 @@ class Message:
     from_user_id: int | None = None
     from_line: str = ""
     from_address: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +314,23 @@ class SentOnce:
 @dataclass(frozen=True, slots=True)
 class SentOnceExpired:
     """Keys older than this moment of the timeline are forgotten."""
+
+    before: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOnce:
+    """A text that its device named with a reference: when it comes again, it was taken already."""
+
+    line: str
+    sender: str
+    reference: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOnceExpired:
+    """References older than this moment of the timeline are forgotten."""
 
     before: float
 
@@ -452,11 +473,18 @@ class AlarmReset:
 
 @dataclass(frozen=True, slots=True)
 class TextReceived:
-    """A person sent text from a device: an answer to a page, or something that a person has to read."""
+    """A person, or a program, sent text from a device: an answer to a page, or something that a person has to read.
+
+    `recipient` is whom it is for, as the sender says it: a name, a recipient id, or the address of a contact; empty:
+    whom routes and the fallback recipient make of it. `reference` is the device's own id of the text: one that comes
+    again within an hour, from the same sender, is not taken twice.
+    """
 
     sender: str
     text: str
     recipient: str = ""
+    reference: str = ""
+    priority: Priority | None = None
 
 
 class Answer(Enum):
@@ -490,7 +518,7 @@ class Recorded(Enum):
     """What became of a report once it was on disk; a driver may phrase its acknowledgement accordingly."""
 
     NEW = "new"  # a new alarm
-    REPEAT = "repeat"  # the alarm was active already
+    REPEAT = "repeat"  # the alarm was active already, or the text was taken before
     CLEARED = "cleared"  # an active alarm ended
     ANSWERED = "answered"  # taken as a person's answer to a page
     FORWARDED = "forwarded"  # handed to a person as it came

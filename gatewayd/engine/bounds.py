@@ -47,7 +47,13 @@ def bounded(report: Report) -> Report:
         key = None if report.key is None else identity(report.key)
         return AlarmReset(key, identity(report.address), clean(report.text, LONGEST_TEXT))
     if isinstance(report, TextReceived):
-        return TextReceived(identity(report.sender), clean(report.text, LONGEST_TEXT), clean(report.recipient))
+        return TextReceived(
+            identity(report.sender),
+            clean(report.text, LONGEST_TEXT),
+            clean(report.recipient),
+            identity(report.reference),
+            report.priority,
+        )
     if isinstance(report, PageAnswered):
         return PageAnswered(identity(report.reference), report.answer)
     return PageConfirmed(identity(report.reference), report.state, clean(report.detail))

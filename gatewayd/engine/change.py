@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from gatewayd.driver import News
 from gatewayd.model import (
     Alarm,
     Escalation,
@@ -20,7 +21,7 @@ from gatewayd.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatewayd.driver import Capabilities
+    from gatewayd.driver import Capabilities, Progress
     from gatewayd.engine.directory import Directory
     from gatewayd.store.rows import Recordable
 
@@ -65,7 +66,7 @@ class Change:
     """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`.
 
     `announced` are events of which their users have to hear, `concerned` the users of an alarm that ended; `others` are
-    rows without further effect.
+    rows without further effect; `news` is for the lines that reported something.
     """
 
     ctx: Context
@@ -78,6 +79,7 @@ class Change:
     announced: dict[int, None] = field(default_factory=dict)
     concerned: dict[int, tuple[int, ...]] = field(default_factory=dict)
     others: list[Recordable] = field(default_factory=list)
+    news: list[tuple[str, News]] = field(default_factory=list)
 
     def announce(self, event: Event) -> None:
         """Take in an event that is new to its user, or that was paged again."""
@@ -97,6 +99,12 @@ class Change:
                 self.messages[value.id] = value
             else:
                 self.alarms[value.id] = value
+
+    def tell(self, message: Message, progress: Progress, who: int | None = None) -> None:
+        """Let the line that reported a message know what became of it."""
+        if message.reference:
+            name = self.ctx.directory.recipient_name(who) if who else ""
+            self.news.append((message.from_line, News(message.reference, progress, name, message.id)))
 
     def note(self, kind: JournalKind, text: str, **about: Unpack[About]) -> None:
         """Add a line to the journal."""

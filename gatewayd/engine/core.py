@@ -6,16 +6,19 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from gatewayd.engine.case import load_case
 from gatewayd.engine.change import Change, Context, Policy
 from gatewayd.engine.changes import Changes
 from gatewayd.engine.locks import KeyedLocks
 from gatewayd.engine.queue import Agenda
+from gatewayd.model import JournalKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Capabilities
+    from gatewayd.engine.case import Case
     from gatewayd.engine.directory import Directory
     from gatewayd.engine.line import RunningLine
     from gatewayd.engine.wakeup import WakeUp
@@ -65,6 +68,17 @@ class Core:
             )
         )
 
+    def case(self, message_id: int) -> Case | None:
+        """Return the case that a message belongs to; None when there is no such message."""
+        message = self.store.inbox.message(message_id)
+        return load_case(self.store, message) if message is not None else None
+
+    async def note(self, line: str, text: str) -> None:
+        """Record a line of the journal alone. Raises StoreUnavailable."""
+        change = self.change()
+        change.note(JournalKind.LINE, text, line=line)
+        await self.carry_out(change)
+
     async def carry_out(self, change: Change) -> list[asyncio.Task[None]]:
         """Record a decision, then let it take effect; returns the attempts that were cut short and are ending.
 
@@ -110,8 +124,14 @@ class Core:
                 touched[page.line] = None
         for name in touched:
             self.lines[name].pump()
+        self._tell(change)
         self.wake_at(self.agenda.next_due())
         return ending
+
+    def _tell(self, change: Change) -> None:
+        for name, news in change.news:
+            if name in self.lines:
+                self.lines[name].tell(news)
 
     def wake_at(self, when: float | None) -> None:
         """Have everything looked at again at `when` at the latest."""

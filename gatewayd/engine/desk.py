@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatewayd.driver import Progress
 from gatewayd.engine import endings, posting, sendkeys
 from gatewayd.engine.bounds import LONGEST_TEXT, clean
 from gatewayd.engine.case import case_key, load_case
@@ -107,10 +108,10 @@ class Desk:
         return status
 
     def _read(self, change: Change, case: Case, event: Event) -> MsgStatus:
-        del case
         if event.status >= MsgStatus.READ:
             return event.status
         endings.mark(change, event, MsgStatus.READ)
+        change.tell(case.message, Progress.READ, event.user_id)
         return MsgStatus.READ
 
     def _accept(self, change: Change, case: Case, event: Event) -> MsgStatus:

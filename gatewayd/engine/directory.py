@@ -17,6 +17,7 @@ TYPES: dict[type[Recipient], RecipientType] = {
     Group: RecipientType.GROUP,
     Plan: RecipientType.PLAN,
 }
+LONGEST_ID = 15  # digits
 SYSTEM = "System"  # the name of recipient 0 (EMM push example)
 
 
@@ -46,6 +47,9 @@ class Directory:
         self._users_by_name = {user.name.casefold(): user for user in site.users}
         self._definitions = {definition.id: definition for definition in site.definitions}
         self._contacts_by_address = {(contact.line, contact.address): contact for contact in site.contacts}
+        everyone = self._recipients.values()
+        self._by_name = {one.name.casefold(): one.id for one in reversed(everyone)}
+        self._by_address = {contact.address: contact.id for contact in reversed(site.contacts)}
         self._owners = {way.contact_id: user for user in reversed(site.users) for way in user.ways}
 
     def everybody(self) -> tuple[Recipient, ...]:
@@ -83,6 +87,14 @@ class Directory:
     def contact_at(self, line: str, address: str) -> Contact | None:
         """Return the contact with this address."""
         return self._contacts_by_address.get((line, address))
+
+    def addressed(self, words: str) -> int | None:
+        """Return the recipient whom a sender means: by name, by the address of a contact on any line, or by id."""
+        wanted = words.strip()
+        found = self._by_name.get(wanted.casefold()) or self._by_address.get(wanted)
+        if found is None and wanted.isdecimal() and len(wanted) <= LONGEST_ID and int(wanted) in self._recipients:
+            return int(wanted)
+        return found
 
     def owner_of(self, contact: Contact) -> User | None:
         """Return the user whom this contact reaches."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gatewayd.driver import Progress
 from gatewayd.engine import escalation as rule
 from gatewayd.engine import posting
 from gatewayd.engine.case import DELIVERED, Case
@@ -43,6 +44,7 @@ def accept(change: Change, case: Case, who: int) -> None:
         for page in case.queued():
             if who in (page.user_id, page.contact_id):
                 withdraw(change, page)
+    change.tell(case.message, Progress.ACCEPTED, who)
     change.note(
         JournalKind.ANSWER,
         f"accepted by {name}",
@@ -65,6 +67,7 @@ def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> Non
     if alarm.send_resets and (case.events or _paged(case, ctx.in_flight)):
         cleared = replace(cleared, reset_message_id=_post_reset(change, case, alarm))
     change.save(cleared)
+    change.tell(case.message, Progress.CLEARED, cancelled_by)
     how = (
         "cleared by the device"
         if cancelled_by is None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from gatewayd.clock import Clock
-    from gatewayd.driver import Driver
+    from gatewayd.driver import Driver, News
     from gatewayd.model import Page, Recorded, Report
     from gatewayd.store import Store
 
@@ -67,6 +67,7 @@ class RunningLine:
         self._troubles: dict[str, tuple[float, int]] = {}
         self.is_up = False
         self.down_reason = "not opened yet"
+        self.degraded_reason = ""
         self.first_attempt = asyncio.Event()
         self.driver: Driver | None = None
         self._host = host
@@ -125,9 +126,27 @@ class RunningLine:
         self._queue.hurry(address)
         self.pump()
 
+    def degraded(self, reason: str) -> None:
+        """Take note that the line works badly, or well again."""
+        if reason != self.degraded_reason:
+            self.degraded_reason = reason
+            self.log.warning("line %s works badly: %s", self.name, reason) if reason else self.log.info(
+                "line %s works well again", self.name
+            )
+
     async def report(self, report: Report) -> Recorded:
         """Record what the device reported."""
         return await self._host.report(self.name, report)
+
+    def tell(self, news: News) -> None:
+        """Pass on to the driver what became of something that this line reported, if it wants to know."""
+        driver = self.driver
+        if driver is None or not driver.capabilities.follows:
+            return
+        try:
+            driver.tell(news)
+        except Exception:
+            self.log.exception("the driver of line %s could not be told", self.name)
 
     # --- supervision --------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gatewayd.driver import Progress
 from gatewayd.engine import delivery, endings, posting
 from gatewayd.model import JournalKind, MessageKind, Page, PageState
 
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
     from gatewayd.engine.change import Change
 
 UNDELIVERED = "NOT DELIVERED: "
+PROGRESS = {
+    PageState.SENT: Progress.PAGED,
+    PageState.UNKNOWN: Progress.PAGED,
+    PageState.RECEIVED: Progress.DELIVERED,
+    PageState.READ: Progress.READ,
+}
 
 
 def page_moved(change: Change, case: Case, moved: Page) -> None:
     """Record a page that an attempt, or a later word of its device, has moved, and decide what follows."""
     change.save(moved)
+    if moved.state in PROGRESS:
+        change.tell(case.message, PROGRESS[moved.state], moved.user_id or moved.contact_id)
     pages = [moved if page.id == moved.id else page for page in case.pages]
     raise_events(change, case, pages)
     if moved.state in (PageState.QUEUED, PageState.FAILED):
@@ -27,6 +36,8 @@ def page_moved(change: Change, case: Case, moved: Page) -> None:
         change.note(JournalKind.PAGE, text, line=moved.line, alarm_id=moved.alarm_id, message_id=moved.message_id)
         _skip_failed_step(change, case, pages)
         _tell_undelivered(change, case, moved, pages)
+        if case.alarm is None and not case.escalations and all(page.state is PageState.FAILED for page in pages):
+            change.tell(case.message, Progress.UNREACHED)
 
 
 def take_next_way(change: Change, page: Page, pages: list[Page]) -> bool:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from gatewayd.driver import Progress
 from gatewayd.engine import escalation as rule
 from gatewayd.engine.bounds import LONGEST_TEXT
 from gatewayd.model import (
@@ -172,6 +173,7 @@ def tell_fallback(change: Change, message: Message, prefix: str, why: str) -> No
     """Say loudly to the site's fallback recipient that a message got no further; a notice itself ends in the log."""
     ctx = change.ctx
     change.note(JournalKind.ESCALATION, why, alarm_id=message.alarm_id, message_id=message.id)
+    change.tell(message, Progress.UNREACHED)
     fallback = ctx.directory.site.fallback_id
     if fallback is None or message.kind is MessageKind.NOTICE:
         log.critical("message %d: %s, and there is nobody left to tell", message.id, why)
@@ -192,3 +194,15 @@ def tell_fallback(change: Change, message: Message, prefix: str, why: str) -> No
     if not post(change, notice, [fallback]):
         log.critical("message %d: %s, and the fallback recipient reaches nobody", message.id, why)
         change.note(JournalKind.ESCALATION, "the fallback recipient reaches nobody", message_id=notice_id)
+
+
+def page_somebody(change: Change, message: Message, recipient_id: int | None) -> None:
+    """Page the recipient; when that reaches nobody, the fallback; when that neither, say so as loudly as a log can."""
+    fallback = change.ctx.directory.site.fallback_id
+    for candidate in dict.fromkeys((recipient_id, fallback)):
+        if candidate is not None and post(change, message, [candidate]):
+            return
+    text = "nobody can be paged: neither the recipient nor the fallback recipient reaches anybody"
+    log.critical("message %d: %s", message.id, text)
+    change.note(JournalKind.PAGE, text, line=message.from_line, alarm_id=message.alarm_id, message_id=message.id)
+    change.tell(message, Progress.UNREACHED)

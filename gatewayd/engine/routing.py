@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gatewayd.engine.bounds import LONGEST_TEXT
+from gatewayd.engine.bounds import LONGEST_TEXT, identity
 from gatewayd.model import AlarmActivated, AlarmDefinition, Priority, Route
 
 if TYPE_CHECKING:
     from gatewayd.engine.directory import Directory
+    from gatewayd.model import TextReceived
 
+TEXT = "text"  # the source of a route for what people write
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -59,15 +61,21 @@ def fits(pattern: str, value: str) -> bool:
     return True
 
 
-def covers(route: Route, line: str, report: AlarmActivated) -> bool:
-    """Return whether a route is meant for this report."""
-    source = "fault" if report.fault else "device"
+def covers(route: Route, line: str, report: AlarmActivated, source: str) -> bool:
+    """Return whether a route is meant for a report from this source; what people write needs a route that says so."""
     return (
-        route.source in ("", source)
+        (route.source == source or (not route.source and source != TEXT))
         and fits(route.line, line)
         and fits(route.address, report.address)
         and fits(route.text, report.text)
     )
+
+
+def as_alarm(report: TextReceived) -> AlarmActivated:
+    """Return a person's text as the alarm that a route may make of it: the same words again are the same condition."""
+    text = report.text.strip()
+    fields = {"sender": report.sender, "recipient": report.recipient}
+    return AlarmActivated(identity(f"text {report.sender}: {text}"), text, report.sender, report.priority, fields)
 
 
 def fill(template: str, line: str, report: AlarmActivated) -> str:
@@ -77,10 +85,14 @@ def fill(template: str, line: str, report: AlarmActivated) -> str:
     return text.strip()[:LONGEST_TEXT] or f"{line}: {report.key}"
 
 
-def match(line: str, report: AlarmActivated, directory: Directory) -> Matched:
-    """Find the first route that covers the report; without one the site's fallback recipient gets the raw text."""
+def match(line: str, report: AlarmActivated, directory: Directory, source: str = "") -> Matched:
+    """Find the first route that covers the report; without one the site's fallback recipient gets the raw text.
+
+    `source` is `TEXT` for what a person wrote; left out, it is what the report says.
+    """
+    source = source or ("fault" if report.fault else "device")
     for route in directory.site.routes:
-        definition = directory.definition(route.definition_id) if covers(route, line, report) else None
+        definition = directory.definition(route.definition_id) if covers(route, line, report, source) else None
         if definition is not None:
             return Matched(
                 definition,

@@ -13,14 +13,14 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.errors import StoreUnavailable, Unauthenticated
 from gatewayd.model import Token
 from gatewayd.passwords import DUMMY_HASH, hash_password, verify_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from gatewayd.clock import Clock
     from gatewayd.model import User
@@ -34,6 +34,7 @@ LONGEST_PASSWORD = 1024  # characters; scrypt would digest more, at our expense
 CLIENT_LENGTH = 100
 PARALLEL_CHECKS = 2  # password checks at a time: a flood of logins must leave a processor to the alarms
 WAITING_CHECKS = 64  # logins that may wait for one; more are sent away at once
+WRITING = 60.0  # seconds; a session that was to be on disk by now and is not has ended there
 WATCHED = 10_000  # failing addresses remembered: bounds what a flood can make us keep
 
 
@@ -228,6 +229,33 @@ class Sessions:
         kept = token_hash(keep)
         return [token.hash for token in self._tokens.values() if token.user_id == user_id and token.hash != kept]
 
+    def reread(self, before: Accounts) -> None:
+        """End what ended on disk: a command set a password or removed a user. `before` is who existed until now.
+
+        A login that is just being written is not on disk yet.
+        """
+        fresh = self._house.clock.now() - WRITING
+        kept = {token.hash for token in self._house.store.tokens(created_after=0.0, used_after=0.0)}
+        ended = [
+            token.hash
+            for token in self._tokens.values()
+            if (token.hash not in kept and token.created < fresh) or self._has_changed(token.user_id, before)
+        ]
+        self.forget(ended)
+        if ended:
+            self._aside(self._drop(ended))
+
+    def _has_changed(self, user_id: int, before: Accounts) -> bool:
+        was, user = before.user(user_id), self._house.directory.user(user_id)
+        return user is None or was is None or was.password_hash != user.password_hash
+
+    async def _drop(self, hashes: list[str]) -> None:
+        """Remove sessions that the disk may have got back: their last use was being written."""
+        try:
+            await self._house.store.drop_tokens(*hashes)
+        except StoreUnavailable as error:
+            log.warning("sessions that have ended are still on disk: %s", error)
+
     def forget(self, hashes: Iterable[str]) -> None:
         """Close sessions whose end is on disk already."""
         for item in hashes:
@@ -292,9 +320,12 @@ class Sessions:
         self._tokens[token.hash] = used
         if now - self._saved_used.get(token.hash, 0.0) >= self.limits.save_used_every:
             self._saved_used[token.hash] = now
-            task = asyncio.ensure_future(self._save(used))
-            self._saving.add(task)
-            task.add_done_callback(self._saving.discard)
+            self._aside(self._save(used))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
 
     async def _save(self, token: Token) -> None:
         """Write when a session was last used; that this fails is no reason to refuse its request."""

@@ -140,7 +140,7 @@ class RouteEntry(Entry):
     line: Short = ""
     address: Short = ""
     text: Short = ""
-    source: Literal["", "device", "fault"] = ""
+    source: Literal["", "device", "fault", "text"] = ""
     alarm: str
 
 

@@ -1,13 +1,13 @@
-"""Reading what users have not fetched yet, and what was sent with a key."""
+"""Reading what users have not fetched yet, and what was sent or taken once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE
+from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE, TAKEN_ONCE
 
 if TYPE_CHECKING:
-    from gatewayd.model import Notification, SentOnce
+    from gatewayd.model import Notification, SentOnce, TakenOnce
     from gatewayd.store.reader import Reader
 
 
@@ -37,3 +37,9 @@ class Changes:
         """Return what a user has sent with a key."""
         row = self._reader.one(SENT_ONCE.select("WHERE user_id = ? AND key = ?"), (user_id, key))
         return SENT_ONCE.load(row) if row else None
+
+    def taken_once(self, line: str, sender: str, reference: str) -> TakenOnce | None:
+        """Return when a text was taken that its device named with this reference."""
+        condition = "WHERE line = ? AND sender = ? AND reference = ?"
+        row = self._reader.one(TAKEN_ONCE.select(condition), (line, sender, reference))
+        return TAKEN_ONCE.load(row) if row else None

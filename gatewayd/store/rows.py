@@ -34,6 +34,8 @@ Recordable = (
     | model.NotificationsDropped
     | model.SentOnce
     | model.SentOnceExpired
+    | model.TakenOnce
+    | model.TakenOnceExpired
 )
 
 
@@ -150,6 +152,7 @@ JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", model.Token, key="hash")
 NOTIFICATIONS = Table("notifications", model.Notification, key="user_id, kind, object_id")
 SENT_ONCE = Table("sent_once", model.SentOnce, key="user_id, key")
+TAKEN_ONCE = Table("taken_once", model.TakenOnce, key="line, sender, reference")
 
 ERASURES = (
     Erasure(
@@ -163,10 +166,19 @@ ERASURES = (
         model.NotificationsDropped,
     ),
     Erasure("DELETE FROM sent_once WHERE created < :before", model.SentOnceExpired),
+    Erasure("DELETE FROM taken_once WHERE created < :before", model.TakenOnceExpired),
 )
 
 SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIONS, ROUTES)
 HISTORY: tuple[Table[Any], ...] = (ALARMS, MESSAGES, EVENTS, PAGES, ESCALATIONS, JOURNAL)
-RECORDED: tuple[Table[Any] | Erasure, ...] = (*SITE_TABLES, *HISTORY, TOKENS, NOTIFICATIONS, SENT_ONCE, *ERASURES)
+RECORDED: tuple[Table[Any] | Erasure, ...] = (
+    *SITE_TABLES,
+    *HISTORY,
+    TOKENS,
+    NOTIFICATIONS,
+    SENT_ONCE,
+    TAKEN_ONCE,
+    *ERASURES,
+)
 TABLES: dict[type[Any], Table[Any] | Erasure] = {table.row: table for table in RECORDED}
 SEQUENCED = HISTORY

@@ -105,10 +105,15 @@ class Store:
         )
 
     def save_site(self, site: Site) -> None:
-        """Replace everything that people edit, all or nothing. Raises StoreUnavailable."""
+        """Replace everything that people edit, all or nothing. Raises StoreUnavailable.
+
+        The sessions of users who have another password now, or who are gone, end with it.
+        """
         content = (site.users, site.contacts, site.groups, site.plans, site.definitions, site.routes)
         newest = max((row.id for group in content[:4] for row in group), default=0)
-        statements: list[rows.Statement] = []
+        kept = {(user.id, user.password_hash) for user in site.users}
+        ended = [user.id for user in self._all(rows.USERS) if (user.id, user.password_hash) not in kept]
+        statements: list[rows.Statement] = [("DELETE FROM tokens WHERE user_id = ?", (number,)) for number in ended]
         for table, values in zip(rows.SITE_TABLES, content, strict=True):
             statements.append((f"DELETE FROM {table.name}", ()))  # noqa: S608 - the names are our own
             statements += [table.save(value) for value in values]

@@ -69,7 +69,7 @@ def test_every_problem_is_reported_at_once_and_by_the_name_of_its_entry() -> Non
         "user #2: name": "is missing",
         'plan "p": steps': "should have at least 1 item, not 0",
         'alarm "a": priority': "should be 'emergency', 'high', 'normal' or 'low'",
-        "route #1: source": "should be '', 'device' or 'fault'",
+        "route #1: source": "should be '', 'device', 'fault' or 'text'",
     }
 
 
