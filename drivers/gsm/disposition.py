@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+from gatewayd.hayes.results import Result
+
+if TYPE_CHECKING:
+    from gatewayd.hayes.script import Reply
 
 MAX_WORDS = 80
 """Characters kept of what a modem says about an error."""
@@ -109,3 +115,8 @@ class ModemError:
     def is_suspect(self) -> bool:
         """Whether several of these in a row mean that the modem itself is stuck."""
         return self.code is None or self.code in _SUSPECT or self.disposition is Disposition.DEVICE
+
+
+def error_of(reply: Reply) -> ModemError | None:
+    """Return the error that ended a command, None where none did."""
+    return ModemError.parse(reply.final) if reply.result is Result.ERROR else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.gsm.asking import LONG_PATIENCE, Command, fields, number
 from drivers.gsm.events import Stored
+from drivers.gsm.profile import LONG_PATIENCE
 from drivers.gsm.session import MAX_KNOWN
+from gatewayd.hayes.script import Command, fields, number
 
 if TYPE_CHECKING:
-    from drivers.gsm.asking import Script
     from drivers.gsm.session import Session
+    from gatewayd.hayes.script import Script
 
 _OWN = {"2", "3", "STO UNSENT", "STO SENT"}  # drafts and copies of what somebody once sent with this modem
 _MEMORIES = {"SM", "ME", "MT", "SR", "BM", "TA"}

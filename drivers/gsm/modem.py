@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from drivers.gsm import pdu
 from drivers.gsm.address import Address
-from drivers.gsm.asking import fields, number
 from drivers.gsm.octets import Malformed
 from drivers.gsm.pdu import Deliver, Submit
 from drivers.gsm.userdata import Coding, UserData
+from gatewayd.hayes.script import fields, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

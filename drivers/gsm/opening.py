@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from drivers.gsm.asking import LONG_PATIENCE, Command, Pause, fields, number, resync
+from drivers.gsm.disposition import error_of
 from drivers.gsm.events import CannotStart, PinWanted, Ready
+from drivers.gsm.profile import LONG_PATIENCE
+from drivers.gsm.vocabulary import PDU_WORDS, TEXT_WORDS
 from drivers.gsm.watching import look
+from gatewayd.hayes.script import Command, Pause, fields, number, resync
 
 if TYPE_CHECKING:
-    from drivers.gsm.asking import Reply, Script
     from drivers.gsm.session import Session
+    from gatewayd.hayes.script import Reply, Script
 
 SIM_TRIES = 30  # looks at a SIM that is busy, a second apart
 SIM_FAILURES = 3  # looks at a SIM that fails, a second apart
@@ -72,7 +75,7 @@ def _unlocked(session: Session) -> Script[bool]:
     failures, error = 0, None
     for _ in range(SIM_TRIES):
         reply = yield from session.ask(Command("AT+CPIN?", "+CPIN:", timeout=LONG_PATIENCE))
-        error = reply.error
+        error = error_of(reply)
         if reply.ok or error is None or error.code is None:
             return (yield from _judge(session, reply))
         failures += error.code != _SIM_BUSY
@@ -109,13 +112,13 @@ def _tries_left(session: Session) -> Script[int | None]:
 
 def _choose_mode(session: Session) -> Script[None]:
     """Choose PDUs, or text for modems that have nothing else; there in UCS-2 where possible."""
-    session.channel.text_mode = False
+    session.channel.vocabulary = PDU_WORDS
     if (yield from session.ask("AT+CMGF=0")).ok:
         return
     if not (yield from session.ask("AT+CMGF=1")).ok:
         session.notes.append("refuses to choose between PDU and text mode")
         return
-    session.channel.text_mode = True
+    session.channel.vocabulary = TEXT_WORDS
     session.notes.append("text mode: long texts go out as several messages")
     for name in CHARACTER_SETS:
         if (yield from session.ask(f'AT+CSCS="{name}"')).ok:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from drivers.gsm.asking import Resync
+from gatewayd.hayes.script import Resync
+
+LONG_PATIENCE = 20.0  # seconds for commands that touch the SIM or the whole memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from drivers.gsm import mailbox, opening, sending, watching
-from drivers.gsm.asking import ESCAPE, Command, Pause, Raw, Reply, Result, Script, Unresponsive
-from drivers.gsm.channel import Channel, Unsolicited
+from drivers.gsm import vocabulary as words
 from drivers.gsm.events import (
     CannotStart,
     GsmEvent,
@@ -30,6 +29,9 @@ from drivers.gsm.pdu import StatusReport
 from drivers.gsm.reading import read_message, read_report
 from drivers.gsm.reassembly import Reassembly, Text
 from drivers.gsm.session import Session
+from gatewayd.hayes.channel import Channel, Unsolicited
+from gatewayd.hayes.runner import Runner
+from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive, fields, number
 
 if TYPE_CHECKING:
     from drivers.gsm.profile import Profile
@@ -55,14 +57,13 @@ class Modem:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._channel = Channel()
+        self._channel = Channel(words.PDU_WORDS)
         self._session = Session(profile, self._channel)
         self._assembly: Reassembly[Token] = Reassembly(profile.part_timeout)
         self._stage = Stage.CLOSED
-        self._script: Script[None] | None = None
+        self._runner = Runner(self._channel)
         self._wanted: Script[None] | None = None
         self._waiting: Outgoing | None = None
-        self._pause_until: float | None = None
 
     @property
     def stage(self) -> Stage:
@@ -72,7 +73,7 @@ class Modem:
     @property
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs: every part is a message of its own."""
-        return self._channel.text_mode
+        return self._session.text_mode
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -135,18 +136,15 @@ class Modem:
 
     def get_timer(self) -> float | None:
         """Return when something has to be done without being told."""
-        due = [self._pause_until, self._channel.due, self._assembly.due()]
-        if self._script is None and self._stage is Stage.READY:
+        due = [self._runner.due(), self._assembly.due()]
+        if not self._runner.busy and self._stage is Stage.READY:
             due += [self._session.check_due, self._session.sweep_due]
         return min((time for time in due if time is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Deal with silence, go on after a pause, give out what stayed incomplete."""
         self._give_out(self._assembly.expire(now))
-        reply = self._channel.expire(now)
-        if self._pause_until is not None and now >= self._pause_until:
-            self._pause_until = None
-            reply = Reply(Result.OK)
+        reply = self._runner.expire(now)
         if reply is not None:
             self._resume(reply, now)
         else:
@@ -160,44 +158,24 @@ class Modem:
         self._go_on(now)
 
     def _go_on(self, now: float) -> None:
-        if self._script is None:
+        if not self._runner.busy:
             self._resume(None, now)
 
     def _resume(self, reply: Reply | None, now: float) -> None:
         """Give a reply to the script under way, and run on until something has to be waited for."""
-        session = self._session
-        session.now = now
-        while self._script is not None or (reply is None and self._take_next(now)):
-            script = self._script
-            if script is None:
-                return
-            try:
-                action = next(script) if reply is None else script.send(reply)
-            except StopIteration:
-                self._script = reply = None
+        self._session.now = now
+        try:
+            if self._runner.busy:
+                if self._runner.resume(reply, now):
+                    return
                 self._script_ended(now)
-                continue
-            except Unresponsive as silence:
-                self._script = None
-                self._fall_silent(str(silence))
-                return
-            if isinstance(action, Raw):
-                self._channel.out += action.data
-                reply = Reply(Result.OK)
-                continue
-            self._perform(action, now)
-            return
-
-    def _perform(self, action: Command | Pause, now: float) -> None:
-        if isinstance(action, Pause):
-            self._pause_until = now + action.seconds
-        else:
-            self._channel.start(action, now)
-
-    def _take_next(self, now: float) -> bool:
-        """Choose what to do next; return whether there is anything."""
-        self._script = self._next_script(now)
-        return self._script is not None
+            while (script := self._next_script(now)) is not None:
+                self._runner.begin(script)
+                if self._runner.resume(None, now):
+                    return
+                self._script_ended(now)
+        except Unresponsive as silence:
+            self._fall_silent(str(silence))
 
     def _next_script(self, now: float) -> Script[None] | None:
         session = self._session
@@ -242,6 +220,7 @@ class Modem:
 
     def _fall_silent(self, reason: str) -> None:
         self._stage = Stage.SILENT
+        self._runner.stop()
         self._session.under_way = self._waiting = None
         self._session.events.append(Silent(reason))
 
@@ -249,26 +228,30 @@ class Modem:
 
     def _take_unsolicited(self, now: float) -> None:
         self._session.now = now
-        channel = self._channel
-        if channel.late_reference is not None:
-            if self._session.unanswered:
-                self._session.events.append(LateAnswer(self._session.unanswered, channel.late_reference))
-            self._session.unanswered, channel.late_reference = "", None
-        while channel.unsolicited:
-            self._take_one(channel.unsolicited.popleft(), now)
+        while self._channel.unsolicited:
+            self._take_one(self._channel.unsolicited.popleft(), now)
 
     def _take_one(self, said: Unsolicited, now: float) -> None:
         session = self._session
-        if said.line.startswith(("+CMTI:", "+CDSI:")):
+        if said.line.startswith(words.ANNOUNCED):
             mailbox.announced(session, said.line)
+        elif said.line.startswith(words.SENT):
+            self._answered_late(said.line)
         elif said.body:
             self._arrived(said.line, said.body, Passed(owed=session.acknowledges), now)
-        elif said.line.startswith("+CDS:"):
+        elif said.line.startswith(words.REPORT):
             report = read_report(said.line)
             if report is not None:
                 session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
-        elif said.line.startswith("^SMMEMFULL"):
+        elif said.line.startswith(words.FULL):
             session.sweep_due = now
+
+    def _answered_late(self, line: str) -> None:
+        session = self._session
+        reference = number(fields(line)[0])
+        if session.unanswered and reference is not None:
+            session.events.append(LateAnswer(session.unanswered, reference))
+        session.unanswered = ""
 
     def _arrived(self, header: str, body: str, token: Token, now: float) -> None:
         message = read_message(header, body, self._session.character_set, text_mode=self.text_mode)

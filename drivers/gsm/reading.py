@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from drivers.gsm import pdu
 from drivers.gsm.address import ALPHANUMERIC, MAX_DIGITS, Address
-from drivers.gsm.asking import fields, number
 from drivers.gsm.octets import Malformed
 from drivers.gsm.pdu import Deliver, StatusReport
 from drivers.gsm.userdata import Coding, UserData
+from gatewayd.hayes.script import fields, number
 
 UNREADABLE = "unreadable SMS"
 _RECEIVED = "REC"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.gsm import alphabet
-from drivers.gsm.asking import Command, Unresponsive, fields, number, resync
-from drivers.gsm.disposition import Disposition, ModemError
+from drivers.gsm.disposition import Disposition, ModemError, error_of
 from drivers.gsm.events import DeviceTrouble, MessageSettled, PartSent
 from drivers.gsm.userdata import MAX_OCTETS
 from gatewayd.driver import Outcome
+from gatewayd.hayes.script import Command, Unresponsive, fields, number, resync
 
 if TYPE_CHECKING:
-    from drivers.gsm.asking import Reply, Script
     from drivers.gsm.events import Outgoing
     from drivers.gsm.pdu import Submit
     from drivers.gsm.session import Session
+    from gatewayd.hayes.script import Reply, Script
 
 RETRY_AFTER = 10.0
 DEVICE_RETRY_AFTER = 30.0
@@ -66,11 +66,12 @@ def _shown(session: Session, text: str) -> str:
 def _give_up(session: Session, message: Outgoing, references: list[int | None], reply: Reply) -> Script[None]:
     """Say what became of the message, then see to the modem. An OK without `+CMGS:` is no proof of anything."""
     part = f"part {len(references) + 1} of {len(message.parts)}: " if len(message.parts) > 1 else ""
-    if reply.error is not None:
-        _refused(session, message, references, reply.error, part)
+    error = error_of(reply)
+    if error is not None:
+        _refused(session, message, references, error, part)
         if session.failures >= SUSPECT_FAILURES:
             session.failures = 0
-            raise Unresponsive(f"it refused {SUSPECT_FAILURES} messages in a row: {reply.error}")
+            raise Unresponsive(f"it refused {SUSPECT_FAILURES} messages in a row: {error}")
         return
     if reply.body_sent:
         session.unanswered = message.ref

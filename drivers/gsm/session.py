@@ -6,12 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drivers.gsm.asking import Command, Reply, Script, ask
+from drivers.gsm.vocabulary import TEXT_WORDS
+from gatewayd.hayes.script import Command, Reply, Script, ask
 
 if TYPE_CHECKING:
-    from drivers.gsm.channel import Channel
     from drivers.gsm.events import GsmEvent, Outgoing, Stored, Token
     from drivers.gsm.profile import Profile
+    from gatewayd.hayes.channel import Channel
 
 MAX_KNOWN = 1_024  # messages in the modem that wait to be recorded: more than any memory holds
 
@@ -50,7 +51,7 @@ class Session:
     @property
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs."""
-        return self.channel.text_mode
+        return self.channel.vocabulary is TEXT_WORDS
 
     def ask(self, command: Command | str) -> Script[Reply]:
         """Run one command. Raises Unresponsive when the modem does not answer, not even AT."""

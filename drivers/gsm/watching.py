@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.gsm.asking import Command, fields, number
 from drivers.gsm.events import CoverageSeen
+from gatewayd.hayes.script import Command, fields, number
 
 if TYPE_CHECKING:
-    from drivers.gsm.asking import Script
     from drivers.gsm.session import Session
+    from gatewayd.hayes.script import Script
 
 UNKNOWN_SIGNAL = 99
 _STRONGEST = 31

@@ -1,4 +1,4 @@
-"""The command channel: what belongs to a command, what comes by itself, and that nothing upsets or fills it."""
+"""The dialogue with a modem: what it says by itself, what its errors mean, and that nothing upsets or fills it."""
 
 from __future__ import annotations
 
@@ -8,129 +8,47 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.gsm.asking import Command, Reply, Result, fields
-from drivers.gsm.channel import MAX_LINES, MAX_UNSOLICITED, Channel
-from drivers.gsm.disposition import Disposition, ModemError
+from drivers.gsm.disposition import Disposition, ModemError, error_of
 from drivers.gsm.events import GsmEvent, Outgoing
 from drivers.gsm.pdu import Submit
 from drivers.gsm.profile import Profile
 from drivers.gsm.protocol import Modem
-from drivers.gsm.scanner import MAX_LINE, Prompt, Scanner
 from drivers.gsm.userdata import split
+from drivers.gsm.vocabulary import PDU_WORDS, TEXT_WORDS
 from gatewayd.driver import Outcome
+from gatewayd.hayes.channel import Channel, Unsolicited, Vocabulary
+from gatewayd.hayes.results import Result
+from gatewayd.hayes.script import Command, Reply
 from gatewayd.transport.memory import Wire
 from tests.drivers.gsm import vectors
 from tests.drivers.gsm.site import Site, page
 from tests.drivers.gsm.test_pdu import MOBILE
 
-CSQ = Command("AT+CSQ", "+CSQ:")
-CMGS = Command("AT+CMGS=20", "+CMGS:", 60, body=b"0011")
-CMGL = Command("AT+CMGL=4", "+CMGL:", pairs=True)
-
-
-def asked(command: Command) -> Channel:
-    channel = Channel()
-    channel.start(command, 0)
-    channel.out.clear()
-    return channel
-
-
-def hears(channel: Channel, *lines: str) -> Reply | None:
-    return channel.receive("".join(f"\r\n{line}\r\n" for line in lines).encode("latin-1"), 1)
-
-
-@pytest.mark.parametrize(
-    "noise", ["RING", "+CREG: 1", '+CMTI: "ME",3', "^RSSI: 17", "*PSNWID: 1", "AT+CSQ", "+CIEV: 2,3", "%TEMP", "hello"]
-)
-def test_line_that_comes_by_itself_belongs_to_no_answer(noise: str) -> None:
-    reply = hears(asked(CSQ), noise, "+CSQ: 17,99", noise, "OK")
-    assert reply == Reply(Result.OK, ("+CSQ: 17,99",))
-
-
-def test_message_that_is_passed_on_between_a_command_and_its_result_has_two_lines() -> None:
-    channel = asked(CMGS)
-    reply = hears(channel, "+CMGS: 7", "+CMT: ,24", vectors.D2, "+CDS: 25", vectors.R1, "OK")
-    assert reply == Reply(Result.OK, ("+CMGS: 7",))
-    assert [said.body for said in channel.unsolicited] == [vectors.D2, vectors.R1]
-
-
-def test_message_that_is_passed_on_inside_a_list_leaves_the_list_whole() -> None:
-    channel = asked(CMGL)
-    reply = hears(channel, "+CMGL: 1,0,,24", "+CMT: ,24", vectors.D2, vectors.D4, "OK")
-    assert reply is not None
-    assert reply.lines == ("+CMGL: 1,0,,24", vectors.D4)
-    assert [said.body for said in channel.unsolicited] == [vectors.D2]
-
-
-def test_header_whose_second_line_is_lost_takes_no_result_with_it() -> None:
-    reply = hears(asked(CSQ), "+CMT: ,24", "+CSQ: 17,99", "OK")
-    assert reply == Reply(Result.OK, ("+CSQ: 17,99",))
-
 
 @pytest.mark.parametrize(
     ("line", "code"), [("ERROR", None), ("+CMS ERROR: 38", 38), ("+CME ERROR:10", 10), ("+CMS ERROR: no network", None)]
 )
-def test_error_ends_a_command(line: str, code: int | None) -> None:
-    reply = hears(asked(CSQ), line)
-    assert reply is not None
-    assert reply.error is not None
-    assert (reply.result, reply.error.code) == (Result.ERROR, code)
+def test_error_is_read_in_digits_and_in_words(line: str, code: int | None) -> None:
+    error = error_of(Reply(Result.ERROR, (), line))
+    assert error is not None
+    assert error.code == code
+    assert error_of(Reply(Result.OK, (), "OK")) is None
 
 
-@pytest.mark.parametrize("prompt", [b"\r\n> ", b">", b"\r\n>\r\n", b"AT+CMGS=20\r\r\n> "])
-def test_text_is_sent_at_the_prompt_and_once(prompt: bytes) -> None:
-    channel = asked(CMGS)
-    channel.receive(prompt, 1)
-    assert (bytes(channel.out), channel.due) == (b"0011\x1a", 61)
-    channel.receive(b"\r\n> ", 2)
-    assert channel.out == b"0011\x1a"
+@pytest.mark.parametrize("words", [PDU_WORDS, TEXT_WORDS])
+def test_message_passed_on_between_a_command_and_its_result_is_whole(words: Vocabulary) -> None:
+    channel = Channel(words)
+    channel.start(Command("AT+CSQ", "+CSQ:"), 0)
+    reply = channel.receive(f"+CMT: ,24\r\n{vectors.D2}\r\n+CSQ: 17,99\r\nOK\r\n".encode(), 1)
+    assert reply == Reply(Result.OK, ("+CSQ: 17,99",), "OK")
+    assert channel.unsolicited.popleft() == Unsolicited("+CMT: ,24", vectors.D2)
 
 
-def test_prompt_that_nobody_waits_for_is_nothing() -> None:
-    channel = asked(CSQ)
-    assert channel.receive(b"\r\n> \r\nOK\r\n", 1) is not None
-    assert channel.out == b""
-
-
-def test_escape_takes_the_place_of_a_withdrawn_text() -> None:
-    channel = asked(CMGS)
-    channel.cancel_body()
-    channel.receive(b"\r\n> ", 1)
-    assert channel.out == b"\x1b"
-
-
-def test_silence_is_a_reply_after_its_time() -> None:
-    channel = asked(CSQ)
-    assert channel.expire(4.9) is None
-    assert channel.expire(5) == Reply(Result.TIMEOUT)
-    assert channel.due is None
-
-
-def test_ok_of_a_message_that_was_given_up_ends_no_other_command() -> None:
-    channel = asked(CSQ)
-    assert hears(channel, "+CMGS: 7", "OK") is None
-    assert channel.late_reference == 7
-    assert hears(channel, "+CSQ: 17,99", "OK") == Reply(Result.OK, ("+CSQ: 17,99",))
-
-
-def test_long_lines_and_many_lines_are_bounded() -> None:
-    assert list(Scanner().feed(b"x" * 10_000 + b"\r")) == ["x" * MAX_LINE]
-    channel = asked(CMGL)
-    channel.receive(b"+CMGL: 1\r\n" * 5_000 + b'+CMTI: "ME",1\r\n' * 5_000, 1)
-    assert len(channel._lines) <= MAX_LINES
-    assert len(channel.unsolicited) == MAX_UNSOLICITED
-
-
-def test_scanner_knows_prompts_only_when_one_is_wanted() -> None:
-    scanner = Scanner()
-    assert list(scanner.feed(b"> \r")) == [">"]
-    scanner.prompt_wanted = True
-    assert list(scanner.feed(b"\r\n> ")) == [Prompt.PROMPT]
-
-
-def test_fields_are_cut_at_commas_outside_quotes() -> None:
-    assert fields('+CPMS: "SM,X",3 ,,"a"') == ["SM,X", "3", "", "a"]
-    assert fields("") == [""]
+def test_report_has_two_lines_in_pdu_mode_and_one_in_text_mode() -> None:
+    for words, kept in ((PDU_WORDS, Unsolicited("+CDS: 25", vectors.R1)), (TEXT_WORDS, Unsolicited("+CDS: 25"))):
+        channel = Channel(words)
+        channel.receive(f"+CDS: 25\r\n{vectors.R1}\r\n".encode(), 1)
+        assert list(channel.unsolicited) == [kept]
 
 
 @pytest.mark.parametrize(

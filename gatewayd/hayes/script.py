@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from drivers.gsm.disposition import ModemError
+from gatewayd.hayes.results import Result
 
 T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds for commands that touch nothing but the modem itself
-LONG_PATIENCE = 20.0  # seconds for commands that touch the SIM or the whole memory
 GUARD = 1.0  # seconds of silence on both sides of +++
 ESCAPE = b"\x1b"
 SUBMIT = b"\x1a"
-
-
-class Result(Enum):
-    """How a command ended."""
-
-    OK = "OK"
-    ERROR = "error"
-    TIMEOUT = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +22,7 @@ class Command:
 
     Information lines that begin with `prefix` are kept (all, where it is empty); with `pairs` each is followed by a
     line of its own, a PDU or text. `body` is sent at the prompt, which comes within `prompt_timeout`; then `timeout`
-    counts anew.
+    counts anew. `dials`: it ends with the results of a call (CONNECT, BUSY, …) too.
     """
 
     text: str
@@ -42,6 +31,12 @@ class Command:
     pairs: bool = False
     body: bytes | None = None
     prompt_timeout: float = PATIENCE
+    dials: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse control codes: behind them the modem would read another command. Raises ValueError."""
+        if not (self.text.isascii() and self.text.isprintable()):
+            raise ValueError("a command has printable ASCII characters only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +55,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; `body_sent` says that the text had left."""
+    """What came back; `final` is the line that ended it, `body_sent` says that the text had left."""
 
     result: Result
     lines: tuple[str, ...] = ()
-    error: ModemError | None = None
+    final: str = ""
     body_sent: bool = False
 
     @property
