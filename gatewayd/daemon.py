@@ -99,6 +99,7 @@ class Daemon:
         self._stack = stack
         self._given_clock = clock
         self._engine: Engine | None = None
+        self._sessions: Sessions | None = None
         self.address = Address("", 0)
 
     @property
@@ -129,8 +130,11 @@ class Daemon:
         """Read the site anew (SIGHUP), an import changed it. During start-up it is still to be read."""
         if self._engine is None:
             return
+        before = self._engine.directory
         try:
             self._engine.reload_site()
+            if self._sessions is not None:
+                self._sessions.reread(before)
         except GatewayError:
             log.exception("the site could not be read anew; the last good one stays")
         else:
@@ -211,7 +215,7 @@ class Daemon:
             absolute=api.token_lifetime_days * 86400.0,
             max_sessions=api.max_api_sessions,
         )
-        sessions = Sessions(self.engine, limits)
+        sessions = self._sessions = Sessions(self.engine, limits)
         prefixes = ("", *api.prefixes) if api.prefixes else ApiOptions().prefixes
         self._stack.push_async_callback(sessions.close)
         hosts = (*api.allowed_hosts, socket.gethostname(), socket.getfqdn())

@@ -57,7 +57,7 @@ def export_site(arguments: argparse.Namespace) -> int:
 
 
 def set_password(arguments: argparse.Namespace) -> int:
-    """Set one user's password."""
+    """Set one user's password; whoever is logged in as that user is so no more."""
     from gatewayd.passwords import hash_password
 
     data_dir = loaded(arguments).settings.gateway.data_dir
@@ -68,7 +68,12 @@ def set_password(arguments: argparse.Namespace) -> int:
     stored = hash_password(_ask_password())
     with opened_store(data_dir) as store:
         store.save_site(_with_password(store.load_site(), arguments.name, stored))
-    return _finish(arguments, data_dir, {"user": arguments.name}, f"{arguments.name} has a new password")
+    return _finish(
+        arguments,
+        data_dir,
+        {"user": arguments.name},
+        f"{arguments.name} has a new password, and every session of {arguments.name} ends",
+    )
 
 
 def counted(site: Site) -> dict[str, int]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import getpass
 import io
 import os
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd.model import Token
 from gatewayd.passwords import verify_password
-from gatewayd.store import DataLock
+from gatewayd.store import DataLock, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,6 +179,35 @@ def test_a_password_is_read_from_standard_input(
     assert ended.json == {"ok": True, "user": "anna", "daemon": os.getpid()}
     assert verify_password("new-secret", shell.site().users[0].password_hash)
     assert len(hangups) == 2
+
+
+async def sessions_of(shell: Shell, *user_ids: int) -> None:
+    """Log users in."""
+    store = open_store(shell.folder / "data")
+    for number in user_ids:
+        await store.record(Token(f"token of {number}", number, 1.0, 1.0))
+    store.close()
+
+
+def logged_in(shell: Shell) -> list[int]:
+    store = open_store(shell.folder / "data")
+    found = [token.user_id for token in store.tokens(created_after=0.0, used_after=0.0)]
+    store.close()
+    return found
+
+
+def test_a_new_password_ends_the_sessions_of_its_user_and_of_nobody_else(
+    shell: Shell, people_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.type("import", people_file, *BOX)
+    anna = shell.site().users[0].id
+    asyncio.run(sessions_of(shell, anna, 77))
+    shell.type("import", people_file, *BOX)
+    assert logged_in(shell) == [anna, 77]  # an import that changes no password ends nothing
+    monkeypatch.setattr("sys.stdin", io.StringIO("new-secret\n"))
+    ended = shell.type("user", "set-password", "anna", *BOX)
+    assert "every session of anna ends" in ended.out
+    assert logged_in(shell) == [77]
 
 
 class Terminal(io.StringIO):

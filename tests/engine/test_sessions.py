@@ -14,9 +14,9 @@ import pytest
 from gatewayd.clock import ManualClock, settle
 from gatewayd.engine import sessions as module
 from gatewayd.engine.directory import Directory
-from gatewayd.engine.sessions import Login, LoginRefused, Refusal, SessionLimits, Sessions
+from gatewayd.engine.sessions import Login, LoginRefused, Refusal, SessionLimits, Sessions, token_hash
 from gatewayd.errors import StoreUnavailable, Unauthenticated
-from gatewayd.model import Site, User
+from gatewayd.model import Site, Token, User
 from gatewayd.passwords import DUMMY_HASH
 from gatewayd.store import open_store
 
@@ -330,3 +330,45 @@ async def test_neither_password_nor_token_is_ever_logged(house: House, caplog: p
     assert "refused" in caplog.text
     for secret in ("wrong-canary", PASSWORD, token):
         assert secret not in caplog.text
+
+
+async def test_a_password_set_by_a_command_ends_the_sessions_of_that_user_only(house: House) -> None:
+    sessions = house.sessions()
+    token, other = await log_in(sessions), "guest-token"
+    house.directory = Directory(Site(users=(User(1, "nurse", password_hash="good"), User(2, "guest"))))
+    await house.store.record(Token(token_hash(other), 2, house.clock.now(), house.clock.now()))
+    sessions = house.restart()
+    before = house.directory
+    house.directory = Directory(Site(users=(User(1, "nurse", password_hash="new"), User(2, "guest"))))
+    sessions.reread(before)
+    with pytest.raises(Unauthenticated):
+        sessions.resolve(token)
+    assert sessions.resolve(other).name == "guest"
+    await sessions.close()
+    assert [kept.user_id for kept in house.store.tokens(created_after=0.0, used_after=0.0)] == [2]
+
+
+async def test_a_session_that_a_command_ended_on_disk_ends_although_the_site_was_read_meanwhile(house: House) -> None:
+    sessions = house.sessions()
+    token = await log_in(sessions)
+    await house.store.drop_tokens(token_hash(token))
+    await house.clock.advance(61)
+    sessions.reread(house.directory)
+    with pytest.raises(Unauthenticated):
+        sessions.resolve(token)
+
+
+async def test_a_login_that_is_just_being_written_outlives_a_reading_of_the_site(house: House) -> None:
+    sessions = house.sessions()
+    token = await log_in(sessions)
+    await house.store.drop_tokens(token_hash(token))  # as on disk before its commit
+    sessions.reread(house.directory)
+    assert sessions.resolve(token).name == "nurse"
+
+
+async def test_a_reading_of_an_unchanged_site_ends_nothing(house: House) -> None:
+    sessions = house.sessions()
+    token = await log_in(sessions)
+    await house.clock.advance(61)
+    sessions.reread(house.directory)
+    assert sessions.resolve(token).name == "nurse"
