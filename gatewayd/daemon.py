@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -24,10 +25,11 @@ from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
 from gatewayd.errors import ConfigError, GatewayError
-from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings
+from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings, has_uvloop
 from gatewayd.store import DataLock, Store, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gatewayd.clock import Clock
@@ -48,7 +50,8 @@ def run(settings: Settings, options: RunOptions) -> int:
     """Run the daemon until a signal ends it; returns the exit code."""
     logs.set_up(settings.gateway.log_level, settings.gateway.log_format)
     try:
-        return asyncio.run(_main(settings, options))
+        with asyncio.Runner(loop_factory=_loop_factory(settings.gateway.event_loop)) as runner:
+            return runner.run(_main(settings, options))
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the problems say it all
         return INVALID_CONFIGURATION
@@ -59,11 +62,20 @@ def run(settings: Settings, options: RunOptions) -> int:
         return OK
 
 
+def _loop_factory(choice: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop; None is asyncio's own."""
+    if choice == "asyncio" or not has_uvloop():
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    return factory
+
+
 async def _main(settings: Settings, options: RunOptions) -> int:
     async with AsyncExitStack() as stack:
         daemon = Daemon(settings, options, stack)
         end = asyncio.Event()
         loop = asyncio.get_running_loop()
+        log.info("the event loop is that of %s", type(loop).__module__.partition(".")[0])
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end.set)
         loop.add_signal_handler(signal.SIGHUP, daemon.reload)  # before the lock shows our process id to an import

@@ -9,11 +9,21 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from gatewayd import registry
 from gatewayd.errors import ConfigError, Invalid, Problem
@@ -46,12 +56,23 @@ class Section(BaseModel):
 
 
 class GatewaySettings(Section):
-    """`[gateway]`: the box itself. A relative `data_dir` lies in the current directory."""
+    """`[gateway]`: the box itself. A relative `data_dir` lies in the current directory.
+
+    `event_loop` is what carries the daemon: `auto` takes uvloop where the extra is installed.
+    """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "gatewayd"
     data_dir: Path = Path("./data")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+
+    @field_validator("event_loop")
+    @classmethod
+    def _is_installed(cls, value: str) -> str:
+        if value == "uvloop" and not has_uvloop():
+            raise ValueError('uvloop is not installed: pip install "gatewayd[uvloop]", or write "auto"')
+        return value
 
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w -]{0,39}$")]
@@ -87,6 +108,11 @@ class PagingSettings(Section):
 
 SECTIONS: Mapping[str, type[Section]] = {"gateway": GatewaySettings, "api": ApiSettings, "paging": PagingSettings}
 KEYED = ("lines", "simulators")
+
+
+def has_uvloop() -> bool:
+    """Return whether the optional event loop is installed."""
+    return find_spec("uvloop") is not None
 
 
 @dataclass(frozen=True, slots=True)

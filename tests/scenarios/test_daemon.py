@@ -99,9 +99,13 @@ async def test_a_second_process_on_the_same_data_refuses_to_start(
     assert "already works on" in (tmp_path / "log").read_text("utf-8")
 
 
-async def test_a_real_configuration_starts_the_same_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_a_real_configuration_starts_the_same_way_on_every_event_loop(tmp_path: Path, loop: str) -> None:
+    pytest.importorskip(loop)
     config = tmp_path / "gatewayd.toml"
-    config.write_text(CONFIG.format(data=tmp_path / "data", sip_port=free_port()), "utf-8")
+    text = CONFIG.format(data=tmp_path / "data", sip_port=free_port())
+    own = f'log_level = "info"\nevent_loop = "{loop}"'
+    config.write_text(text.replace('log_level = "error"', own), "utf-8")
     arguments = ("--demo", "--no-demo", "--config", str(config), "--ready-file", str(tmp_path / "ready"))
     process = await spawn(tmp_path, *arguments)
     told = await ready(process, tmp_path / "ready")
@@ -109,6 +113,7 @@ async def test_a_real_configuration_starts_the_same_way(tmp_path: Path) -> None:
     assert await process.wait() == 0
     assert told["username"] is None
     assert told["lines"]["pager"]["kind"] == "tap"
+    assert f"the event loop is that of {loop}" in (tmp_path / "log").read_text("utf-8")
 
 
 async def test_a_configuration_with_errors_ends_with_exit_code_4(tmp_path: Path) -> None:
