@@ -6,6 +6,7 @@ It looks at nothing but the headers that an answer repeats; it asks for no passw
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import sqlite3
 import sys
@@ -65,4 +66,6 @@ def _tell(ready: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    new_loop = importlib.import_module("uvloop").new_event_loop if sys.argv[5:] == ["uvloop"] else None
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))
