@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.sip.session import Session
+from drivers.sip.session import Session, SipLine
 from gatewayd.driver import Capabilities, Driver, Receipt
 from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address, ForwardingLine
+    from gatewayd.driver import Address
     from gatewayd.model import Page
 
 
@@ -19,7 +19,7 @@ class SipDriver(Driver):
 
     kind: ClassVar[str] = "sip"
 
-    def __init__(self, line: ForwardingLine, settings: SipSettings) -> None:
+    def __init__(self, line: SipLine, settings: SipSettings) -> None:
         super().__init__(line)
         self._line = line
         self._settings = settings

@@ -64,10 +64,19 @@ class PhonePresence:
 
 @dataclass(frozen=True, slots=True)
 class PbxState:
-    """The gateway is registered at the PBX under this address, or is no more."""
+    """The gateway is registered at this address of the PBX (`preferred`: the first of them), or is no more."""
 
     server: str
     reached: bool
+    why: str = ""
+    preferred: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PbxLost:
+    """No address of the PBX serves us, or one does again."""
+
+    lost: bool
     why: str = ""
 
 
@@ -110,6 +119,7 @@ Event = (
     | Reachability
     | PhonePresence
     | PbxState
+    | PbxLost
     | CallDeclined
     | PageDone
     | PageConfirmedLate

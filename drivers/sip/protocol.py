@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.sip.attempt import Identity
 from drivers.sip.core import Core, Outside
 from drivers.sip.digest import Account, Authenticator
-from drivers.sip.events import BindingsChanged, Event, PhonePresence, Reachability
+from drivers.sip.events import BindingsChanged, Event, PbxLost, PhonePresence, Reachability
 from drivers.sip.grammar import DEFAULT_PORT, quote
 from drivers.sip.liveness import Liveness
 from drivers.sip.mailroom import Mailroom
@@ -195,10 +195,12 @@ class Endpoint(Core[Event]):
         """Withdraw a page: nothing more of it goes out, no retransmission either."""
         self._pager.cancel(handle, now)
 
-    def start(self, now: float) -> None:
-        """Register at the site's PBX, if there is one."""
+    def start(self, now: float, *, pbx_lost: bool = False) -> None:
+        """Register at the site's PBX, if there is one; `pbx_lost`: the alarm of a lost one may stand from before."""
         if self._trunk is not None:
-            self._trunk.register(now)
+            self._trunk.start(now, lost=pbx_lost)
+        elif pbx_lost:
+            self.events.append(PbxLost(lost=False))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.sip.clerk import Clerk
 from drivers.sip.core import Outside
@@ -18,37 +18,43 @@ from drivers.sip.events import (
     Notified,
     PageConfirmedLate,
     PageDone,
+    PbxLost,
     PbxState,
     PhonePresence,
     Reachability,
     Registered,
 )
-from drivers.sip.lost import LostPhones
+from drivers.sip.lost import Losses, pbx, phone
 from drivers.sip.protocol import Endpoint
 from drivers.sip.sending import Sending
 from drivers.sip.sockets import Sockets
 from drivers.sip.tls import make_tls
+from gatewayd.driver import ForwardingLine, RatedLine
 from gatewayd.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address, ForwardingLine, Receipt
+    from gatewayd.driver import Address, Receipt
     from gatewayd.model import Page
 
 TROUBLES = frozenset({"malformed", "foreign", "wrong_passwords", "overloaded"})
 
 
+class SipLine(ForwardingLine, RatedLine, Protocol):
+    """What this driver sees of the gateway."""
+
+
 class Session:
     """Joins the endpoint to its sockets, to the store and to the engine."""
 
-    def __init__(self, line: ForwardingLine, settings: SipSettings) -> None:
+    def __init__(self, line: SipLine, settings: SipSettings) -> None:
         self._line = line
         self._settings = settings
         self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections, make_tls(settings))
-        self._lost = LostPhones(line)
+        self._lost = Losses(line)
         self._clerk = Clerk(line, self._endpoint, self._sockets.flush)
         self._sending = Sending(line, self._endpoint, self._sockets.flush, settings.wait_for_registration)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,8 +79,8 @@ class Session:
         await self._keep(remembered)
         self.bound = await self._sockets.open(self._settings.host, self._settings.port)
         await self._sockets.open_tls(self._settings.host)
-        self._endpoint.watch_presence(self._lost.remembered(), now)
-        self._endpoint.start(now)
+        self._endpoint.watch_presence(self._lost.phones(), now)
+        self._endpoint.start(now, pbx_lost=self._lost.is_pbx())
         self._sockets.flush()
 
     async def _keep(self, remembered: dict[str, Any]) -> None:
@@ -129,9 +135,11 @@ class Session:
                 self._take_reachability(event)
             case PbxState():
                 self._take_pbx_state(event)
+            case PbxLost(lost, why):
+                self._start(self._lost.tell(pbx(why), lost=lost))
             case PhonePresence(user, lost):
                 self._line.log.warning("the phone of %s is %s", user, "lost" if lost else "back")
-                self._start(self._lost.tell(user, lost=lost))
+                self._start(self._lost.tell(phone(user), lost=lost))
             case CallDeclined(user):
                 self._line.count("calls_declined")
                 self._line.log.info("a call by %s was declined: this line carries text only", user)
@@ -145,8 +153,10 @@ class Session:
         if not event.reached:
             self._line.count("pbx_lost")
             self._line.log.error("the PBX at %s is lost: %s", event.server, event.why)
+            self._line.degraded(f"the PBX at {event.server} is lost: {event.why}")
             return
         self._line.log.info("registered at the PBX %s", event.server)
+        self._line.degraded("" if event.preferred else f"the PBX is reached at {event.server} only")
         self._sending.all_are_back()
 
     def _take_reachability(self, event: Reachability) -> None:

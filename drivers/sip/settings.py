@@ -36,7 +36,10 @@ class Pbx(LineSettings):
     user: UserName = Field(description="our user name there")
     password: SecretStr
     display_name: str = Field("", description="name that its phones show as the sender", max_length=64)
-    expires: int = Field(120, ge=30, le=7200, description="seconds; half of it is how late a dead PBX is noticed")
+    expires: int = Field(120, ge=30, le=7200, description="seconds for which we register; renewed after half of them")
+    check_interval: float = Field(
+        15.0, ge=5, le=60, description="seconds between OPTIONS to the PBX; a dead one is noticed 4 s after one of them"
+    )
 
     @field_validator("servers")
     @classmethod

@@ -209,6 +209,7 @@ class FakeLine:
         self.back: list[str] = []
         self.recorded = Recorded.ANSWERED
         self.broken = False
+        self.degraded_reason = ""
         self.counters: Counter[str] = Counter()
         self.is_up = asyncio.Event()
         self.reported = asyncio.Event()
@@ -222,6 +223,10 @@ class FakeLine:
     def reachable(self, address: str) -> None:
         """Note whose pages would go out now."""
         self.back.append(address)
+
+    def degraded(self, reason: str) -> None:
+        """Note that the line works badly, or well again."""
+        self.degraded_reason = reason
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)

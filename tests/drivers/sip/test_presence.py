@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.sip.events import PhonePresence
-from drivers.sip.lost import LostPhones
+from drivers.sip.lost import Losses
+from drivers.sip.lost import phone as phone_of
 from gatewayd.clock import ManualClock
 from gatewayd.model import AlarmActivated, AlarmReset
 from tests.drivers.sip.net import FakeLine, Memory, Site, settings
@@ -111,13 +112,13 @@ async def test_a_full_disk_delays_the_alarm_and_the_last_word_counts() -> None:
     clock = ManualClock()
     line = FakeLine(clock=clock)
     line.memory.broken = True
-    lost = LostPhones(line)
-    telling = asyncio.create_task(lost.tell("2001", lost=True))
+    lost = Losses(line)
+    telling = asyncio.create_task(lost.tell(phone_of("2001"), lost=True))
     await clock.advance(0.5)
-    await lost.tell("2001", lost=False)
+    await lost.tell(phone_of("2001"), lost=False)
     await clock.advance(3)
     assert [type(report) for report in line.reports] == [AlarmReset] * 3
     line.memory.broken = False
     await clock.advance(1)
     assert telling.done()
-    assert lost.remembered() == []
+    assert lost.phones() == []
