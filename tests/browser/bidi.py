@@ -69,7 +69,7 @@ class Firefox:
     @classmethod
     @asynccontextmanager
     async def start(cls, profile: Path, **prefs: bool | int | str) -> AsyncIterator[Tab]:
-        """Start a browser with a profile of its own and these preferences; yields its only tab."""
+        """Start a browser with a profile of its own and these preferences; yields a tab that has the focus."""
         write_prefs(profile, QUIET | prefs)
         command = (str(find_firefox()), "--headless", "--no-remote", "--profile", str(profile))
         environment = os.environ | {"HOME": str(profile), "MOZ_CRASHREPORTER_DISABLE": "1"}
@@ -94,11 +94,21 @@ class Firefox:
             await _end(process)
 
     async def open(self) -> Tab:
-        """Begin the session; return the tab that is there."""
+        """Begin the session; return a tab of our own.
+
+        The one that is there never gets the focus without a screen, and then keys do not press the button they are on.
+        """
         await self.call("session.new", capabilities={})
         await self.call("session.subscribe", events=["browsingContext.load"])
-        tree = await self.call("browsingContext.getTree")
-        return Tab(self, tree["contexts"][0]["context"])
+        made = await self.call("browsingContext.create", type="tab")
+        await self.call("browsingContext.activate", context=made["context"])
+        self.forget()
+        return Tab(self, made["context"])
+
+    def forget(self) -> None:
+        """Forget the pages that were loaded."""
+        while not self.loads.empty():
+            self.loads.get_nowait()
 
     async def call(self, method: str, **params: object) -> Json:
         """Send a command and return its result. Raises BrowserError."""
@@ -142,8 +152,7 @@ class Tab:
 
     def forget(self) -> None:
         """Forget the pages that were loaded, before a step that loads another."""
-        while not self.browser.loads.empty():
-            self.browser.loads.get_nowait()
+        self.browser.forget()
 
     async def arrives_at(self, path: str) -> None:
         """Wait until a page with this path was loaded."""
@@ -199,6 +208,18 @@ class Tab:
                 ],
             }
         )
+
+    async def tabs_to(self, selector: str, most: int = 60) -> None:
+        """Press Tab until an element that fits has the focus, as somebody without a mouse gets there."""
+        passed = []
+        for _ in range(most):
+            await self.types(TAB)
+            focused = await self.find(":focus")
+            wanted = {node["sharedId"] for node in await self.find(selector)}
+            if any(node["sharedId"] in wanted for node in focused):
+                return
+            passed += [node["value"].get("attributes") for node in focused]
+        raise BrowserError(f"{selector} was not reached; the focus was on {passed}")
 
     async def types(self, text: str) -> None:
         """Press the keys of a text, one after the other."""
