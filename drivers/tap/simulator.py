@@ -13,7 +13,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.tap.terminal import PagingTerminal, ReceivedPage
+from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings
 from gatewayd import clock as clocks
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
@@ -23,34 +23,10 @@ from gatewayd.transport.serial import SerialSettings, open_serial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.tap.submissions import TerminalEvent
     from gatewayd.clock import Clock
 
 log = logging.getLogger(__name__)
-
-
-class TerminalSettings(SimulatorSettings):
-    """A paging terminal.
-
-    `port` is the link to make to a PTY, or the path of an existing serial device (opened with `baudrate`, 8N1).
-    `passwords` and `pagers` list what is known; empty: everything is accepted. `max_chars` and `max_pages` 0: no limit.
-    `refuse_long` answers a text that is too long with 517 instead of cutting it. `throttle` makes a PTY as slow as
-    `baudrate`. Timers are in seconds.
-    """
-
-    port: str
-    baudrate: int = 9600
-    throttle: bool = False
-    passwords: tuple[str, ...] = ()
-    pagers: tuple[str, ...] = ()
-    max_chars: int = 0
-    max_pages: int = 0
-    refuse_long: bool = False
-    codes: bool = True
-    late_by: float = 12.0
-    t4: float = 4.0
-    t5: float = 8.0
-    n2: int = 3
-    n3: int = 3
 
 
 class TapSimulator(Simulator):
@@ -72,9 +48,9 @@ class TapSimulator(Simulator):
         self._unclaimed: list[ReceivedPage] = []
         self._arrived = asyncio.Event()
 
-    def adapter(self) -> StreamAdapter[None]:
+    def adapter(self) -> StreamAdapter[TerminalEvent]:
         """Return the terminal's end of a new connection."""
-        return StreamAdapter(PagingTerminal(self._settings, self.faults, self._take), self.clock)
+        return StreamAdapter(SimulatedTerminal(self._settings, self.faults, self._take), self.clock)
 
     async def run(self) -> None:
         """Answer calls until cancelled. Raises LineDown when a real port cannot be opened or is lost."""
@@ -141,5 +117,7 @@ def _is_device(port: str) -> bool:
     path = Path(port)
     return path.is_char_device() and not (path.is_symlink() and path.resolve().is_relative_to("/dev/pts"))
 
+
+__all__ = ["SIMULATORS", "ReceivedPage", "TapSimulator", "TerminalSettings"]
 
 SIMULATORS: dict[str, type[Simulator]] = {"tap": TapSimulator}

@@ -1,40 +1,64 @@
-"""The other end of TAP 1.8, sans-IO: a paging terminal that can be told to misbehave. For simulation only."""
+"""TAP 1.8, the paging terminal: lets entry devices log on and takes their pages. Sans-IO; time is an argument.
+
+`_READERS` says who reads a byte in each state. A page is answered when `settle` says what became of it, not before;
+what the entry device sends meanwhile waits. Step numbers are those of TAP 1.8.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.tap.blocks import CR, EOT, ESC, ETX, LF, MAX_BLOCK, STX, TERMINATORS, Block, unescape
-from drivers.tap.responses import CODES
+from drivers.tap import verdicts
+from drivers.tap.blocks import CR, EOT, ESC, ETB, ETX, LF, MAX_BLOCK, STX, TERMINATORS, Block, unescape
+from drivers.tap.submissions import (
+    AnswerHeard,
+    BlockRepeated,
+    PageSubmitted,
+    Refused,
+    SessionEnded,
+    TerminalEvent,
+)
+from drivers.tap.verdicts import Sign, Verdict
 from gatewayd.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drivers.tap.simulator import TerminalSettings
-    from gatewayd.simulator import Faults
+    from drivers.tap.submissions import TerminalRules
 
 MAX_LOGON = 64
 MAX_MESSAGE = 8_192
 """Characters of one multi-block transaction: what a sender that never ends it may make us keep."""
+MAX_AHEAD = 2_048
+"""Bytes that may come while a page is being recorded: a few repeats of the block; more is nobody who knows TAP."""
+BLOCK_GAP = 3.0
+"""Seconds without a character after which a block is over: its sender began anew."""
+LONE_CR = 1.0
+"""Seconds of silence before a CR that make it a call for ID=, not the trailing end of a line."""
+WAIT_EVERY = 5.0
+"""Seconds after which a sender that waits is told `111 processing, wait`: half of its t3."""
+UNASKED_AFTER = 2.0
+"""Seconds after which ID= comes unasked on a new connection (t1): some entry devices send no CR."""
 
 _SEVEN_BITS = bytes(range(128)) * 2
-_ACK, _NAK, _RS, _HANG_UP = "\x06", "\x15", "\x1e", "\x1b\x04"
-_ANSWER_OF_FAULT = {"nak": (514, _NAK), "rs": (511, _RS), "hangup": (501, _HANG_UP)}
-_PHRASES = {110: "1.8", 115: "Bye", 211: "Page accepted"}
 _PASSWORD_AT = 4  # after ESC and the three characters of the service
 _FIELDS = 2
+_SERVICES = (b"PG1", b"PG7", b"PG8", b"PG9")
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedPage:
-    """A page that the terminal took; `time` lies on the timeline."""
+class _Acknowledged:
+    """A block that was answered with ACK."""
 
-    pager_id: str
-    text: str
+    raw: bytes
+    verdict: Verdict
     time: float
+
+
+_NOTHING = _Acknowledged(b"", verdicts.TAKEN, 0.0)
 
 
 class State(Enum):
@@ -43,75 +67,100 @@ class State(Enum):
     WAITING = "waiting for a CR"
     LOGON = "ID= sent"
     SESSION = "logged on"
+    RECORDING = "a page is complete and not answered yet"
 
 
 class PagingTerminal:
-    """One call to a paging terminal: a `StreamProtocol` without events; `on_page` hears of every page it takes."""
+    """One call to a paging terminal: a `StreamProtocol[TerminalEvent]` with `settle`."""
 
-    def __init__(self, settings: TerminalSettings, faults: Faults, on_page: Callable[[ReceivedPage], None]) -> None:
-        self._settings = settings
-        self._faults = faults
-        self._on_page = on_page
+    def __init__(self, rules: TerminalRules) -> None:
+        self._rules = rules
         self._state = State.WAITING
         self._out = bytearray()
-        self._late: list[tuple[float, bytes]] = []
+        self._events: deque[TerminalEvent] = deque()
         self._due: float | None = None
         self._input = bytearray()
+        self._ahead = bytearray()
         self._message = bytearray()
-        self._stray = False
+        self._block = b""  # the one that is being answered
+        self._acknowledged = _NOTHING  # the last block with ACK
+        self._last_byte = 0.0
+        self._cut = self._stray = self._foreign = self._page_answered = False
         self._asked = self._refused = self._damaged = self._pages = 0
+
+    @property
+    def state(self) -> State:
+        """Where the terminal stands."""
+        return self._state
+
+    # --- for the driver -----------------------------------------------------------------------------------------------
+
+    def greet(self, now: float) -> None:
+        """Ask for a logon by itself, unless the entry device says something before long: a connection is new."""
+        self._due = now + UNASKED_AFTER
+
+    def settle(self, verdict: Verdict, now: float) -> None:
+        """Answer the page that waits; nothing happens where none does."""
+        if self._state is not State.RECORDING:
+            return
+        self._state = State.SESSION
+        self._due = now + self._rules.silence
+        if verdict is verdicts.TAKEN:
+            self._pages += 1
+            self._page_answered = True
+            verdict = verdicts.CUT if self._cut else verdict
+        self._answer_block(verdict, now)
+        ahead, self._ahead = bytes(self._ahead), bytearray()
+        self.receive_data(ahead, now)
 
     # --- the five methods of every protocol ---------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the entry device; bit 8 is ignored."""
-        if self._faults.standing("dead"):
-            return
-        for byte in data.translate(_SEVEN_BITS):
+        data = data.translate(_SEVEN_BITS)
+        for position, byte in enumerate(data):
+            if self._state is State.RECORDING:
+                self._ahead += data[position : position + MAX_AHEAD - len(self._ahead)]
+                break
             self._READERS[self._state](self, byte, now)
+            self._last_byte = now
 
     def data_to_send(self) -> bytes:
-        """Return, and forget, the bytes for the entry device; a dead terminal has none."""
-        data = b"" if self._faults.standing("dead") else bytes(self._out)
+        """Return, and forget, the bytes for the entry device."""
+        data = bytes(self._out)
         self._out.clear()
         return data
 
-    def next_event(self) -> None:
-        """Return None: pages are told by `on_page`."""
+    def next_event(self) -> TerminalEvent | None:
+        """Return the next thing that happened, or None."""
+        return self._events.popleft() if self._events else None
 
     def get_timer(self) -> float | None:
-        """Return when a late answer is due or silence has to be dealt with."""
-        return min((due for due in (self._due, *(late for late, _ in self._late)) if due is not None), default=None)
+        """Return when silence has to be dealt with."""
+        return self._due
 
     def handle_timer(self, now: float) -> None:
-        """Send late answers; deal with silence."""
-        self._out += b"".join(data for due, data in self._late if due <= now)
-        self._late = [(due, data) for due, data in self._late if due > now]
-        if self._due is not None and self._due <= now:
-            self._due = None
-            self._deal_with_silence(now)
-
-    # --- logon --------------------------------------------------------------------------------------------------------
-
-    def _read_call(self, byte: int, now: float) -> None:
-        if byte == CR:
-            self._asked = self._refused = 0
+        """Deal with silence: the client's, or our own while a page is being recorded."""
+        if self._due is None or self._due > now:
+            return
+        self._due = None
+        if self._state is State.RECORDING:
+            self._out += verdicts.WAIT if self._rules.codes else b""
+            self._due = now + WAIT_EVERY
+        elif self._state is not State.SESSION and self._asked <= self._rules.n3:
             self._ask(now)
+        else:
+            self._hang_up(verdicts.SILENT)
+
+    # --- steps 3 to 7: logon ------------------------------------------------------------------------------------------
 
     def _ask(self, now: float) -> None:
         self._asked += 1
         self._state = State.LOGON
+        self._foreign = False
         self._input.clear()
         self._out += b"ID="
-        self._due = now + self._settings.t5
-
-    def _deal_with_silence(self, now: float) -> None:
-        if self._state is State.SESSION:
-            self._hang_up(501)
-        elif self._asked <= self._settings.n3:
-            self._ask(now)
-        else:
-            self._hang_up(501)
+        self._due = now + self._rules.t5
 
     def _read_logon(self, byte: int, now: float) -> None:
         if byte != CR:
@@ -120,61 +169,83 @@ class PagingTerminal:
             return
         line = bytes(self._input)
         self._input.clear()
-        if line[:1] == bytes((ESC,)):
+        if line[:1] == b"\x1b":
             self._judge_logon(line, now)
-        else:
+        elif line[:1] == b"\x02":
+            self._foreign = True  # somebody who believes to be logged on: the whole block gets one ID=
+        elif not (self._foreign and line) or line[-4:-3] in (b"\x03", b"\x17", b"\x1f"):
+            if self._state is State.WAITING:
+                self._asked = self._refused = 0
             self._ask(now)
 
     def _judge_logon(self, line: bytes, now: float) -> None:
         fault = self._fault_of_logon(line)
+        self._message.clear()
         if fault is None:
             self._state = State.SESSION
-            self._damaged = self._pages = 0
-            self._message.clear()
-            self._answer(110, _ACK)
+            self._refused = self._damaged = self._pages = 0
+            self._acknowledged = _NOTHING
+            self._stray = self._page_answered = self._foreign = False
+            self._answer(verdicts.LOGGED_ON)
             self._out += b"\x1b[p\r"
-            self._due = now + self._settings.t4
+            self._due = now + self._rules.silence
             return
         self._refused += 1
-        if self._refused > self._settings.n3:
-            self._hang_up(fault)
+        if self._refused > self._rules.n3:
+            self._hang_up(Verdict(fault.code, Sign.HANG_UP))
         else:
-            self._answer(fault, _NAK)
-            self._due = now + self._settings.t5
+            self._state = State.LOGON
+            self._refuse(fault)
+            self._due = now + self._rules.t5
 
-    def _fault_of_logon(self, line: bytes) -> int | None:
+    def _fault_of_logon(self, line: bytes) -> Verdict | None:
         service, password = line[1:_PASSWORD_AT], line[_PASSWORD_AT:].decode("ascii")
         if len(service) < _PASSWORD_AT - 1 or not service.isalnum():
-            return 507
-        if service not in (b"PG1", b"PG7", b"PG8", b"PG9"):
-            return 508
-        passwords = self._settings.passwords
-        return 509 if passwords and password not in passwords else None
+            return verdicts.MALFORMED_LOGON
+        if service not in _SERVICES:
+            return verdicts.UNKNOWN_SERVICE
+        known = self._rules.passwords
+        return verdicts.BAD_PASSWORD if known and password not in known else None
 
-    # --- blocks -------------------------------------------------------------------------------------------------------
+    # --- step 8: blocks -----------------------------------------------------------------------------------------------
 
     def _read_session(self, byte: int, now: float) -> None:
-        self._due = now + self._settings.t4
+        self._due = now + self._rules.silence
+        if self._input[:1] == b"\x02" and now - self._last_byte >= BLOCK_GAP:
+            self._input.clear()
         if byte == STX:
             self._input[:] = b"\x02"
             self._stray = False
         elif self._input[:1] == b"\x02":
             self._read_block(byte, now)
         else:
-            self._read_between(byte)
+            self._read_between(byte, now)
 
-    def _read_between(self, byte: int) -> None:
-        """Outside a block only `EOT CR` is expected; anything else is complained about once, at its CR."""
+    def _read_between(self, byte: int, now: float) -> None:
+        """Outside a block only `EOT CR` and a new logon are expected; the rest is complained about once, at its CR."""
         if byte == EOT:
             self._input[:] = b"\x04"
             self._stray = False
-        elif byte == CR and self._input == b"\x04":
-            self._hang_up(115)
-        elif byte == CR and self._input and not self._stray:
+        elif byte == CR:
+            line = bytes(self._input)
+            self._input.clear()
+            self._judge_line(line, now)
+        elif byte != LF and len(self._input) < MAX_LOGON:
+            self._input.append(byte)
+
+    def _judge_line(self, line: bytes, now: float) -> None:
+        if line == b"\x04":
+            self._went_on()
+            self._hang_up(verdicts.GOODBYE)
+        elif line[:1] == bytes((ESC,)):
+            self._judge_logon(line, now)
+        elif line and not self._stray:
             self._stray = True
-            self._answer(502, _NAK)
-        elif byte not in (CR, LF):
-            self._input[:] = b"?"
+            self._refuse(verdicts.STRAY)
+        elif not line and now - self._last_byte >= LONE_CR:
+            self._message.clear()
+            self._asked = self._refused = 0
+            self._ask(now)
 
     def _read_block(self, byte: int, now: float) -> None:
         self._input.append(byte)
@@ -185,98 +256,110 @@ class PagingTerminal:
             self._judge_block(raw, now)
 
     def _judge_block(self, raw: bytes, now: float) -> None:
-        for fault, (code, control) in _ANSWER_OF_FAULT.items():
-            if self._faults.take(fault):
-                self._refuse_block(code, control)
-                return
         try:
             block = Block.from_bytes(raw)
         except RemoteProtocolError:
             self._damaged += 1
-            self._refuse_block(*((503, _HANG_UP) if self._damaged > self._settings.n2 else (514, _NAK)))
-        else:
-            self._take_block(block, now)
+            self._refuse(verdicts.TOO_MUCH_DAMAGE if self._damaged > self._rules.n2 else verdicts.DAMAGED)
+            return
+        self._damaged = 0
+        last = self._acknowledged
+        if raw == last.raw and now - last.time <= self._rules.repeat_within:
+            self._events.append(BlockRepeated())
+            self._acknowledge(last.verdict, now)
+            return
+        self._went_on()
+        self._block = raw
+        self._take_block(block, now)
 
-    def _refuse_block(self, code: int, control: str) -> None:
-        if control is not _NAK:
-            self._message.clear()
-        if control is _HANG_UP:
-            self._hang_up(code)
-        else:
-            self._answer(code, control)
+    def _went_on(self) -> None:
+        if self._page_answered:
+            self._page_answered = False
+            self._events.append(AnswerHeard())
 
     def _take_block(self, block: Block, now: float) -> None:
-        self._damaged = 0
         self._message += block.info
+        if block.terminator == ETB and not block.info.endswith(b"\r"):
+            self._message.append(CR)  # ETB says that the field is complete
         if len(self._message) > MAX_MESSAGE:
-            self._refuse_block(513, _RS)
+            self._refuse(verdicts.ENDLESS)
         elif block.terminator != ETX:
-            self._answer_block(211, _ACK, now)
+            self._answer_block(verdicts.TAKEN, now)
         else:
             info = bytes(self._message)
             self._message.clear()
             self._take_page(info, now)
 
     def _take_page(self, info: bytes, now: float) -> None:
-        fields = info.split(b"\r")
+        """Take a whole transaction; further fields are further lines, a line feed left at a CR is nothing."""
+        fields = info.replace(b"\r\n", b"\r").replace(b"\n\r", b"\r").split(b"\r")
         if len(fields) <= _FIELDS or fields[-1]:
-            self._answer_block(515, _RS, now)
+            self._answer_block(verdicts.BAD_FORMAT, now)
             return
-        pager_id, *lines = (unescape(field).decode("latin-1") for field in fields[:-1])
+        pager_id, *lines = (unescape(part).decode("ascii") for part in fields[:-1])
         text = "\n".join(lines)
-        code, control = self._judge_page(pager_id, text)
-        if control is _ACK:
-            self._pages += 1
-            self._on_page(ReceivedPage(pager_id, text[: self._settings.max_chars or None], now))
-        self._answer_block(code, control, now)
+        verdict = self._judge_page(pager_id.strip(), text)
+        if verdict is None:
+            self._submit(pager_id.strip(), text, now)
+        else:
+            self._answer_block(verdict, now)
 
-    def _judge_page(self, pager_id: str, text: str) -> tuple[int, str]:
-        settings = self._settings
-        if settings.pagers and pager_id not in settings.pagers:
-            return 511, _RS
-        if self._faults.take("full"):
-            return 512, _RS
-        if settings.max_pages and self._pages >= settings.max_pages:
-            return 112, _HANG_UP
-        if settings.max_chars and len(text) > settings.max_chars:
-            return (517, _RS) if settings.refuse_long else (214, _ACK)
-        return 211, _ACK
+    def _judge_page(self, pager_id: str, text: str) -> Verdict | None:
+        rules = self._rules
+        if rules.pagers and pager_id not in rules.pagers:
+            return verdicts.UNKNOWN_PAGER
+        if rules.max_pages and self._pages >= rules.max_pages:
+            return verdicts.ENOUGH_PAGES
+        return verdicts.TOO_LONG if rules.refuse_long and 0 < rules.max_chars < len(text) else None
+
+    def _submit(self, pager_id: str, text: str, now: float) -> None:
+        """Hand a page out and wait for `settle`."""
+        self._cut = 0 < self._rules.max_chars < len(text)
+        self._state = State.RECORDING
+        self._due = now + WAIT_EVERY
+        self._events.append(PageSubmitted(pager_id, text[: self._rules.max_chars or None], self._cut))
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
-    def _answer_block(self, code: int, control: str, now: float) -> None:
-        """Answer a block that was understood; the answer may be lost, late or damaged on purpose."""
-        if control is _HANG_UP:
-            self._hang_up(code)
-        elif self._faults.take("drop"):
-            return
-        elif self._faults.take("late"):
-            self._late.append((now + self._settings.late_by, self._phrase(code, control)))
-        elif self._faults.take("garble"):
-            self._out += self._phrase(code, "#")
+    def _answer_block(self, verdict: Verdict, now: float) -> None:
+        """Answer a block that was understood."""
+        if verdict.sign is Sign.ACK:
+            self._acknowledge(verdict, now)
         else:
-            self._answer(code, control)
+            self._refuse(verdict)
 
-    def _answer(self, code: int, control: str) -> None:
-        self._out += self._phrase(code, control)
+    def _acknowledge(self, verdict: Verdict, now: float) -> None:
+        self._acknowledged = _Acknowledged(self._block, verdict, now)
+        self._answer(verdict)
 
-    def _phrase(self, code: int, control: str) -> bytes:
-        if not self._settings.codes or self._faults.standing("no-codes"):
-            return f"\r{control}\r".encode("ascii")
-        words = _PHRASES.get(code, CODES[code].meaning)
-        if code in (214, 517):
-            words = f"{self._settings.max_chars:03d} {words}"
-        return f"{code} {words}\r{control}\r".encode("ascii")
+    def _refuse(self, verdict: Verdict) -> None:
+        if verdict.sign is not Sign.NAK:
+            self._message.clear()
+        if verdict.sign is Sign.HANG_UP:
+            self._hang_up(verdict)
+        else:
+            self._events.append(Refused(verdict.code))
+            self._answer(verdict)
 
-    def _hang_up(self, code: int) -> None:
-        self._answer(code, _HANG_UP)
+    def _hang_up(self, verdict: Verdict) -> None:
+        """End the session (steps 10c and 10d)."""
+        self._answer(verdict)
         self._state = State.WAITING
         self._due = None
+        self._asked = self._refused = 0
         self._input.clear()
         self._message.clear()
+        self._events.append(SessionEnded(verdict.code))
+
+    def _answer(self, verdict: Verdict) -> None:
+        self._out += verdict.to_bytes(codes=self._codes, most_chars=self._rules.max_chars)
+
+    @property
+    def _codes(self) -> bool:
+        return self._rules.codes
 
     _READERS: ClassVar[dict[State, Callable[[PagingTerminal, int, float], None]]] = {
-        State.WAITING: _read_call,
+        State.WAITING: _read_logon,
         State.LOGON: _read_logon,
         State.SESSION: _read_session,
     }

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.tap.blocks import ETB, ETX, MAX_BLOCK, Block
-from drivers.tap.simulator import TerminalSettings
-from drivers.tap.terminal import MAX_LOGON, MAX_MESSAGE, PagingTerminal, ReceivedPage, State
+from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings
+from drivers.tap.terminal import MAX_LOGON, MAX_MESSAGE, State
 from gatewayd.simulator import Faults
 from tests.drivers.tap.bench import ACCEPTED, ASKED, EOT, FIRE, GO_AHEAD, GOODBYE, LOGON, LOGON_OK
 
@@ -23,7 +23,7 @@ class Called:
     def __init__(self, **terminal: Any) -> None:  # noqa: ANN401 - any setting
         self.faults = Faults()
         self.pages: list[ReceivedPage] = []
-        self.core = PagingTerminal(TerminalSettings(port="x", **terminal), self.faults, self.pages.append)
+        self.core = SimulatedTerminal(TerminalSettings(port="x", **terminal), self.faults, self.pages.append)
         self.now = 0.0
 
     def hears(self, data: bytes) -> bytes:
@@ -249,6 +249,7 @@ def test_any_bytes_are_survived_in_bounded_memory(pieces: list[bytes]) -> None:
         called.hears(piece)
         assert len(called.core._input) <= max(MAX_BLOCK, MAX_LOGON)
         assert len(called.core._message) <= MAX_MESSAGE
+    called.hears(b"\r")
     called.waits(60)
     called.logged_on()
     assert called.hears(FIRE) == ACCEPTED
