@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.ascii.framing import LONGEST
+from drivers.ascii.patience import Patience
 
 if TYPE_CHECKING:
     import re
@@ -32,8 +33,9 @@ class Assembly:
 class Assembler:
     """Joins lines to records; a line that belongs to none is a record of its own."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: Assembly, patience: Patience | None = None) -> None:
         self._assembly = assembly
+        self._ask = (patience or Patience()).ask
         self._lines: list[TextLine] = []
 
     @property
@@ -46,7 +48,7 @@ class Assembler:
         first = self._assembly.first
         if first is None:
             return [line]
-        if first.search(line.text) is not None:
+        if self._ask("first_line", first.search, line.text) is not None:
             done = self.flush()
             self._lines.append(line)
             return done + (self.flush() if self._assembly.following == 0 else [])

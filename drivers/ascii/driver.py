@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from drivers.ascii.events import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     OpenPort = Callable[[AsciiSettings, StreamAdapter[Event]], Awaitable[None]]
 
 STORE_RETRY = 1.0  # seconds; a panel prints a line once, so nobody else would repeat it
-SLOW_RULES = 0.05  # seconds for one record: the patterns are too costly, and every other line waits for them
 
 
 class AsciiDriver(Driver):
@@ -84,7 +82,9 @@ class AsciiDriver(Driver):
         """Return the interpreter with what is open; it outlives connections, the line's memory outlives the process."""
         if self._interpreter is None:
             settings = self._settings
-            self._interpreter = Interpreter(settings.rule_book, settings.unmatched, self.line.memory.items())
+            self._interpreter = Interpreter(
+                settings.rule_book, settings.unmatched, self.line.memory.items(), self._config.patience
+            )
         return self._interpreter
 
     async def _serve(self, core: Receiver, adapter: StreamAdapter[Event], interpreter: Interpreter) -> None:
@@ -127,11 +127,7 @@ class AsciiDriver(Driver):
         self._count(interpreter)
 
     def _interpret(self, record: RecordReceived, interpreter: Interpreter) -> list[Step]:
-        started = time.perf_counter()
         findings, steps = interpreter.take(record)
-        if time.perf_counter() - started > SLOW_RULES:
-            self.line.count("slow_records")
-            self.line.log.warning("the rules took more than %g s for one line of text", SLOW_RULES)
         if not record.readable:
             self.line.trouble("unreadable")
         elif not findings and self._settings.unmatched == "count":
@@ -142,6 +138,11 @@ class AsciiDriver(Driver):
         for what, amount in interpreter.counts.items():
             self.line.count(what, amount)
         interpreter.counts.clear()
+        given_up = self._config.patience.given_up
+        if given_up:
+            self.line.trouble("slow_patterns", len(given_up))
+            self.line.log.warning("patterns took too long for a line of text and were given up: %s", set(given_up))
+            given_up.clear()
 
     # --- on disk ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ascii.assembly import Assembly
 from drivers.ascii.framing import FrameRules
+from drivers.ascii.patience import Patience
 from drivers.ascii.rules import RuleBook
 from drivers.ascii.text import Reading
 
@@ -30,6 +31,7 @@ class Config:
     reading: Reading = field(default_factory=Reading)
     assembly: Assembly = field(default_factory=Assembly)
     rules: RuleBook = field(default_factory=RuleBook)
+    patience: Patience = field(default_factory=Patience)
     ignore: tuple[re.Pattern[str], ...] = ()
     idle_gap: float = 2.0
     silent_after: float = 0.0

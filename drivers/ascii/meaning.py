@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from drivers.ascii.events import RecordReceived, Watch
 from drivers.ascii.openalarms import Changes, OpenAlarms
+from drivers.ascii.patience import Patience
 from drivers.ascii.rules import Finding, Kind, RuleBook
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
@@ -41,11 +42,14 @@ class Step:
 class Interpreter:
     """Turns records into steps, and keeps which alarms are open; `counts` is what happened since it was cleared."""
 
-    def __init__(self, rules: RuleBook, unmatched: Unmatched, memory: Mapping[str, Any]) -> None:
+    def __init__(
+        self, rules: RuleBook, unmatched: Unmatched, memory: Mapping[str, Any], patience: Patience | None = None
+    ) -> None:
         self.open = OpenAlarms(memory)
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self._unmatched = unmatched
+        self._patience = patience or Patience()
         self._faults = {key.removeprefix(FAULT) for key in memory if key.startswith(FAULT)}
 
     def take(self, record: RecordReceived) -> tuple[list[Finding], list[Step]]:
@@ -53,13 +57,16 @@ class Interpreter:
         self.counts["records"] += 1
         if not record.complete:
             self.counts["incomplete_records"] += 1
-        findings = self._rules.findings(record.text)
-        if not record.readable:
-            # An alarm that can be made out in noise is one; an end of alarms is not to be believed.
+        with self._patience as patience:
+            findings = self._rules.findings(record.text, patience)
+        unsure = patience.exhausted
+        if unsure or not record.readable:
+            # An alarm that can be made out is one; an end of alarms is not to be believed: rules before it were given
+            # up, or there is noise in it.
             findings = [finding for finding in findings if finding.rule.kind is Kind.SET]
         steps = self._fault_over(UNREADABLE, "readable text again") if record.readable else []
         if not findings:
-            return [], steps + (self._unknown(record) if record.readable else self._unreadable(record))
+            return [], steps + (self._unknown(record, unsure=unsure) if record.readable else self._unreadable(record))
         for finding in findings:
             steps += self._meaning(finding, record)
         return findings, steps
@@ -134,10 +141,10 @@ class Interpreter:
             self.counts["too_many_open"] += 1
         return changes
 
-    def _unknown(self, record: RecordReceived) -> list[Step]:
-        """Return what becomes of a record that no rule knows: on a fire line none may be lost."""
+    def _unknown(self, record: RecordReceived, *, unsure: bool = False) -> list[Step]:
+        """Return what becomes of a record that no rule knows, or not in time: on a fire line none may be lost."""
         self.counts["unmatched"] += 1
-        if self._unmatched == "count":
+        if self._unmatched == "count" and not unsure:
             return []
         if self._unmatched == "text":
             return [Step(TextReceived("", record.text))]

@@ -59,7 +59,8 @@ class Receiver:
         self._framer = Framer(config.frames)
         self._heartbeats = config.rules.heartbeats()
         self._reader = Reader(config.reading)
-        self._assembler = Assembler(config.assembly)
+        self._patience = config.patience
+        self._assembler = Assembler(config.assembly, config.patience)
         self._silence = Watchdog(Watch.SILENCE, config.silent_after, now)
         self._heartbeat = Watchdog(Watch.HEARTBEAT, config.heartbeat_after, now)
         self._events: deque[Event] = deque()
@@ -74,8 +75,9 @@ class Receiver:
         if not data:
             return
         self._hear(self._silence, now)
-        for frame in self._framer.feed(data):
-            self._take(frame, now)
+        with self._patience:
+            for frame in self._framer.feed(data):
+                self._take(frame, now)
         self._gap_due = now + self._config.idle_gap if self._framer.pending or self._assembler.pending else None
 
     def data_to_send(self) -> bytes:
@@ -111,8 +113,9 @@ class Receiver:
     def flush(self, now: float) -> None:
         """Take what waits for its end as it is: the end will not come."""
         self._gap_due = None
-        for frame in self._framer.flush():
-            self._take(frame, now)
+        with self._patience:
+            for frame in self._framer.flush():
+                self._take(frame, now)
         for line in self._assembler.flush():
             self._add_record(line, now)
 
@@ -130,15 +133,23 @@ class Receiver:
         text, readable = self._reader.read(frame.data)
         if not readable:
             text = text or frame.data[:NOISE_SHOWN].hex(" ")
-        if readable and any(rule.match(text) is not None for rule in self._heartbeats):
+        if readable and self._is_heartbeat(text):
             self._hear(self._heartbeat, now)
             self._events.append(HeartbeatReceived())
             self._out += self._config.heartbeat_answer
-        elif text and any(pattern.search(text) for pattern in self._config.ignore):
+        elif text and self._is_ignored(text):
             self._events.append(RecordIgnored(text))
         elif text:
             for line in self._assembler.add(TextLine(text, frame.complete, readable)):
                 self._add_record(line, now)
+
+    def _is_heartbeat(self, text: str) -> bool:
+        ask = self._patience.ask
+        return any(ask(rule.name, rule.match, text) is not None for rule in self._heartbeats)
+
+    def _is_ignored(self, text: str) -> bool:
+        ask = self._patience.ask
+        return any(ask("ignore", pattern.search, text) is not None for pattern in self._config.ignore)
 
     def _add_record(self, line: TextLine, now: float) -> None:
         if line.readable:

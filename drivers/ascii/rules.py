@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from string import Formatter
 from typing import TYPE_CHECKING
 
+from drivers.ascii.literals import folded, required
+from drivers.ascii.patience import Patience
+
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gatewayd.model import Priority
 
@@ -76,6 +81,11 @@ class Rule:
     stop: bool = True
     fault: bool = False
 
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the pattern takes capitals for small letters."""
+        return self.pattern is not None and bool(self.pattern.flags & re.IGNORECASE)
+
     def match(self, line: str) -> dict[str, str] | None:
         """Return the groups by name and by number, or None where the rule does not apply."""
         if self.contains and not all(word in line for word in self.contains):
@@ -103,18 +113,19 @@ class Finding:
     groups: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleBook:
     """The rules of a line, in order, and what the words of their priorities mean."""
 
     rules: Sequence[Rule] = ()
     priorities: Mapping[str, Priority] = field(default_factory=dict)
 
-    def findings(self, line: str) -> list[Finding]:
+    def findings(self, line: str, patience: Patience | None = None) -> list[Finding]:
         """Return what the rules make of a line, in their order; empty where none applies."""
         found: list[Finding] = []
-        for rule in self.rules:
-            values = rule.match(line)
+        ask = (patience or Patience()).ask
+        for rule in self._candidates(line):
+            values = ask(rule.name, rule.match, line)
             if values is not None:
                 found.append(self._finding(rule, values))
                 if rule.stop:
@@ -124,6 +135,27 @@ class RuleBook:
     def heartbeats(self) -> tuple[Rule, ...]:
         """Return the rules that know heartbeats; they are looked at first, whatever the order of the rules."""
         return tuple(rule for rule in self.rules if rule.kind is Kind.HEARTBEAT)
+
+    def _candidates(self, line: str) -> Iterator[Rule]:
+        """Yield the rules that may apply: their rarest text is in the line."""
+        plain, small = line, folded(line) if self._folds else ""
+        return (rule for text, folds, rule in self._first_tests if text in (small if folds else plain))
+
+    @cached_property
+    def _first_tests(self) -> list[tuple[str, bool, Rule]]:
+        """A text that the line must have for each rule, and whether in the folded line; the empty one is in all."""
+        texts = [_texts(rule) for rule in self.rules]
+        common = Counter(text for several in texts for text in several)
+
+        def rarity(text: tuple[str, bool]) -> tuple[int, int]:
+            return common[text], -len(text[0])
+
+        rarest = [min(several, key=rarity, default=("", False)) for several in texts]
+        return [(text, folds, rule) for (text, folds), rule in zip(rarest, self.rules, strict=True)]
+
+    @cached_property
+    def _folds(self) -> bool:
+        return any(folds for _, folds, _ in self._first_tests)
 
     def _finding(self, rule: Rule, values: dict[str, str]) -> Finding:
         key, text = rule.key.expand(values), rule.text.expand(values)
@@ -136,3 +168,9 @@ class RuleBook:
             self.priorities.get(rule.priority.expand(values).lower()),
             {name: values[name] for name in named},
         )
+
+
+def _texts(rule: Rule) -> list[tuple[str, bool]]:
+    """Return what a line must have for a rule, and whether in the folded line."""
+    patterns = required(rule.pattern) if rule.pattern is not None else ()
+    return [(text, rule.ignores_case) for text in patterns] + [(word, False) for word in rule.contains]

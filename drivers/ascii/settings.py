@@ -10,9 +10,11 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from drivers.ascii.assembly import Assembly
 from drivers.ascii.events import Config, Watch
 from drivers.ascii.framing import LONGEST, LONGEST_MARKER, FrameRules, Framing
+from drivers.ascii.limit import TimeLimit
 from drivers.ascii.patterns import LONGEST_PATTERN, compiled, most_wildcards, wildcards
 from drivers.ascii.rules import WHOLE, Kind, Rule, RuleBook, Template
-from drivers.ascii.text import CodePage, Reading
+from drivers.ascii.text import Reading
+from gatewayd.charset import CodePage
 from gatewayd.driver import LineSettings
 from gatewayd.model import Priority
 from gatewayd.transport.serial import SerialSettings
@@ -210,6 +212,7 @@ class AsciiSettings(SerialSettings):
             ),
             assembly=Assembly(first, self.following, self.join),
             rules=self.rule_book,
+            patience=TimeLimit(),
             ignore=tuple(compiled(pattern) for pattern in self.ignore),
             idle_gap=gap,
             silent_after=self.silent_after,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from drivers.ascii.events import HeartbeatReceived, RecordIgnored, RecordReceived
 from drivers.ascii.meaning import Interpreter
 from drivers.ascii.protocol import Receiver
-from drivers.ascii.text import CodePage
+from gatewayd.charset import CodePage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from drivers.ascii.patience import Patience
     from drivers.ascii.settings import AsciiSettings
     from gatewayd.model import Report
 
@@ -25,7 +26,8 @@ class RuleResult:
     """What becomes of one record.
 
     `verdicts` has the kind of each rule that applied, or one of heartbeat, ignored, unmatched, unreadable; `rules` has
-    their names; `groups` what they found, by name; `reports` what the gateway would be told.
+    their names; `groups` what they found, by name; `reports` what the gateway would be told; `given_up` the rules
+    that took too long for it.
     """
 
     record: str
@@ -34,6 +36,7 @@ class RuleResult:
     groups: dict[str, str] = field(default_factory=dict)
     reports: tuple[Report, ...] = ()
     complete: bool = True
+    given_up: tuple[str, ...] = ()
 
 
 def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
@@ -42,8 +45,9 @@ def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
     Bytes are taken as they came over the wire. Text may be typed or pasted: its line ends stand for the terminator of
     the line, or for a pause where records have none.
     """
-    receiver = Receiver(settings.config, 0.0)
-    interpreter = Interpreter(settings.rule_book, settings.unmatched, {})
+    config = settings.config
+    receiver = Receiver(config, 0.0)
+    interpreter = Interpreter(settings.rule_book, settings.unmatched, {}, config.patience)
     results: list[RuleResult] = []
     now = 0.0
     for piece, pause in _pieces(settings, sample):
@@ -51,9 +55,9 @@ def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
         receiver.receive_data(piece, now)
         if pause:
             receiver.flush(now)
-        results += _results(receiver, interpreter)
+        results += _results(receiver, interpreter, config.patience)
     receiver.flush(now)
-    return results + list(_results(receiver, interpreter))
+    return results + list(_results(receiver, interpreter, config.patience))
 
 
 def _pieces(settings: AsciiSettings, sample: str | bytes) -> Iterator[tuple[bytes, bool]]:
@@ -73,17 +77,18 @@ def _pieces(settings: AsciiSettings, sample: str | bytes) -> Iterator[tuple[byte
             yield code_page.encode(line), False
 
 
-def _results(receiver: Receiver, interpreter: Interpreter) -> Iterator[RuleResult]:
+def _results(receiver: Receiver, interpreter: Interpreter, patience: Patience) -> Iterator[RuleResult]:
     while (event := receiver.next_event()) is not None:
         if isinstance(event, RecordReceived):
-            yield _result(event, interpreter)
+            yield _result(event, interpreter, patience)
         elif isinstance(event, RecordIgnored):
             yield RuleResult(event.text, (IGNORED,))
         elif isinstance(event, HeartbeatReceived):
             yield RuleResult("", (HEARTBEAT,))
 
 
-def _result(record: RecordReceived, interpreter: Interpreter) -> RuleResult:
+def _result(record: RecordReceived, interpreter: Interpreter, patience: Patience) -> RuleResult:
+    patience.given_up.clear()
     findings, steps = interpreter.take(record)
     verdicts = tuple(finding.rule.kind.value for finding in findings)
     groups = {name: value for finding in findings for name, value in finding.groups.items()}
@@ -94,4 +99,5 @@ def _result(record: RecordReceived, interpreter: Interpreter) -> RuleResult:
         groups,
         tuple(step.report for step in steps),
         record.complete,
+        tuple(patience.given_up),
     )

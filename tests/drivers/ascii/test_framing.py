@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from drivers.ascii.assembly import Assembler, Assembly, TextLine
 from drivers.ascii.framing import Frame, Framer, FrameRules, Framing
-from drivers.ascii.text import CodePage, Reader, Reading
+from drivers.ascii.text import Reader, Reading
+from gatewayd.charset import CodePage
 
 
 def frames(data: bytes, size: int = 0, **rules: Any) -> list[bytes]:  # noqa: ANN401 - any rule
@@ -176,6 +177,12 @@ def test_parity_bits_are_stripped() -> None:
 
 def test_control_codes_go_and_white_space_becomes_blanks() -> None:
     assert read(b"\x02FI\x07RE\tZONE\x0c\r\n") == ("FIRE ZONE", True)
+
+
+def test_what_nobody_could_see_goes_and_other_blanks_become_blanks() -> None:
+    hidden = "FIRE\u202e\u200b ZONE\u00a03 \u07b2\ue000"
+    assert read(hidden.encode(), CodePage.UTF8) == ("FIRE ZONE 3", True)
+    assert read(b"FIRE\xff3", CodePage.CP437) == ("FIRE 3", True)
 
 
 def test_fill_characters_are_no_noise() -> None:

@@ -1,0 +1,33 @@
+"""Code pages of devices on serial lines, and the German variant of ISO 646 that Python does not know."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+# DIN 66003, the German variant of ISO 646: seven codes of ASCII carry other letters, which it lacks in turn.
+_CODES, _LETTERS = "[\\]{|}~", "ÄÖÜäöüß"
+_FROM_DIN = str.maketrans(_CODES, _LETTERS)
+_TO_DIN = str.maketrans(_CODES + _LETTERS, "?" * len(_CODES) + _CODES)
+
+
+class CodePage(Enum):
+    """How the bytes of a line are to be read."""
+
+    ASCII = "ascii"
+    LATIN1 = "latin-1"
+    CP437 = "cp437"
+    CP850 = "cp850"
+    DIN66003 = "din66003"
+    UTF8 = "utf-8"
+
+    def decode(self, data: bytes) -> str:
+        """Return the text of `data`; what cannot be read becomes U+FFFD."""
+        if self is CodePage.DIN66003:
+            return data.decode("ascii", "replace").translate(_FROM_DIN)
+        return data.decode(self.value, "replace")
+
+    def encode(self, text: str) -> bytes:
+        """Return the bytes of `text`; what the code page does not have becomes `?`."""
+        if self is CodePage.DIN66003:
+            return text.translate(_TO_DIN).encode("ascii", "replace")
+        return text.encode(self.value, "replace")
