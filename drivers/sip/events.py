@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatewayd.driver import Address, Outcome, Receipt
-    from gatewayd.model import PageState
+    from gatewayd.model import PageState, Priority
 
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A phone sent text; nobody is answered before `Endpoint.answer(transaction, …)`."""
+    """A phone sent text; nobody is answered before `Endpoint.answer(transaction, …)`.
+
+    `recipient` is empty when it is for the gateway, `reference` the same whenever the text comes again.
+    """
 
     transaction: int
     sender: str
     recipient: str
     text: str
+    reference: str
+    priority: Priority | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,15 @@ class PbxLost:
 
 
 @dataclass(frozen=True, slots=True)
+class CallReceived:
+    """A phone calls, which is how people accept here; declined by `Endpoint.answer(transaction, …)`."""
+
+    transaction: int
+    user: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallDeclined:
     """A phone called; there is no voice here, the call was declined."""
 
@@ -120,6 +134,7 @@ Event = (
     | PhonePresence
     | PbxState
     | PbxLost
+    | CallReceived
     | CallDeclined
     | PageDone
     | PageConfirmedLate

@@ -83,7 +83,7 @@ class Mailroom:
             return address, None
         uri = Uri.parse(address if address.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{address}")
         if self.trunk is not None and uri.host == self.trunk.domain:
-            return address, self._by_pbx(uri.user)
+            return address if uri.user in self._settings.accounts else uri.user, self._by_pbx(uri.user)
         if uri.scheme == "tel" or self.is_ours(uri):
             return uri.user, None
         return address, direct_target(str(uri), str(uri))

@@ -71,11 +71,13 @@ class Endpoint(Core[Event]):
         policy = Policy(
             is_ours=self._is_ours,
             users=frozenset(settings.accounts),
-            recipients=frozenset(settings.recipients or (settings.sender,)),
+            recipients=frozenset(settings.recipients or (*settings.accounts, *settings.static)),
             authenticate=settings.authenticate,
             count=self.outside.count,
             wall=self.outside.wall,
             sender=settings.sender,
+            pbx_user=settings.pbx.user if settings.pbx else "",
+            calls_accept=settings.accept_by_call,
             is_from_pbx=lambda request, flow: self._trunk is not None and self._trunk.is_from_pbx(request, flow),
         )
         return UserAgentServer(self.layer, self.registrar, self._authenticator, policy, self._emit)

@@ -12,6 +12,7 @@ from drivers.sip.core import Outside
 from drivers.sip.events import (
     BindingsChanged,
     CallDeclined,
+    CallReceived,
     ConnectionWanted,
     Event,
     MessageReceived,
@@ -25,6 +26,7 @@ from drivers.sip.events import (
     Registered,
 )
 from drivers.sip.lost import Losses, pbx, phone
+from drivers.sip.names import Names
 from drivers.sip.protocol import Endpoint
 from drivers.sip.sending import Sending
 from drivers.sip.sockets import Sockets
@@ -55,7 +57,8 @@ class Session:
         self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections, make_tls(settings))
         self._lost = Losses(line)
-        self._clerk = Clerk(line, self._endpoint, self._sockets.flush)
+        self._names = Names()
+        self._clerk = Clerk(line, self._endpoint, self._names, self._sockets.flush)
         self._sending = Sending(line, self._endpoint, self._sockets.flush, settings.wait_for_registration)
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: Address | None = None
@@ -76,6 +79,7 @@ class Session:
         """Open the sockets; what registered before the restart is registered still."""
         now, remembered = self._line.clock.now(), self._line.memory.items()
         self._endpoint.restore(remembered, now)
+        self._names.restore(remembered)
         await self._keep(remembered)
         self.bound = await self._sockets.open(self._settings.host, self._settings.port)
         await self._sockets.open_tls(self._settings.host)
@@ -97,6 +101,8 @@ class Session:
 
     async def send(self, page: Page) -> Receipt:
         """Make one attempt to deliver a page. Raises LineDown when the sockets are closed meanwhile."""
+        if changes := self._names.paged(self._endpoint.user_of(page.address), page.address):
+            self._start(self._clerk.remember(changes))
         return await self._sending.send(page)
 
     def close(self) -> None:
@@ -112,6 +118,8 @@ class Session:
         match event:
             case MessageReceived():
                 self._start(self._clerk.take_text(event))
+            case CallReceived():
+                self._start(self._clerk.take_call(event))
             case Notified():
                 self._start(self._clerk.take_notification(event))
             case BindingsChanged():

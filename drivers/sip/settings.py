@@ -74,7 +74,10 @@ class SipSettings(LineSettings):
     reply_to: UserName | Literal[""] = Field("", description="user to whom answers shall go, where not to the sender")
     profile: ProfileName = Field("plain", description="make of the phones: plain, snom, innovaphone, ip-dect")
     notifications: bool = Field(default=False, description="ask phones to say when a text was delivered and read")
-    recipients: tuple[str, ...] = Field((), description="users that phones may write to; default: sender; * for any")
+    recipients: tuple[str, ...] = Field(
+        (), description="whom phones may write to beside the gateway; default: each other; * for any recipient"
+    )
+    accept_by_call: bool = Field(default=False, description="a call to the sender accepts; it is declined all the same")
     authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
     accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")
     algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(

@@ -11,10 +11,11 @@ from drivers.sip.brake import Brake
 from drivers.sip.content import ACCEPT, Content, Kind, read_content
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Authenticator, Verdict
-from drivers.sip.events import BindingsChanged, CallDeclined, Event, MessageReceived, Notified, Registered
+from drivers.sip.events import BindingsChanged, CallDeclined, CallReceived, Event, MessageReceived, Notified, Registered
 from drivers.sip.grammar import Malformed
 from drivers.sip.message import printable
 from drivers.sip.registrar import Bindings, Refusal, Registrar
+from drivers.sip.texts import priority_of, reference_of
 from drivers.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ def memory_key(user: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Whom we serve. `is_ours` judges the host of a URI; no `users` means that every user name is known."""
+    """Whom we serve. `is_ours` judges the host of a URI; no `users` means that every user name is known.
+
+    Phones may write to `sender`, who is the gateway, and to `recipients` (`*`: anybody). `pbx_user` is who we are at
+    the PBX. `calls_accept`: a call is how a person accepts.
+    """
 
     is_ours: Callable[[Uri], bool]
     users: frozenset[str]
@@ -49,6 +54,8 @@ class Policy:
     count: Callable[[str], None]
     wall: Callable[[], float]
     sender: str = ""
+    pbx_user: str = ""
+    calls_accept: bool = False
     is_from_pbx: Callable[[Request, Flow], bool] = lambda _request, _flow: False
 
 
@@ -246,10 +253,7 @@ class UserAgentServer:
     def _handle_message(self, admitted: _Admitted, now: float) -> None:
         self._check_sender(admitted)
         request = admitted.request
-        from_pbx = self._policy.is_from_pbx(request, admitted.server.flow)
-        recipient = self._policy.sender if from_pbx else Uri.parse(request.uri).user
-        if not from_pbx and recipient not in self._policy.recipients and "*" not in self._policy.recipients:
-            raise Refusal(404)
+        recipient = self._recipient(request, admitted)
         if request.first("content-encoding").lower() not in {"", "identity"}:
             raise Refusal(415, {"accept-encoding": ["identity"]})
         content = read_content(request.first("content-type"), request.body)
@@ -257,11 +261,26 @@ class UserAgentServer:
             raise Refusal(415, {"accept": [ACCEPT]})
         self._take_content(content, admitted, recipient, now)
 
+    def _recipient(self, request: Request, admitted: _Admitted) -> str:
+        """Return whom a text is for: empty for the gateway. A text of ours that comes back would do so for ever."""
+        policy = self._policy
+        if policy.is_from_pbx(request, admitted.server.flow):
+            if admitted.user == policy.pbx_user:
+                raise Refusal(482)
+            return ""
+        user = Uri.parse(request.uri).user
+        if user == policy.sender:
+            return ""
+        if user not in policy.recipients and "*" not in policy.recipients:
+            raise Refusal(404)
+        return printable(user)
+
     def _take_content(self, content: Content, admitted: _Admitted, recipient: str, now: float) -> None:
         """Hand on what the body says; only the phone that got a page may say what became of it."""
-        number = admitted.server.number
+        number, request = admitted.server.number, admitted.request
         if content.kind is Kind.TEXT:
-            self._emit(MessageReceived(number, printable(admitted.user), printable(recipient), content.text))
+            sender, reference, priority = printable(admitted.user), reference_of(request), priority_of(request)
+            self._emit(MessageReceived(number, sender, recipient, content.text, reference, priority))
         elif content.state is not None and content.reference.partition(".")[2] == admitted.user:
             self._emit(Notified(number, content.reference, content.state))
         else:
@@ -269,5 +288,9 @@ class UserAgentServer:
 
     def _handle_invite(self, admitted: _Admitted, now: float) -> None:
         self._check_sender(admitted)
+        if self._policy.calls_accept and Uri.parse(admitted.request.uri).user == self._policy.sender:
+            reference = reference_of(admitted.request)
+            self._emit(CallReceived(admitted.server.number, printable(admitted.user), reference))
+            return
         self._layer.respond(admitted.server, 603, now)
         self._emit(CallDeclined(printable(admitted.user)))

@@ -15,7 +15,7 @@ from drivers.sip.protocol import Endpoint
 from drivers.sip.settings import SipSettings
 from gatewayd.clock import Clock, SystemClock
 from gatewayd.errors import StoreUnavailable
-from gatewayd.model import Page, Priority, Recorded, Report
+from gatewayd.model import Page, Priority, Recorded, Report, TextReceived
 from gatewayd.simulator import Faults
 
 if TYPE_CHECKING:
@@ -234,6 +234,12 @@ class FakeLine:
     def count(self, what: str, amount: int = 1) -> None:
         """Count."""
         self.counters[what] += amount
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """Sender and text of every text that was reported for the gateway."""
+        texts = [each for each in self.reports if isinstance(each, TextReceived)]
+        return [(each.sender, each.text) for each in texts if each.reference and not each.recipient]
 
     async def report(self, report: Report) -> Recorded:
         """Record a report, or fail."""

@@ -14,7 +14,7 @@ from drivers.sip.simulator import SIMULATORS
 from gatewayd.clock import SystemClock
 from gatewayd.driver import Outcome
 from gatewayd.errors import LineDown
-from gatewayd.model import Recorded, TextReceived
+from gatewayd.model import Recorded
 from tests.drivers.sip.net import FakeLine, Memory, page
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ async def test_a_page_reaches_the_phone_and_the_answer_reaches_the_gateway(trans
         assert receipt.reference
         assert (await handset.expect("FIRE 3")).headers["priority"] == "emergency"
         assert await handset.reply("#12") == 200
-        assert line.reports == [TextReceived("2001", "OK #12", "alarm")]
+        assert line.said == [("2001", "OK #12")]
 
 
 @TRANSPORTS
@@ -192,7 +192,7 @@ async def test_the_phone_answers_by_itself_once_for_each_code() -> None:
         await driver.send(page("FIRE 3 #7"))
         await line.reported.wait()
         await asyncio.sleep(0.02)
-        assert line.reports == [TextReceived("2001", "OK #7", "alarm")]
+        assert line.said == [("2001", "OK #7")]
         assert len(handset.messages) == 2
 
 

@@ -307,7 +307,7 @@ def text_from(site: PbxSite, source: Address, user: str) -> list[int]:
 def test_a_text_from_the_pbx_needs_no_password(site: PbxSite) -> None:
     assert text_from(site, FIRST, "777") == []
     [event] = site.of(MessageReceived)
-    assert (event.sender, event.recipient, event.text) == ("777", "alarm", "OK")
+    assert (event.sender, event.recipient, event.text) == ("777", "", "OK")
 
 
 def test_neither_another_source_nor_another_contact_passes_for_the_pbx(site: PbxSite) -> None:

@@ -40,7 +40,7 @@ def test_a_text_is_answered_when_the_driver_says_so_and_not_before(site: Site) -
     site.phone.say("help", site.net.now)
     site.net.run()
     [event] = site.of(MessageReceived)
-    assert (event.sender, event.recipient, event.text) == ("2001", "alarm", "help")
+    assert (event.sender, event.recipient, event.text) == ("2001", "", "help")
     assert not site.of(Said, PHONE)
     site.gateway.answer(event.transaction, 202, site.net.now)
     site.net.run()

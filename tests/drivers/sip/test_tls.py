@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from drivers.sip import DRIVER, SETTINGS
 from gatewayd.driver import Outcome
 from gatewayd.errors import LineDown
-from gatewayd.model import TextReceived
 from tests.drivers.sip.net import FakeLine, page, settings
 from tests.drivers.sip.test_line_on_sockets import gateway, phone
 
@@ -64,7 +63,7 @@ async def test_a_phone_registers_over_tls_and_is_paged_on_its_connection(certifi
             shown = await handset.expect("FIRE")
             assert shown.headers["via"].startswith("SIP/2.0/TLS ")
             assert await handset.reply("#1") == 200
-            assert line.reports == [TextReceived("2001", "OK #1", "alarm")]
+            assert line.said == [("2001", "OK #1")]
             assert driver._session is not None
             assert len(driver._session._sockets._adapters) == 1
 

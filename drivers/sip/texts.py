@@ -1,0 +1,34 @@
+"""What a text from a phone is known by, and how urgent its sender says that it is."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from gatewayd.model import Priority
+
+if TYPE_CHECKING:
+    from drivers.sip.message import Request
+
+# RFC 3261 20.26; other values mean nothing here.
+_PRIORITIES = {
+    "emergency": Priority.EMERGENCY,
+    "urgent": Priority.HIGH,
+    "normal": Priority.NORMAL,
+    "non-urgent": Priority.LOW,
+}
+
+
+def reference_of(request: Request) -> str:
+    """Return what a text is known by when its phone, or a proxy on another way, sends it again.
+
+    Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text belongs to it because some phones count
+    their Call-IDs from the start anew: another text must never pass for a repetition.
+    """
+    name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n"
+    return blake2b(name.encode("utf-8", "surrogateescape") + request.body, digest_size=16).hexdigest()
+
+
+def priority_of(request: Request) -> Priority | None:
+    """Return how urgent the sender says that the text is; None when nothing is said."""
+    return _PRIORITIES.get(request.first("priority").lower())
