@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from drivers.sip.digest import Account, answer_challenge
+from drivers.sip.asking import credentials_for
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST, TLS, UDP, Flow, default_port
 from drivers.sip.grammar import Malformed, NameAddr
 from drivers.sip.message import Request, Response, printable
@@ -18,8 +18,9 @@ from gatewayd.driver import Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.sip.digest import Account
+    from drivers.sip.habits import Habits
     from drivers.sip.layer import TransactionLayer
-    from drivers.sip.profiles import Form
     from gatewayd.driver import Address
 
 # What head and digest of our MESSAGE take at most: below this no need to measure the datagram.
@@ -28,10 +29,7 @@ _HEAD_ALLOWANCE = 900
 _FOR_GOOD = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 484, 485, 488, 493, 501, 505, 513}
 )
-# Devices whose habits are kept in mind; a site has fewer.
-MAX_HABITS = 2_000
 _AGAIN_WITHOUT_FORM = frozenset({415, 488, 606})
-_CHALLENGES = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
 Device = tuple[str, str]
 
 
@@ -39,7 +37,8 @@ Device = tuple[str, str]
 class Target:
     """One device: its request URI, the way to it, its rank, and whether it was silent lately.
 
-    Through a PBX: its `route`, who we are there, and with which account.
+    `model` is by what it is known again when it registers anew. Through a PBX: its `route`, who we are there, and with
+    which account.
     """
 
     user: str
@@ -47,6 +46,7 @@ class Target:
     flow: Flow
     q: float = 1.0
     silent: bool = False
+    model: str = ""
     route: str = ""
     from_: str = ""
     account: Account | None = None
@@ -81,39 +81,6 @@ def judge(response: Response) -> Receipt:
         return Receipt(Outcome.REFUSED, detail)
     match = re.match(r"[0-9]{1,6}", response.first("retry-after"))
     return Receipt(Outcome.FAILED, detail, retry_after=float(match[0]) if match else None)
-
-
-class Habits:
-    """What devices turned out not to take, so that the next page does not ask again."""
-
-    def __init__(self) -> None:
-        self._forms: dict[Device, Form] = {}
-        self._refusing: set[Device] = set()
-
-    def first_form(self, device: Device, forms: tuple[Form, ...]) -> int:
-        """Return which of the forms to begin with."""
-        known = self._forms.get(device)
-        return forms.index(known) if known in forms else 0
-
-    def takes(self, device: Device, form: Form) -> None:
-        """Remember a form that came after a refusal."""
-        if len(self._forms) < MAX_HABITS:
-            self._forms[device] = form
-
-    def refuses_messages(self, device: Device) -> None:
-        """Remember a device that knows no MESSAGE (405)."""
-        if len(self._refusing) < MAX_HABITS:
-            self._refusing.add(device)
-
-    def willing(self, targets: list[Target]) -> list[Target]:
-        """Leave out devices that know no MESSAGE, where there are others."""
-        willing = [target for target in targets if (target.user, target.uri) not in self._refusing]
-        return willing or targets
-
-    def forget(self, user: str) -> None:
-        """Forget the devices of a user that registers: they may have new firmware."""
-        self._forms = {device: form for device, form in self._forms.items() if device[0] != user}
-        self._refusing = {device for device in self._refusing if device[0] != user}
 
 
 class Office(Protocol):
@@ -152,7 +119,7 @@ class Attempt:
         self._transaction: ClientTransaction | None = None
         self._flow = target.flow
         self._cseq = 0
-        self._form = pager.habits.first_form(self._device, delivery.outgoing.forms)
+        self._form = self._first_form = pager.habits.first_form(target, delivery.outgoing.forms)
         self._credentials: dict[str, list[str]] = {}
         tokens = self._pager.tokens
         self._call_id, self._tag = tokens(12), tokens(6)
@@ -216,6 +183,7 @@ class Attempt:
     def _on_result(self, result: Response | Failure, now: float) -> None:
         if isinstance(result, Response):
             self._hear(self._device)
+            self._learn(result, now)
             if not self._delivery.over and self._can_try_again(result):
                 self._send(now)
                 return
@@ -231,25 +199,27 @@ class Attempt:
         if self._pager.news is not None:
             self._pager.news.heard(device)
 
+    def _learn(self, response: Response, now: float) -> None:
+        habits = self._pager.habits
+        if response.status == 405:  # noqa: PLR2004 - Method Not Allowed
+            habits.refuses_messages(self.target, now)
+        elif response.status < 300:  # noqa: PLR2004 - the class of success
+            fell_back = self._form != self._first_form
+            habits.took(self.target, self._delivery.outgoing.forms[self._form] if fell_back else None)
+
     def _can_try_again(self, response: Response) -> bool:
         """Once with credentials, and in the next form when the phone does not know this one."""
         status = response.status
-        if status == 405:  # noqa: PLR2004 - Method Not Allowed
-            self._pager.habits.refuses_messages(self._device)
         if status in _AGAIN_WITHOUT_FORM and self._form + 1 < len(self._delivery.outgoing.forms):
             self._form += 1
-            self._pager.habits.takes(self._device, self._delivery.outgoing.forms[self._form])
             return True
         if status // 100 == 3 and self.target.route and self._uri == self.target.uri:  # noqa: PLR2004 - moved
             return self._follow(response)
         account = self.target.account or self._pager.identity.account
-        if status not in _CHALLENGES or account is None or self._credentials:
+        if account is None or self._credentials:
             return False
-        challenge, answer = _CHALLENGES[status]
-        values = response.headers.get(challenge, [])
-        credentials = answer_challenge(values, account, "MESSAGE", self._uri, self._pager.tokens(8))
-        self._credentials = {answer: [credentials]} if credentials else {}
-        return credentials is not None
+        self._credentials = credentials_for(response, account, self._request(), self._pager.tokens(8)) or {}
+        return bool(self._credentials)
 
     def _follow(self, response: Response) -> bool:
         """Ask the PBX once for where it says that its user has moved; a phone may send nobody elsewhere."""

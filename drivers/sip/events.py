@@ -102,6 +102,13 @@ class CallDeclined:
 
 
 @dataclass(frozen=True, slots=True)
+class HabitsLearned:
+    """A device turned out not to take what it was sent; `changes` are worth remembering."""
+
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PageDone:
     """A page that was given to `Endpoint.send_page` came to an end."""
 
@@ -136,6 +143,7 @@ Event = (
     | PbxLost
     | CallReceived
     | CallDeclined
+    | HabitsLearned
     | PageDone
     | PageConfirmedLate
     | ConnectionWanted

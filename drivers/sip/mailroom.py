@@ -90,7 +90,7 @@ class Mailroom:
 
     def _targets(self, user: str, now: float) -> list[Target]:
         found = [
-            Target(user, each.uri, each.flow, each.q, self._liveness.is_silent((user, each.uri)))
+            Target(user, each.uri, each.flow, each.q, self._liveness.is_silent((user, each.uri)), each.model)
             for each in self._registrar.current(user, now)
         ]
         if not found and user in self._settings.static:

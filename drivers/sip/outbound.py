@@ -6,8 +6,9 @@ from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from drivers.sip.attempt import Attempt, DeviceNews, Habits, Identity, Target
-from drivers.sip.events import ConnectionWanted, Event, PageConfirmedLate, PageDone
+from drivers.sip.attempt import Attempt, DeviceNews, Identity, Target
+from drivers.sip.events import ConnectionWanted, Event, HabitsLearned, PageConfirmedLate, PageDone
+from drivers.sip.habits import Habits
 from gatewayd.driver import Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Pager:
         self.emit = emit
         self.identity = Identity("<sip:alarm@localhost>")
         self.news: DeviceNews | None = None
-        self.habits = Habits()
+        self.habits = Habits(lambda changes: emit(HabitsLearned(changes)))
         self._handles = 0
         self._deliveries: dict[int, _Delivery] = {}
         self._lanes: dict[str, deque[_Delivery]] = {}
@@ -44,7 +45,7 @@ class Pager:
     def send(self, outgoing: Outgoing, targets: list[Target], now: float) -> int:
         """Start a delivery, or queue it behind the one that is under way to the same user; returns its handle."""
         self._handles += 1
-        delivery = _Delivery(self, self._handles, outgoing, self.habits.willing(targets))
+        delivery = _Delivery(self, self._handles, outgoing, self.habits.willing(targets, now))
         self._deliveries[self._handles] = delivery
         lane = self._lanes.setdefault(outgoing.user, deque())
         lane.append(delivery)

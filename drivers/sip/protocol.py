@@ -148,7 +148,6 @@ class Endpoint(Core[Event]):
         for binding in self.registrar.current(user, now):
             if binding.flow == server.flow:
                 self._liveness.heard((user, binding.uri))
-        self._pager.habits.forget(user)
         self._liveness.watch(user, now)
         self._presence.look_at(user, now)
 
@@ -162,6 +161,7 @@ class Endpoint(Core[Event]):
             self._authenticator.key, self._authenticator.since = key.encode(), now
         names = {key.removeprefix(_MEMORY_PREFIX): key for key in remembered if key.startswith(_MEMORY_PREFIX)}
         known = self._settings.accounts or names
+        self._pager.habits.restore(remembered)
         self.registrar.restore({user: remembered[key] for user, key in names.items() if user in known})
         for user in self.registrar.users():
             self._liveness.watch(user, now)

@@ -57,6 +57,11 @@ class Binding:
     instance: str = ""
     user_agent: str = ""
 
+    @property
+    def model(self) -> str:
+        """Return by what the device is known again when it registers anew."""
+        return self.instance or f"{self.user_agent}@{self.flow.peer[0]}"
+
     def to_json(self) -> dict[str, Any]:
         """Return what is remembered over a restart: a stream connection is not."""
         return {

@@ -15,6 +15,7 @@ from drivers.sip.events import (
     CallReceived,
     ConnectionWanted,
     Event,
+    HabitsLearned,
     MessageReceived,
     Notified,
     PageConfirmedLate,
@@ -148,6 +149,8 @@ class Session:
             case PhonePresence(user, lost):
                 self._line.log.warning("the phone of %s is %s", user, "lost" if lost else "back")
                 self._start(self._lost.tell(phone(user), lost=lost))
+            case HabitsLearned(changes):
+                self._start(self._clerk.remember(changes))
             case CallDeclined(user):
                 self._line.count("calls_declined")
                 self._line.log.info("a call by %s was declined: this line carries text only", user)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivers.sip.attempt import MAX_HABITS, Habits, Target
+from drivers.sip.attempt import Target
 from drivers.sip.content import Kind, read_content
 from drivers.sip.digest import Account, answer_challenge
-from drivers.sip.events import MessageReceived, Notified, PageDone
+from drivers.sip.events import HabitsLearned, MessageReceived, Notified, PageDone
 from drivers.sip.flow import Flow
+from drivers.sip.habits import MAX_HABITS, REFUSAL_LIFETIME, Habits
 from drivers.sip.phone import TextArrived
 from drivers.sip.profiles import PROFILES, Form
 from drivers.sip.render import Outgoing, render
@@ -155,7 +156,32 @@ def test_a_phone_that_does_not_know_a_form_gets_the_next_and_is_remembered() -> 
     site.register()
     site.gateway.send_page(page(), site.net.now)
     site.net.run()
-    assert phone.seen[4:] == ["message/cpim", "text/plain;charset=UTF-8", "text/plain"]
+    assert phone.seen[4:] == ["text/plain"]
+
+
+def test_what_a_phone_does_not_know_is_remembered_over_a_restart() -> None:
+    before = Site(notifications=True)
+    before.register()
+    Choosy(before, "text/plain")
+    before.gateway.send_page(page(), before.net.now)
+    before.net.run()
+    [learned] = before.of(HabitsLearned)
+    after = Site(notifications=True)
+    after.gateway.restore(learned.changes, after.net.now)
+    after.register()
+    phone = Choosy(after, "text/plain")
+    after.gateway.send_page(page(), after.net.now)
+    after.net.run()
+    assert phone.seen == ["text/plain"]
+    assert after.of(HabitsLearned) == []
+
+
+def test_a_memory_that_cannot_be_read_does_no_harm() -> None:
+    habits = Habits(_nobody)
+    habits.restore({"habits/2001/x": {"form": "GONE"}, "habits/2002/x": "?", "bindings/2003": {"form": "PLAIN"}})
+    target = Target("2001", "sip:a", Flow("UDP", PHONE), model="x")
+    assert habits.first_form(target, (Form.CPIM, Form.PLAIN)) == 0
+    assert habits.willing([target], START) == [target]
 
 
 def test_a_phone_that_takes_no_form_refuses_the_page() -> None:
@@ -167,15 +193,30 @@ def test_a_phone_that_takes_no_form_refuses_the_page() -> None:
     assert [done.receipt.outcome for done in site.of(PageDone)] == [Outcome.REFUSED]
 
 
-def test_a_device_without_message_is_left_out_while_the_user_has_another() -> None:
-    habits = Habits()
+def _nobody(_: object) -> None:
+    """Learn nothing."""
+
+
+def test_a_device_without_message_is_left_out_for_a_day_while_the_user_has_another() -> None:
+    habits = Habits(_nobody)
     flow = Flow("UDP", PHONE)
     deaf, good = Target("2001", "sip:a", flow), Target("2001", "sip:b", flow)
-    habits.refuses_messages(("2001", "sip:a"))
-    assert habits.willing([deaf, good]) == [good]
-    assert habits.willing([deaf]) == [deaf]
-    habits.forget("2001")
-    assert habits.willing([deaf, good]) == [deaf, good]
+    habits.refuses_messages(deaf, START)
+    assert habits.willing([deaf, good], START + REFUSAL_LIFETIME - 1) == [good]
+    assert habits.willing([deaf], START) == [deaf]
+    assert habits.willing([deaf, good], START + REFUSAL_LIFETIME) == [deaf, good]
+
+
+def test_a_device_that_takes_a_message_after_all_is_one_of_those_that_do() -> None:
+    saved: list[dict[str, object]] = []
+    habits = Habits(saved.append)
+    flow = Flow("UDP", PHONE)
+    deaf, good = Target("2001", "sip:a", flow), Target("2001", "sip:b", flow)
+    habits.refuses_messages(deaf, START)
+    habits.took(deaf, None)
+    assert habits.willing([deaf, good], START) == [deaf, good]
+    habits.took(deaf, None)
+    assert len(saved) == 2
 
 
 def test_405_is_remembered_of_a_device() -> None:
@@ -186,15 +227,17 @@ def test_405_is_remembered_of_a_device() -> None:
     site.net.run()
     other = Target("2001", "sip:other", Flow("UDP", PHONE))
     [binding] = site.gateway.registrar.current("2001", site.net.now)
-    assert site.gateway._pager.habits.willing([Target("2001", binding.uri, binding.flow), other]) == [other]
+    same = Target("2001", "sip:elsewhere", binding.flow, model=binding.model)
+    assert site.gateway._pager.habits.willing([same, other], site.net.now) == [other]
 
 
 def test_no_more_habits_are_kept_than_may_be() -> None:
-    habits = Habits()
+    saved: dict[str, object] = {}
+    habits = Habits(saved.update)
     for number in range(MAX_HABITS + 5):
-        habits.takes((str(number), ""), Form.PLAIN)
-        habits.refuses_messages((str(number), ""))
-    assert len(habits._forms) == len(habits._refusing) == MAX_HABITS
+        habits.refuses_messages(Target(str(number), "", Flow("UDP", PHONE)), START)
+    assert len(habits._known) == MAX_HABITS
+    assert [key for key, value in saved.items() if value is None] == [f"habits/{number}/" for number in range(5)]
 
 
 def outgoing(text: str, profile: str, priority: Priority = Priority.EMERGENCY) -> Outgoing:
