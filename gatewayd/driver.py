@@ -231,6 +231,10 @@ class Driver(ABC):
     def tell(self, news: News) -> None:  # noqa: B027 - most devices do not ask
         """Take note of what became of something that this line reported; on disk already. Called if `follows`."""
 
+    def held_back(self) -> float:
+        """Return for how many seconds `send` would hold the next page back; in a pool another line gets it then."""
+        return 0.0
+
     async def send(self, page: Page) -> Receipt:
         """Make one attempt to deliver `page`. Raises LineDown when the device is lost meanwhile."""
         del page

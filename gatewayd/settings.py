@@ -117,11 +117,12 @@ def has_uvloop() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LineConfig:
-    """`[lines.NAME]`: one connection, its kind and the driver's own settings."""
+    """`[lines.NAME]`: one connection, its kind, the pool that it belongs to, and the driver's own settings."""
 
     name: str
     kind: str
     settings: LineSettings
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,11 @@ class Settings:
     paging: PagingSettings
     lines: Mapping[str, LineConfig]
     simulators: Mapping[str, SimulatorConfig]
+
+    @property
+    def addressable(self) -> frozenset[str]:
+        """The lines that a contact may name: pools too."""
+        return frozenset(self.lines) | {line.pool for line in self.lines.values() if line.pool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,7 @@ class _Reading:
     def _lines(self, tables: Tree) -> dict[str, LineConfig]:
         found: dict[str, LineConfig] = {}
         for name, kind, table in self._named(tables, "lines"):
+            pool = self._pool(name, table.pop("pool", ""), tables)
             try:
                 model = registry.load(kind).settings
             except Invalid as error:
@@ -220,9 +227,21 @@ class _Reading:
                 continue
             settings = self._check(model, table, ("lines", name))
             if settings is not None:
-                found[name] = LineConfig(name, kind, settings)
+                found[name] = LineConfig(name, kind, settings, pool)
         self._refuse_shared_ports(found)
         return found
+
+    def _pool(self, name: str, pool: Value, lines: Tree) -> str:
+        """Return the pool that a line belongs to; one that is named like a line would hide that line."""
+        if pool in ("", None):
+            return ""
+        if not isinstance(pool, str) or not NAME.fullmatch(pool):
+            self._refuse(("lines", name, "pool"), NAME_RULE)
+        elif pool in lines:
+            self._refuse(("lines", name, "pool"), "a line has this name already: a pool has a name of its own")
+        else:
+            return pool
+        return ""
 
     def _simulators(self, tables: Tree, lines: Tree) -> dict[str, SimulatorConfig]:
         found: dict[str, SimulatorConfig] = {}

@@ -61,6 +61,8 @@ def flat(settings: Settings) -> Iterator[tuple[Place, Any]]:
     for section, tables in (("lines", settings.lines), ("simulators", settings.simulators)):
         for name, table in tables.items():
             yield (section, name, "kind"), table.kind
+            if pool := getattr(table, "pool", ""):
+                yield (section, name, "pool"), pool
             yield from _flat((section, name), to_jsonable_python(table.settings))
 
 

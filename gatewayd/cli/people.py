@@ -34,7 +34,7 @@ def import_site(arguments: argparse.Namespace) -> int:
             store.load_site(),
             file,
             replace=arguments.replace,
-            known_lines=frozenset(settings.lines),
+            known_lines=settings.addressable,
             next_id=store.next_recipient_id(),
         )
         store.save_site(site)

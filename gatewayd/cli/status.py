@@ -61,10 +61,14 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _state(line: dict[str, Any]) -> str:
-    return "up" if line["up"] else "down"
+    if not line["up"]:
+        return "down"
+    return "weak" if line["reason"] else "up"
 
 
 def _say_more(line: dict[str, Any]) -> None:
+    if line.get("pool"):
+        say(f"    in the pool {line['pool']}")
     if line["reason"]:
         say(f"    {_printable(line['reason'])}")
     if line["counters"]:

@@ -31,14 +31,18 @@ def status(engine: Engine, url: str, began: float) -> Json:
 
 
 def line(running: RunningLine) -> Json:
-    """Return how a line is. `received` is wall clock time; None: nothing came yet, or the line carries no bytes."""
+    """Return how a line is: `reason` says why it is down, or works badly.
+
+    `received` is wall clock time; None: nothing came yet, or the line carries no bytes.
+    """
     received, clock = running.recorder.last_received, running.clock
     return {
         "name": running.name,
         "kind": running.kind,
         "port": running.port,
         "up": running.is_up,
-        "reason": "" if running.is_up else running.down_reason,
+        "pool": running.pool.name if running.pool is not None else "",
+        "reason": running.degraded_reason if running.is_up else running.down_reason,
         "queue": running.depth(),
         "received": None if received is None else round(clock.wall() - (clock.now() - received), 3),
         "counters": dict(sorted(running.counters.items())),

@@ -18,6 +18,8 @@ from gatewayd.engine.intake import Intake
 from gatewayd.engine.line import RunningLine
 from gatewayd.engine.outcome import page_moved, take_next_way
 from gatewayd.engine.people import People
+from gatewayd.engine.pool import attributed
+from gatewayd.engine.poolline import PoolLine
 from gatewayd.engine.wakeup import WakeUp
 from gatewayd.errors import GatewayError, StoreUnavailable
 from gatewayd.model import EscalationState, JournalKind, Page, PageState
@@ -82,12 +84,20 @@ class Engine(Desk):
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    def add_line(self, name: str, make_driver: Callable[[RunningLine], Driver]) -> RunningLine:
-        """Add a line before `start`."""
+    def add_line(self, name: str, make_driver: Callable[[RunningLine], Driver], pool: str = "") -> RunningLine:
+        """Add a line before `start`, as a member of a pool where it belongs to one."""
         line = RunningLine(name, self)
         line.driver = make_driver(line)
         self._core.lines[name] = line
+        if pool:
+            self._pool(pool).join(line)
         return line
+
+    def _pool(self, name: str) -> PoolLine:
+        found = self._core.lines.get(name)
+        if not isinstance(found, PoolLine):
+            found = self._core.lines[name] = PoolLine(name, self)
+        return found
 
     def start(self) -> None:
         """Take up everything that the store holds, and open the lines."""
@@ -131,6 +141,9 @@ class Engine(Desk):
 
     async def report(self, line: str, report: Report) -> Recorded:
         """Record what a device reported; it is on disk when this returns. Raises StoreUnavailable."""
+        running = self.lines.get(line)
+        if running is not None and running.pool is not None:
+            line, report = attributed(line, running.pool.name, report, self.store.paging)
         return await self._intake.report(line, report)
 
     async def settle(self, page: Page, receipt: Receipt) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Driver, News
+    from gatewayd.engine.poolline import PoolLine
     from gatewayd.model import Page, Recorded, Report
     from gatewayd.store import Store
 
@@ -70,9 +71,10 @@ class RunningLine:
         self.degraded_reason = ""
         self.first_attempt = asyncio.Event()
         self.driver: Driver | None = None
+        self.pool: PoolLine | None = None
         self._host = host
         self._queue = LineQueue(self.clock)
-        self._sending: dict[int, asyncio.Task[None]] = {}
+        self._sending: dict[int, asyncio.Task[Any]] = {}
         self._attempts: set[int] = set()
         self._cut_reasons: dict[int, str] = {}
         self._failures = 0
@@ -104,7 +106,7 @@ class RunningLine:
         self.first_attempt.set()
         self.log.info("line %s is up", self.name)
         self._want_fault(wanted=False)
-        self.pump()
+        self._moved()
 
     def count(self, what: str, amount: int = 1) -> None:
         """Add to one of the line's counters."""
@@ -125,6 +127,8 @@ class RunningLine:
         """Try the pages to an address again that failed: its device is back."""
         self._queue.hurry(address)
         self.pump()
+        if self.pool is not None:
+            self.pool.reachable(address)
 
     def degraded(self, reason: str) -> None:
         """Take note that the line works badly, or well again."""
@@ -133,6 +137,7 @@ class RunningLine:
             self.log.warning("line %s works badly: %s", self.name, reason) if reason else self.log.info(
                 "line %s works well again", self.name
             )
+            self._moved()
 
     async def report(self, report: Report) -> Recorded:
         """Record what the device reported."""
@@ -160,6 +165,12 @@ class RunningLine:
             for page_id in tuple(self._attempts):
                 self._cut(page_id, "the line was lost while it was being sent")
 
+    def _moved(self) -> None:
+        """Go on with the queue, and have the pool look again: this line came, went, or has room."""
+        self.pump()
+        if self.pool is not None:
+            self.pool.moved()
+
     async def _run_once(self) -> str:
         if self.driver is None:
             return "it has no driver"
@@ -184,6 +195,7 @@ class RunningLine:
             self.log.error("line %s is down: %s", self.name, reason)
             for page in self._queue.pages():
                 self._hasten(page)
+        self._moved()
 
     def _want_fault(self, *, wanted: bool) -> None:
         """Have the line's fault raised or cleared; one task at a time tells, so that the order is kept."""
@@ -273,21 +285,49 @@ class RunningLine:
             self._sending[page.id] = task
             task.add_done_callback(partial(self._sent, page))
 
-    def _sent(self, page: Page, _: asyncio.Task[None]) -> None:
+    def _sent(self, page: Page, _: asyncio.Task[Any]) -> None:
         """Free the address: an attempt ended and is written down, or it was cut short."""
         self._sending.pop(page.id, None)
         self._attempts.discard(page.id)
         self._cut_reasons.pop(page.id, None)
         self._queue.free(page.address)
-        self.pump()
+        self._moved()
 
     async def _deliver(self, driver: Driver, page: Page) -> None:
         CURRENT.set(self.recorder)
         receipt = await self._attempt(driver, page)
         self._attempts.discard(page.id)
         self.count(f"pages_{receipt.outcome.value}")
-        self.pump()
+        self._moved()
         await self._write_down(page, receipt)
+
+    # --- for a pool ---------------------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """Return how many pages more the driver takes."""
+        free = self.driver.capabilities.parallel - len(self._attempts) if self.driver is not None else 0
+        return free if self.is_up and not self._closed else 0
+
+    def held_back(self) -> float:
+        """Return for how many seconds the driver would hold the next page back."""
+        return self.driver.held_back() if self.driver is not None else 0.0
+
+    async def relay(self, page: Page) -> Receipt:
+        """Make one attempt to deliver a page of the pool, which writes down what becomes of it."""
+        driver = self.driver
+        if driver is None:
+            return Receipt(Outcome.FAILED, "it has no driver")
+        self._attempts.add(page.id)
+        task = asyncio.get_running_loop().create_task(self._carry(driver, page))
+        self._sending[page.id] = task
+        task.add_done_callback(partial(self._sent, page))
+        return await task
+
+    async def _carry(self, driver: Driver, page: Page) -> Receipt:
+        CURRENT.set(self.recorder)
+        receipt = await self._attempt(driver, page)
+        self.count(f"pages_{receipt.outcome.value}")
+        return receipt
 
     async def _attempt(self, driver: Driver, page: Page) -> Receipt:
         now = self.clock.now()

@@ -108,6 +108,15 @@ def test_what_a_device_may_have_said_reaches_the_terminal_without_control_codes(
     assert out.replace("\n", "").isprintable()
 
 
+def test_a_line_tells_its_pool_and_why_it_works_badly(shell: Shell, daemon: Serve) -> None:
+    line = {"name": "a", "kind": "b", "port": "c", "up": True, "reason": "signal 2 of 31 is weak", "queue": 0}
+    answer = json.dumps([{**line, "pool": "sms", "received": None, "counters": {}}])
+    daemon(shell.folder / "data", http(answer.encode()))
+    out = shell.type("lines", "--data", "data").out.splitlines()
+    assert out[1].split()[3] == "weak"
+    assert [row.strip() for row in out[2:]] == ["in the pool sms", "signal 2 of 31 is weak"]
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (61, "1 min 1 s"), (90_061, "1 d 1 h"), (-5, "0 s")])
 def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -207,3 +207,18 @@ def test_a_simulator_refers_to_a_line_that_exists(box: Box) -> None:
 def test_the_address_of_a_line_is_left_for_the_daemon_to_fill_in(box: Box) -> None:
     box.write(HORN + '[simulators.s]\nkind = "horn-listener"\nport = "line:north-horn"\n')
     assert box.settings.simulators["s"].settings == HornSimulatorSettings(port="line:north-horn")
+
+
+POOLED = '[lines.a]\nkind = "horn"\nport = "x"\npool = {}\n[lines.b]\nkind = "horn"\nport = "y"\n'
+
+
+def test_lines_share_a_pool_which_contacts_may_name(box: Box) -> None:
+    box.write(POOLED.format('"sms"'))
+    assert [line.pool for line in box.settings.lines.values()] == ["sms", ""]
+    assert box.settings.addressable == {"a", "b", "sms"}
+
+
+@pytest.mark.parametrize("pool", ['"b"', '"a"', '"Not A Name"', "3"])
+def test_a_pool_has_a_name_of_its_own(pool: str, box: Box) -> None:
+    box.write(POOLED.format(pool))
+    assert list(box.complaints()) == ["lines.a.pool"]
