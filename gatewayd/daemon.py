@@ -179,7 +179,7 @@ class Daemon:
         folder = (self._options.config_file or self._settings.gateway.data_dir / "x").parent
         path = folder / "demo-site.toml"
         parsed = sitefile.parse(path.read_text("utf-8"), str(path))
-        lines = frozenset(self._settings.lines)
+        lines = self._settings.addressable
         self._store.save_site(sitefile.merge(site, parsed, replace=False, known_lines=lines))
 
     def _build_engine(self) -> Engine:
@@ -187,7 +187,7 @@ class Daemon:
         policy = Policy(retry_waits=tuple(paging.retry_waits), page_lifetime=paging.expire_minutes * 60)
         engine = Engine(self._store, self._clock, policy)
         for config in self._settings.lines.values():
-            engine.add_line(config.name, partial(_make_driver, config))
+            engine.add_line(config.name, partial(_make_driver, config), config.pool)
         return engine
 
     def _start_simulators(self, *, waiting: bool) -> None:
