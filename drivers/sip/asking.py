@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivers.sip.digest import Account, answer_challenge
+from drivers.sip.digest import Account, Asked, authorize
 from drivers.sip.message import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def credentials_for(response: Response, account: Account, request: Request, cnon
     if response.status not in CHALLENGES:
         return None
     challenge, answer = CHALLENGES[response.status]
-    value = answer_challenge(response.headers.get(challenge, []), account, request.method, request.uri, cnonce)
+    values = response.headers.get(challenge, [])
+    value = authorize(values, account, Asked(request.method, request.uri, "", cnonce=cnonce, body=request.body))
     return {answer: [value]} if value is not None else None
 
 

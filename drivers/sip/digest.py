@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 # The preferred one first: a client takes the topmost that it knows (RFC 8760 2.4).
 ALGORITHMS = ("SHA-256", "MD5")
-_HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+
+
+def _sha_512_256(data: bytes) -> hashlib._Hash:
+    """RFC 7616 3.4: not SHA-512 cut short, it begins with other values."""
+    return hashlib.new("sha512_256", data)
+
+
+_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+if "sha512_256" in hashlib.algorithms_available:
+    _HASHES["SHA-512-256"] = _sha_512_256
 NONCE_LIFETIME = 300.0
 # How far a nonce count may lag behind the highest seen: UDP reorders, phones keep several requests open.
 NC_WINDOW = 64
@@ -35,8 +44,12 @@ def _hash(algorithm: str, text: str) -> str:
 
 
 def secret_hash(algorithm: str, user: str, realm: str, password: str) -> str:
-    """Return H(A1)."""
-    return _hash(algorithm, f"{user}:{realm}:{password}")
+    """Return H(A1), of a `-sess` algorithm the part of it that stays the same."""
+    return _hash(_base(algorithm), f"{user}:{realm}:{password}")
+
+
+def _base(algorithm: str) -> str:
+    return algorithm.upper().removesuffix("-SESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Asked:
 
 def digest(algorithm: str, ha1: str, asked: Asked) -> str:
     """Return the value of `response` (RFC 7616 3.4.1)."""
-    base, session = algorithm.upper().removesuffix("-SESS"), algorithm.upper().endswith("-SESS")
+    base, session = _base(algorithm), algorithm.upper().endswith("-SESS")
     if session:
         ha1 = _hash(base, f"{ha1}:{asked.nonce}:{asked.cnonce}")
     a2 = f"{asked.method}:{asked.uri}"
@@ -101,10 +114,17 @@ class Account:
 
 def answer_challenge(values: Sequence[str], account: Account, method: str, uri: str, cnonce: str) -> str | None:
     """Return the Authorization value for the topmost challenge that we know, None when there is none."""
+    return authorize(values, account, Asked(method, uri, "", cnonce=cnonce))
+
+
+def authorize(values: Sequence[str], account: Account, asked: Asked) -> str | None:
+    """Do the same for a request with a body; nonce, qop and count of `asked` come from the challenge."""
     for value in values:
         challenge = _usable_challenge(value)
         if challenge is not None:
-            return _credentials(challenge, account, method, uri, cnonce)
+            qop = _choose_qop(challenge)
+            asked = replace(asked, nonce=challenge["nonce"], qop=qop, nc="00000001" if qop else "")
+            return _credentials(challenge, account, asked)
     return None
 
 
@@ -115,26 +135,30 @@ def _usable_challenge(value: str) -> dict[str, str] | None:
         return None
     if challenge is None or "nonce" not in challenge or "realm" not in challenge:
         return None
-    qops = [qop.strip().lower() for qop in challenge.get("qop", "").split(",")]
-    known = challenge.get("algorithm", "MD5").upper() in ALGORITHMS
-    return challenge if known and ("auth" in qops or not qops[0]) else None
+    known = _base(challenge.get("algorithm", "MD5")) in _HASHES
+    return challenge if known and (_choose_qop(challenge) or not challenge.get("qop")) else None
 
 
-def _credentials(challenge: Mapping[str, str], account: Account, method: str, uri: str, cnonce: str) -> str:
-    algorithm = challenge.get("algorithm", "MD5").upper()
-    qop, nc = ("auth", "00000001") if challenge.get("qop") else ("", "")
+def _choose_qop(challenge: Mapping[str, str]) -> str:
+    """Return the protection to use: `auth` where there is a choice, nothing for a server of RFC 2069."""
+    offered = [qop.strip().lower() for qop in challenge.get("qop", "").split(",")]
+    return next((qop for qop in ("auth", "auth-int") if qop in offered), "")
+
+
+def _credentials(challenge: Mapping[str, str], account: Account, asked: Asked) -> str:
+    algorithm = challenge.get("algorithm", "MD5")
     ha1 = secret_hash(algorithm, account.user, challenge["realm"], account.password)
-    response = digest(algorithm, ha1, Asked(method, uri, challenge["nonce"], qop, nc, cnonce))
+    response = digest(algorithm, ha1, asked)
     parts = [
         f"username={quote(account.user)}",
         f"realm={quote(challenge['realm'])}",
         f"nonce={quote(challenge['nonce'])}",
-        f"uri={quote(uri)}",
+        f"uri={quote(asked.uri)}",
         f'response="{response}"',
-        f"algorithm={algorithm}",
+        f"algorithm={algorithm.upper()}",
     ]
-    if qop:
-        parts += [f"qop={qop}", f"nc={nc}", f'cnonce="{cnonce}"']
+    if asked.qop:
+        parts += [f"qop={asked.qop}", f"nc={asked.nc}", f'cnonce="{asked.cnonce}"']
     if "opaque" in challenge:
         parts.append(f"opaque={quote(challenge['opaque'])}")
     return f"Digest {', '.join(parts)}"
@@ -230,7 +254,7 @@ class Authenticator:
         qop = credentials.get("qop", "").lower()
         if "nc" not in credentials and "cnonce" not in credentials:
             qop = ""  # clients of RFC 2069 that repeat every parameter of the challenge, as aiosip does
-        if algorithm not in self.algorithms or qop not in ("auth", "auth-int", ""):
+        if not self._accepts(algorithm) or qop not in ("auth", "auth-int", ""):
             return Verdict.WRONG
         if not qop and not self.accept_without_qop:
             return Verdict.WRONG
@@ -242,6 +266,12 @@ class Authenticator:
         if not right or credentials.get("username") not in self.accounts:
             return Verdict.WRONG
         return Verdict.RIGHT if self._fresh(nonce, qop, nc, now) else Verdict.STALE
+
+    def _accepts(self, algorithm: str) -> bool:
+        """SHA-512-256 is taken wherever SHA-256 is, though not offered: hardly a phone knows it."""
+        if algorithm == "SHA-512-256":
+            return algorithm in _HASHES and not {algorithm, "SHA-256"}.isdisjoint(self.algorithms)
+        return algorithm in self.algorithms
 
     def _secret(self, user: str, algorithm: str) -> str:
         """Return H(A1); an unknown user costs as much time as a known one."""

@@ -80,7 +80,7 @@ class SipSettings(LineSettings):
     accept_by_call: bool = Field(default=False, description="a call to the sender accepts; it is declined all the same")
     authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
     accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")
-    algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(
+    algorithms: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = Field(
         ("SHA-256", "MD5"),
         min_length=1,
         description="digests, the first first; MD5 alone for phones that know no other",

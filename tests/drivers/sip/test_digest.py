@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from drivers.sip.digest import (
     Authenticator,
     Verdict,
     answer_challenge,
+    authorize,
     digest,
     secret_hash,
 )
@@ -53,6 +55,46 @@ def test_the_published_vectors_come_out(
     algorithm: str, secret: tuple[str, str, str], asked: Asked, expected: str
 ) -> None:
     assert digest(algorithm, secret_hash(algorithm, *secret), asked) == expected
+
+
+def test_sha_512_256_is_the_function_of_fips_180_4() -> None:
+    """Its value of the empty text is published; the body of an auth-int request is hashed by it too."""
+    asked = Asked("MESSAGE", "sip:a", "n", "auth-int", "00000001", "c")
+    empty = "c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a"
+    ha2 = hashlib.new("sha512_256", f"MESSAGE:sip:a:{empty}".encode()).hexdigest()
+    expected = hashlib.new("sha512_256", f"h:n:00000001:c:auth-int:{ha2}".encode()).hexdigest()
+    assert digest("SHA-512-256", "h", asked) == expected
+
+
+def test_sha_512_256_is_taken_where_sha_256_is() -> None:
+    for algorithms, expected in ((("SHA-256", "MD5"), Verdict.RIGHT), (("MD5",), Verdict.WRONG)):
+        judge = make()
+        judge.algorithms = algorithms
+        asked = [judge.challenges(NOW)[0].replace(f"algorithm={algorithms[0]}", "algorithm=SHA-512-256")]
+        assert verdict(judge, credentials(asked)) is expected
+
+
+@pytest.mark.parametrize("body", [b"as it was sent", b"as somebody changed it"])
+def test_a_body_that_was_changed_on_its_way_is_refused_with_auth_int(body: bytes) -> None:
+    judge = make()
+    asked = [value.replace('qop="auth"', 'qop="auth-int"') for value in judge.challenges(NOW)]
+    question = Asked("MESSAGE", "sip:a", "", cnonce="cn", body=b"as it was sent")
+    value = authorize(asked, Account("2001", "s3cret"), question)
+    assert value is not None
+    assert "qop=auth-int" in value
+    expected = Verdict.RIGHT if body == b"as it was sent" else Verdict.WRONG
+    assert judge.check([value], "MESSAGE", NOW, body)[0] is expected
+
+
+def test_a_session_key_is_computed_as_rfc_7616_says() -> None:
+    asked = Asked("MESSAGE", "sip:a", "n", "auth", "00000001", "c")
+    ha1 = hashlib.md5(b"2001:r:x", usedforsecurity=False).hexdigest()
+    session = hashlib.md5(f"{ha1}:n:c".encode(), usedforsecurity=False).hexdigest()
+    value = answer_challenge(
+        ['Digest realm="r", nonce="n", algorithm=MD5-sess, qop="auth"'], Account("2001", "x"), "MESSAGE", "sip:a", "c"
+    )
+    assert value is not None
+    assert f'response="{digest("MD5", session, asked)}"' in value
 
 
 def test_auth_int_covers_the_body() -> None:
@@ -141,12 +183,14 @@ def test_clients_of_rfc_2069_are_let_in_only_when_wanted() -> None:
 
 
 def test_the_client_takes_the_topmost_challenge_that_it_knows() -> None:
-    challenges = ['Digest realm="r", nonce="n", algorithm=SHA-512-256, qop="auth"', *make().challenges(NOW)]
+    challenges = ['Digest realm="r", nonce="n", algorithm=SHA-3, qop="auth"', *make().challenges(NOW)]
     value = answer_challenge(challenges, Account("2001", "x"), "REGISTER", "sip:g", "cn")
     assert value is not None
     assert "algorithm=SHA-256" in value
     assert "qop=auth, nc=00000001" in value
     assert answer_challenge(challenges[:1], Account("2001", "x"), "REGISTER", "sip:g", "cn") is None
+    unknown = ['Digest realm="r", nonce="n", qop="auth-conf"']
+    assert answer_challenge(unknown, Account("2001", "x"), "REGISTER", "sip:g", "cn") is None
 
 
 def test_passwords_never_show() -> None:
