@@ -1,9 +1,10 @@
-"""The one writer: group commit on one SQLite connection, inline on a fast disk, in a thread on a slow one.
+"""The one writer: group commit on one SQLite connection, synced on the loop where that is fast, else in a thread.
 
 Everything that is submitted in one turn of the loop goes into one transaction, so the cost of the disk's sync is shared
 without any added delay. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync
-takes only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves to
-the thread, and back, by itself (see `docs/decisions/0004-group-commit.md`).
+takes only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves them
+to the thread, and back, by itself. The rows themselves are always written on the loop: they go to memory, and two
+threads would only take the interpreter from each other (see `docs/decisions/0004-group-commit.md`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewayd.errors import Conflict, GatewayError, Invalid, StoreUnavailable
 
@@ -29,9 +30,11 @@ log = logging.getLogger(__name__)
 SLOW_COMMIT = 0.005  # seconds; above this mean a commit may not stand on the loop
 FAST_COMMIT = 0.0025  # below this mean it comes back
 SMOOTHING = 0.1  # weight of the newest commit in the mean
+INSERT = "INSERT "
 LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
 
 VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
+Values = tuple[Any, ...] | dict[str, Any]
 Submission = tuple["Sequence[Statement]", "asyncio.Future[None]"]
 Results = list[tuple[Submission, Exception | None]]
 
@@ -95,7 +98,8 @@ class Writer:
         if not group:
             self._scheduled = False
         elif self.in_thread:
-            work = asyncio.get_running_loop().run_in_executor(self._thread, self._write_group, group)
+            error = self._begin(group)
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._finish, group, error)
             work.add_done_callback(lambda finished: self._after(*finished.result()))
         else:
             self._after(*self._write_group(group))
@@ -127,32 +131,77 @@ class Writer:
             log.info("commits take %.1f ms on average: they now run on %s", self.mean_commit * 1000, where)
 
     def _write_group(self, group: list[Submission]) -> tuple[Results, float]:
+        return self._finish(group, self._begin(group))
+
+    def _begin(self, group: list[Submission]) -> Exception | None:
+        """Write the rows of a group; the transaction stays open, and locked, until `_finish`."""
+        self._transaction.acquire()
+        try:
+            self._execute([statement for statements, _ in group for statement in statements])
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong is a value, or the writer would stand for ever
+            return error
+        return None
+
+    def _finish(self, group: list[Submission], error: Exception | None) -> tuple[Results, float]:
         """Commit a group; when it fails, each submission by itself: a bad one does not take others along."""
         started = time.perf_counter()
-        error = self._transact([statement for statements, _ in group for statement in statements])
-        if error is not None:
-            log.error("a commit of %d decisions failed: %s", len(group), error)
-        if error is None or len(group) == 1:
-            results: Results = [(submission, error) for submission in group]
-        else:
-            results = [(submission, self._transact(submission[0])) for submission in group]
-        return results, time.perf_counter() - started
+        failed = self._end(error)
+        seconds = time.perf_counter() - started
+        self._transaction.release()
+        if failed is not None:
+            log.error("a commit of %d decisions failed: %s", len(group), failed)
+        if failed is None or len(group) == 1:
+            return [(submission, failed) for submission in group], seconds
+        return [(submission, self._transact(submission[0])) for submission in group], seconds
 
     def _transact(self, statements: Sequence[Statement]) -> Exception | None:
-        """Run one transaction; whatever goes wrong comes back as a value, or the writer would stand still for ever."""
-        execute = self._connection.execute
+        """Run one transaction; whatever goes wrong comes back as a value."""
         with self._transaction:
             try:
-                execute("BEGIN IMMEDIATE")
-                for sql, values in statements:
-                    execute(sql, values)
-                execute("COMMIT")
+                self._execute(statements)
             except Exception as error:  # noqa: BLE001 - a value that SQLite cannot take is a ValueError, OverflowError, …
-                with suppress(sqlite3.Error):
-                    if self._connection.in_transaction:
-                        self._connection.rollback()
-                return _as_ours(error)
-        return None
+                return self._end(error)
+            return self._end(None)
+
+    def _execute(self, statements: Sequence[Statement]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        for sql, rows in batches(statements):
+            if len(rows) == 1:
+                self._connection.execute(sql, rows[0])
+            else:
+                self._connection.executemany(sql, rows)
+
+    def _end(self, error: Exception | None) -> Exception | None:
+        """Commit, or take back what `error` made useless; returns what went wrong, as an error of ours."""
+        if error is None:
+            try:
+                self._connection.execute("COMMIT")
+            except Exception as failed:  # noqa: BLE001 - as above
+                error = failed
+            else:
+                return None
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.rollback()
+        return _as_ours(error)
+
+
+def batches(statements: Sequence[Statement]) -> list[tuple[str, list[Values]]]:
+    """Put the rows of one table together: inserts of different tables may change places, nothing else may."""
+    found: list[tuple[str, list[Values]]] = []
+    open_ones: dict[str, list[Values]] = {}
+    for sql, values in statements:
+        rows = open_ones.get(sql)
+        if rows is not None:
+            rows.append(values)
+            continue
+        rows = [values]
+        found.append((sql, rows))
+        if sql.startswith(INSERT):
+            open_ones[sql] = rows
+        else:
+            open_ones.clear()
+    return found
 
 
 def _as_ours(error: Exception) -> GatewayError:

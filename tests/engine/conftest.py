@@ -140,6 +140,9 @@ class Disk:
     def rollback(self) -> None:
         self._connection.rollback()
 
+    def executemany(self, sql: str, rows: list[tuple[object, ...]]) -> sqlite3.Cursor:
+        return self._connection.executemany(sql, rows)
+
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if sql == "COMMIT":
             self.commits += 1

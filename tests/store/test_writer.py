@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewayd.errors import Conflict, StoreUnavailable
 from gatewayd.store import open_store
-from gatewayd.store.writer import LARGEST_GROUP
+from gatewayd.store.writer import LARGEST_GROUP, batches
 from tests.store import samples
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewayd.store import Store
+    from gatewayd.store.rows import Statement
 
 
 class Tap:
@@ -32,6 +35,7 @@ class Tap:
         self.at_commit = at_commit
         self.commits = 0
         self.threads: set[int] = set()
+        self.writers: set[int] = set()
 
     @property
     def in_transaction(self) -> bool:
@@ -40,11 +44,16 @@ class Tap:
     def rollback(self) -> None:
         self._connection.rollback()
 
+    def executemany(self, sql: str, rows: list[tuple[object, ...]]) -> sqlite3.Cursor:
+        return self._connection.executemany(sql, rows)
+
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if sql == "COMMIT":
             self.threads.add(threading.get_ident())
             self.at_commit()
             self.commits += 1
+        else:
+            self.writers.add(threading.get_ident())
         return self._connection.execute(sql, values)
 
 
@@ -174,3 +183,71 @@ async def test_waiting_for_what_was_written_comes_after_it(store: Store) -> None
     first = store.submit(samples.ALARM)
     await store.written()
     assert first.done()
+
+
+async def test_on_a_slow_disk_only_the_commit_runs_in_the_thread(store: Store) -> None:
+    store.writer.in_thread = True
+    store.writer.mean_commit = 1.0  # far from coming back
+    released, entered = threading.Event(), threading.Event()
+    tap = Tap(store, lambda: (entered.set(), released.wait(5))[0])  # type: ignore[func-returns-value]
+    done = store.submit(samples.alarm(1))
+    await asyncio.sleep(0)
+    assert tap.writers == {threading.get_ident()}
+    assert entered.wait(5)
+    later = store.submit(samples.alarm(2))
+    await asyncio.sleep(0)
+    assert not done.done()
+    released.set()
+    await asyncio.gather(done, later)
+    assert threading.get_ident() not in tap.threads
+    assert store.alarms.get(2) is not None
+
+
+TABLES = ("a", "b")
+STATEMENTS = st.tuples(
+    st.sampled_from(["insert", "delete", "clear"]), st.sampled_from(TABLES), st.integers(1, 4), st.integers(0, 9)
+)
+
+
+@given(st.lists(STATEMENTS, max_size=30))
+def test_rows_written_together_leave_what_they_leave_one_after_the_other(
+    orders: list[tuple[str, str, int, int]],
+) -> None:
+    statements: list[Statement] = []
+    for what, table, key, value in orders:
+        if what == "insert":
+            sql = f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+            statements.append((sql, (key, value)))
+        elif what == "delete":
+            statements.append((f"DELETE FROM {table} WHERE k = :key", {"key": key}))
+        else:
+            statements.append((f"DELETE FROM {table} WHERE v < ?", (value,)))
+    assert _left(statements) == _left([(sql, row) for sql, rows in batches(statements) for row in rows])
+
+
+def _left(statements: list[Statement]) -> list[list[tuple[int, int]]]:
+    connection = sqlite3.connect(":memory:")
+    for table in TABLES:
+        connection.execute(f"CREATE TABLE {table} (k INTEGER PRIMARY KEY, v INTEGER)")
+    for sql, values in statements:
+        connection.execute(sql, values)
+    left = [connection.execute(f"SELECT * FROM {table} ORDER BY k").fetchall() for table in TABLES]
+    connection.close()
+    return left
+
+
+def test_rows_of_one_table_go_out_together() -> None:
+    insert_a, insert_b = "INSERT INTO a VALUES (?)", "INSERT INTO b VALUES (?)"
+    statements: list[Statement] = [
+        (insert_a, (1,)),
+        (insert_b, (1,)),
+        (insert_a, (2,)),
+        ("DELETE FROM a", ()),
+        (insert_a, (3,)),
+    ]
+    assert batches(statements) == [
+        (insert_a, [(1,), (2,)]),
+        (insert_b, [(1,)]),
+        ("DELETE FROM a", [()]),
+        (insert_a, [(3,)]),
+    ]
