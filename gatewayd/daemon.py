@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gatewayd import __version__, logs, registry, sdnotify, sitefile
-from gatewayd.api.app import build_app, build_runner
+from gatewayd.api.app import build_runner, build_server
 from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
 from gatewayd.control.server import Control
@@ -238,7 +238,7 @@ class Daemon:
             user_settings=api.user_settings,
             ask_old_password=api.ask_old_password,
         )
-        runner = build_runner(build_app(self.engine, sessions, options))
+        runner = build_runner(build_server(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
         site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)

@@ -1,82 +1,145 @@
-"""The aiohttp application: everything goes to the one view."""
+"""The web server: everything of the API goes to the one view, and refusals of broken HTTP look like every other."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from gatewayd.api import emm
-from gatewayd.api.errors import describe
-from gatewayd.api.guard import add_headers, check_host
+from gatewayd.api.auth import SAFE_METHODS
+from gatewayd.api.errors import UNEXPECTED, Failure, describe
+from gatewayd.api.guard import check_host
 from gatewayd.api.openapi import documentation
 from gatewayd.api.options import ApiOptions
-from gatewayd.api.render import json_failure
+from gatewayd.api.render import json_failure, plain
 from gatewayd.api.view import View
 from gatewayd.errors import Invalid, NotFound
 from gatewayd.web import static_files
 
 if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
 
+log = logging.getLogger(__name__)
+
+STATIC = "static"  # the segment before the name of a packaged file
 STATIC_AGE = 3600  # seconds a browser keeps a static file; its link changes with its content anyway
 KEEPALIVE = 60.0  # seconds an idle connection stays open
 SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole daemon ends within 5
 HEADER_LIMIT = 8190  # bytes of one header line
+BROKEN = Failure(400, "bad-request", "the request line or a header is broken, or longer than 8 KiB")
 
 
-def build_app(engine: Engine, sessions: Sessions, options: ApiOptions | None = None) -> web.Application:
-    """Return the application that serves every dialect on top of one engine."""
+class Front:
+    """Answers every request: the start page, the packaged files, and the view for all else."""
+
+    def __init__(self, view: View, hosts: frozenset[str]) -> None:
+        self._view = view
+        self._hosts = hosts
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = request.path
+        if (path == "/" or f"/{STATIC}/" in path) and request.method in SAFE_METHODS:
+            return self._packaged(request, path)
+        return await self._view.handle(request)
+
+    def _packaged(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """Answer what needs nobody's token; the name of the host counts here too."""
+        try:
+            check_host(request.headers.get("Host"), self._hosts)
+            if path == "/":
+                return plain(b"", 303, {"Location": "/api/alarms/active"})
+            before, _, name = path.rpartition(f"/{STATIC}/")
+            self._view.router.split(before + "/")
+        except (Invalid, NotFound) as error:
+            return json_failure(describe(error), STATIC)
+        return serve_static(request, name)
+
+
+class Connection(web.RequestHandler):
+    """One connection; what aiohttp itself refuses is answered and logged like everything else."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never became a request of ours, and close the connection."""
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer is on its way already")
+        if exc is not None and status >= UNEXPECTED.status:
+            log.error("a request from %s failed", request.remote, exc_info=exc)
+        else:
+            log.info("bad input: %s sent what is no HTTP", request.remote)
+        response = json_failure(UNEXPECTED if status >= UNEXPECTED.status else BROKEN, "")
+        response.force_close()
+        return response
+
+
+class ApiServer(web.Server):
+    """aiohttp's server below its applications: one handler, no second router."""
+
+    def __init__(self, front: Front, body_limit: int) -> None:
+        self._body_limit = body_limit
+        super().__init__(front.handle, request_factory=self._request)
+
+    def __call__(self) -> Connection:
+        """Return the handler of a new connection; no access log: URLs are nobody's business."""
+        return Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=cast("logging.Logger", None),
+            keepalive_timeout=KEEPALIVE,
+            max_line_size=HEADER_LIMIT,
+            max_field_size=HEADER_LIMIT,
+        )
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._body_limit)
+
+
+def build_server(engine: Engine, sessions: Sessions, options: ApiOptions | None = None) -> ApiServer:
+    """Return the server of every dialect on top of one engine."""
     chosen = options or ApiOptions()
     operations = emm.operations(chosen)
     view = View(engine, sessions, chosen, (*operations, *documentation(operations)))
-    app = web.Application(middlewares=[add_headers], client_max_size=chosen.body_limit)
-    hosts = frozenset(name.lower() for name in chosen.allowed_hosts)
-
-    async def root(request: web.Request) -> web.StreamResponse:
-        try:
-            check_host(request.headers.get("Host"), hosts)
-        except Invalid as error:
-            return json_failure(describe(error), "")
-        raise web.HTTPSeeOther("/api/alarms/active")
-
-    async def static(request: web.Request) -> web.StreamResponse:
-        try:
-            check_host(request.headers.get("Host"), hosts)
-            view.router.split(request.path)
-        except (Invalid, NotFound) as error:
-            return json_failure(describe(error), "static")
-        return serve_static(request, request.match_info["name"])
-
-    app.router.add_get("/", root)
-    app.router.add_get("/{before:.*}/static/{name}", static)
-    app.router.add_route("*", "/{path:.*}", view.handle)
-    return app
+    return ApiServer(Front(view, frozenset(name.lower() for name in chosen.allowed_hosts)), chosen.body_limit)
 
 
-def serve_static(request: web.Request, name: str) -> web.StreamResponse:
+def build_runner(server: ApiServer) -> web.ServerRunner:
+    """Return the runner of a server."""
+    return web.ServerRunner(server, shutdown_timeout=SHUTDOWN)
+
+
+def serve_static(request: web.BaseRequest, name: str) -> web.StreamResponse:
     """Return one of the packaged files; only names that exist in the package are ever looked at."""
     file = static_files().get(name)
     if file is None:
-        return json_failure(describe(NotFound("there is no such file")), "static")
+        return json_failure(describe(NotFound("there is no such file")), STATIC)
     headers = {
         "ETag": f'"{file.tag}"',
         "Cache-Control": f"public, max-age={STATIC_AGE}",
         "Content-Type": file.content_type,
     }
     if request.headers.get("If-None-Match") == headers["ETag"]:
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=file.content, headers=headers)
-
-
-def build_runner(app: web.Application) -> web.AppRunner:
-    """Return the runner for an application: no access log (URLs are nobody's business), limits on headers."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE,
-        shutdown_timeout=SHUTDOWN,
-        max_line_size=HEADER_LIMIT,
-        max_field_size=HEADER_LIMIT,
-    )
+        return plain(b"", 304, headers)
+    return plain(file.content, 200, headers)

@@ -24,7 +24,7 @@ SAME_SITE = frozenset({"same-origin", "none"})
 NOBODY = User(0, "")
 
 
-def identify(request: web.Request, sessions: Sessions, *, public: bool) -> Caller:
+def identify(request: web.BaseRequest, sessions: Sessions, *, public: bool) -> Caller:
     """Return who asks; nobody on a public operation. Raises Unauthenticated."""
     address, client = request.remote or "", _printable(request.headers.get("User-Agent", ""))
     if public:
@@ -35,7 +35,7 @@ def identify(request: web.Request, sessions: Sessions, *, public: bool) -> Calle
     return Caller(sessions.resolve(secret), secret, by_cookie, address, client)
 
 
-def cookie_user(request: web.Request, sessions: Sessions) -> Caller | None:
+def cookie_user(request: web.BaseRequest, sessions: Sessions) -> Caller | None:
     """Return whose browser this is, for pages that anybody may see."""
     try:
         return identify(request, sessions, public=False)
@@ -43,7 +43,7 @@ def cookie_user(request: web.Request, sessions: Sessions) -> Caller | None:
         return None
 
 
-def _shown(request: web.Request) -> tuple[str, bool]:
+def _shown(request: web.BaseRequest) -> tuple[str, bool]:
     """Return the token and whether a cookie brought it; an Authorization header always counts first."""
     header = request.headers.get("Authorization")
     if header is None:
@@ -57,7 +57,7 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hexdigest()
 
 
-def check_origin(request: web.Request, *, required: bool) -> None:
+def check_origin(request: web.BaseRequest, *, required: bool) -> None:
     """Refuse what another page, or another port of this host, makes a browser send. Raises NotAllowed."""
     if request.headers.get("Sec-Fetch-Site", "none").lower() not in SAME_SITE:
         raise NotAllowed("the request comes from another site")
@@ -70,7 +70,7 @@ def check_origin(request: web.Request, *, required: bool) -> None:
         raise NotAllowed("the request comes from another site")
 
 
-def check_form(request: web.Request, caller: Caller, values: Mapping[str, Any]) -> None:
+def check_form(request: web.BaseRequest, caller: Caller, values: Mapping[str, Any]) -> None:
     """Refuse an unsafe request that a cookie authenticates unless one of our own forms sent it. Raises NotAllowed."""
     if not caller.by_cookie or request.method in SAFE_METHODS:
         return

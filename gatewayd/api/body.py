@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gatewayd.api.errors import BodyTooLarge, BodyTooSlow
 from gatewayd.errors import Invalid
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MOST_FIELDS = 200  # parameters in one request; the largest form here has a dozen
+AT_ONCE = 65536  # bytes of a body that need no further look at its limit
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 _DISPOSITION = re.compile(rb'content-disposition:[^\r\n]*?[;\s]name="([^"\r\n]*)"', re.IGNORECASE)
@@ -25,7 +26,7 @@ _FILE = re.compile(rb"content-disposition:[^\r\n]*?[;\s]filename\*?=", re.IGNORE
 Values = dict[str, Any]
 
 
-async def add_body(request: web.Request, query: Values, timeout: float) -> Values:  # noqa: ASYNC109 - for the whole body
+async def add_body(request: web.BaseRequest, query: Values, timeout: float) -> Values:  # noqa: ASYNC109 - for the whole body
     """Add the body's parameters; the body wins except for `f`. Raises Invalid, BodyTooLarge, BodyTooSlow."""
     values = dict(query)
     if request.can_read_body:
@@ -37,15 +38,19 @@ async def add_body(request: web.Request, query: Values, timeout: float) -> Value
     return values
 
 
-def from_query(request: web.Request) -> Values:
+def from_query(request: web.BaseRequest) -> Values:
     """Return the parameters of the query. Raises Invalid."""
     raw = request.rel_url.raw_query_string
     return _merge(_pairs(raw, "query")) if raw else {}
 
 
-async def _read(request: web.Request, timeout: float) -> bytes:  # noqa: ASYNC109
+async def _read(request: web.BaseRequest, timeout: float) -> bytes:  # noqa: ASYNC109
+    content = request.content
+    if content.is_eof() and content.exception() is None and content.total_bytes <= AT_ONCE:
+        return content.read_nowait()  # it came along with the headers: there is nothing to wait for
     try:
         async with asyncio.timeout(timeout):
+            await _let_come(request)
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge("the body is too large") from None
@@ -53,6 +58,13 @@ async def _read(request: web.Request, timeout: float) -> bytes:  # noqa: ASYNC10
         raise BodyTooSlow("the body did not arrive in time") from None
     except web.RequestPayloadError:
         raise Invalid("body", "is broken: its length or its encoding is wrong") from None
+
+
+async def _let_come(request: web.BaseRequest) -> None:
+    """Tell a client that asked first (RFC 9110, 10.1.1) to send its body."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _parse(body: bytes, content_type: str, header: str) -> Values:

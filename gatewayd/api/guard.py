@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-from aiohttp import web
 
 from gatewayd.errors import Invalid
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ANY_HOST = "*"
 # `same-origin`, not `no-referrer`: with the latter browsers send `Origin: null` with our own forms.
@@ -33,10 +25,14 @@ def check_host(host: str | None, allowed: frozenset[str]) -> None:
     """Refuse names that are not ours: a page elsewhere could have its own name resolve to this box. Raises Invalid."""
     if ANY_HOST in allowed:
         return
-    name = _host_name(host or "")
-    if name == "localhost" or name in allowed or _is_address(name):
-        return
-    raise Invalid("Host", "is not a name of this gateway (setting allowed_hosts)")
+    if not _is_ours(host or "", allowed):
+        raise Invalid("Host", "is not a name of this gateway (setting allowed_hosts)")
+
+
+@lru_cache(maxsize=256)
+def _is_ours(host: str, allowed: frozenset[str]) -> bool:
+    name = _host_name(host)
+    return name == "localhost" or name in allowed or _is_address(name)
 
 
 def _host_name(host: str) -> str:
@@ -46,22 +42,9 @@ def _host_name(host: str) -> str:
     return host.partition(":")[0].lower().removesuffix(".")
 
 
-@lru_cache(maxsize=256)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
-
-
-@web.middleware
-async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the headers on every answer, refusals by aiohttp itself included."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as refusal:
-        refusal.headers.update(HEADERS)
-        raise
-    response.headers.update(HEADERS)
-    return response

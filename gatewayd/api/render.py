@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from gatewayd.api import pages
 from gatewayd.api.emm.listing import ListParams, Part
+from gatewayd.api.guard import HEADERS
 from gatewayd.model import MsgStatus
 from gatewayd.web import environment
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+HEADERS_OF = {
+    kind: CIMultiDict({**HEADERS, "Content-Type": kind, "Cache-Control": "no-store"}) for kind in (JSON, HTML)
+}
 BOARD_REFRESH = 10  # seconds between two looks at the board
 RESULT_SHOWN = 3  # seconds that the result of a button stays before its page comes back
 STATES = {
@@ -142,8 +147,13 @@ class Answer(web.Response):
             await action()
 
 
+def plain(body: bytes, status: int, headers: Mapping[str, str]) -> Answer:
+    """Return an answer with these headers beside those that every answer has."""
+    return Answer(body=body, status=status, headers=CIMultiDict({**HEADERS, **headers}))
+
+
 def _answer(body: bytes, content_type: str, status: int) -> Answer:
-    return Answer(body=body, status=status, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+    return Answer(body=body, status=status, headers=HEADERS_OF[content_type].copy())
 
 
 def _with_code(response: Answer, failure: Failure) -> Answer:

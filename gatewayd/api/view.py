@@ -37,7 +37,7 @@ LONGEST_KEY = 255  # characters of an Idempotency-Key
 class Exchange:
     """One request on its way through the wrapper; what is known so far decides how a failure looks."""
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: web.BaseRequest) -> None:
         self.request = request
         self.format = accepted(request.headers.get("Accept", ""))
         self.values: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class View:
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
         self.router = Router(operations, options.prefixes)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer a request."""
         exchange = Exchange(request)
         try:
@@ -157,7 +157,7 @@ class View:
     def _choices(self, operation: Operation | None) -> Choices | None:
         return operation.choices(self._engine) if operation is not None and operation.choices is not None else None
 
-    def _move_cookie(self, request: web.Request, response: Answer, operation: Operation, reply: object) -> None:
+    def _move_cookie(self, request: web.BaseRequest, response: Answer, operation: Operation, reply: object) -> None:
         """Log the browser in or out along with its session."""
         token = getattr(reply, "token", None)
         if isinstance(token, str):
@@ -174,7 +174,7 @@ class View:
         return render.html_failure(failure, exchange.operation, caller, exchange.place, exchange.values, choices)
 
 
-def idempotency_key(request: web.Request) -> str:
+def idempotency_key(request: web.BaseRequest) -> str:
     """Return the key by which a client makes sure that a repeated request acts once. Raises Invalid."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import pytest
 from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, AppRunner, Request
+from aiohttp.test_utils import BaseTestServer, TestClient
+from aiohttp.web import BaseRequest, ServerRunner
 from multidict import CIMultiDict
 
 from gatewayd import passwords
-from gatewayd.api import ApiOptions, build_app, build_runner
+from gatewayd.api import ApiOptions, build_runner, build_server
 from gatewayd.clock import settle
 from gatewayd.engine.sessions import Sessions
 from gatewayd.model import Role
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientResponse
 
+    from gatewayd.api.app import ApiServer
     from gatewayd.model import Site
 
 PASSWORD = "canary-password-7319"
 OTHER_ROLE = {DOCTOR: Role.OPERATOR}
 
-Client = TestClient[Request, Application]
+Client = TestClient[BaseRequest, None]
 
 
 @cache
@@ -116,11 +117,15 @@ async def to_answer(response: ClientResponse) -> Answer:
     )
 
 
-class Server(TestServer):
+class Server(BaseTestServer):
     """The server as the daemon runs it."""
 
-    async def _make_runner(self, **_: object) -> AppRunner:
-        return build_runner(self.app)
+    def __init__(self, made: ApiServer) -> None:
+        super().__init__()
+        self._made = made
+
+    async def _make_runner(self, **_: object) -> ServerRunner:
+        return build_runner(self._made)
 
 
 class Gateway(Box):
@@ -149,7 +154,7 @@ class Gateway(Box):
 
     async def serve(self, options: ApiOptions | None = None) -> None:
         self.browsers: list[Client] = []
-        self.server = Server(build_app(self.engine, self.sessions, options))
+        self.server = Server(build_server(self.engine, self.sessions, options))
         self.client = TestClient(self.server)
         await self.client.start_server()
 
