@@ -36,6 +36,7 @@ def line(running: RunningLine) -> Json:
     `received` is wall clock time; None: nothing came yet, or the line carries no bytes.
     """
     received, clock = running.recorder.last_received, running.clock
+    counters = {**running.recorder.tallies, **running.counters}
     return {
         "name": running.name,
         "kind": running.kind,
@@ -45,7 +46,7 @@ def line(running: RunningLine) -> Json:
         "reason": running.degraded_reason if running.is_up else running.down_reason,
         "queue": running.depth(),
         "received": None if received is None else round(clock.wall() - (clock.now() - received), 3),
-        "counters": dict(sorted(running.counters.items())),
+        "counters": dict(sorted(counters.items())),
     }
 
 

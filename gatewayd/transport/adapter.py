@@ -168,7 +168,7 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
     def __init__(self, core: DatagramProtocol[EventT], clock: Clock, trace: DatagramTrace | None = None) -> None:
         super().__init__(core, clock)
         self._datagram = core
-        recorder = CURRENT.get()
+        recorder = self._recorder = CURRENT.get()
         self._trace = trace or (recorder.datagrams if recorder is not None else None)
         self._transport: asyncio.DatagramTransport | None = None
         self._congested = False
@@ -198,7 +198,7 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
         if self.lost is not None:
             return
         if len(self._events) >= EVENTS_HIGH:
-            self.traffic.dropped += 1
+            self._drop()
             return
         self.traffic.bytes_in += len(data)
         source = _readable(addr)
@@ -238,12 +238,17 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
 
     def _send(self, transport: asyncio.DatagramTransport, data: bytes, target: Address) -> None:
         if not _sendable(target) or self._congested:
-            self.traffic.dropped += 1
+            self._drop()
             return
         transport.sendto(data, target)
         self.traffic.bytes_out += len(data)
         if self._trace is not None:
             self._trace("out", data, target)
+
+    def _drop(self) -> None:
+        self.traffic.dropped += 1
+        if self._recorder is not None:
+            self._recorder.tally("dropped_datagrams", 1)
 
     def _discard_pending(self) -> bool:
         return bool(self._datagram.datagrams_to_send())

@@ -7,7 +7,7 @@ built there finds it. So no driver has to think of it, and none can forget it.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RING_BYTES = 64 * 1024  # of one line; a minute of a busy 9600 Bd line
 RING_PIECES = 2_048  # of one line; an entry costs some 200 bytes beside its data
 IN, OUT = "in", "out"
+BYTES = {IN: "bytes_in", OUT: "bytes_out"}
 OPEN = "open"  # the driver starts a new connection
 PAGE, WITHDRAW = "page", "withdraw"  # the driver was given a page, and had it taken away again
 KINDS = frozenset({IN, OUT, OPEN, PAGE, WITHDRAW})
@@ -52,7 +53,9 @@ class Recorder:
         self._channels = 0
         self._followers: list[asyncio.Event] = []
         self.first_number = 0
+        self.forgotten_bytes = 0
         self.last_received: float | None = None
+        self.tallies: Counter[str] = Counter()
 
     @property
     def next_number(self) -> int:
@@ -62,15 +65,24 @@ class Recorder:
     def record(self, what: str, channel: str, data: bytes) -> None:
         """Add a piece; the oldest go. Of a piece that is longer than the whole ring only the beginning is kept."""
         ring, piece = self._ring, Piece(self._clock.now(), what, channel, bytes(data[: self._most_bytes]))
-        if what == IN:
-            self.last_received = piece.time
+        if what in BYTES:
+            self.tallies[BYTES[what]] += len(data)
+            if what == IN:
+                self.last_received = piece.time
         ring.append(piece)
         self._size += len(piece.data)
+        self.forgotten_bytes += len(data) - len(piece.data)
         while self._size > self._most_bytes or len(ring) > self._most_pieces:
-            self._size -= len(ring.popleft().data)
+            oldest = len(ring.popleft().data)
+            self._size -= oldest
+            self.forgotten_bytes += oldest
             self.first_number += 1
         for follower in self._followers:
             follower.set()
+
+    def tally(self, what: str, amount: int) -> None:
+        """Add to the line's statistics of its transport."""
+        self.tallies[what] += amount
 
     def opening(self) -> None:
         """Note that the driver starts anew. A device that stays away must not fill the ring with attempts."""

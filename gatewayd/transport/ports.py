@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 import termios
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,8 @@ import serial
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.framing import SEVEN, SevenBits, software_framing
+from gatewayd.transport.watching import missing
+from gatewayd.transport.wiring import PortErrors, read_errors, read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 PTY_MAJORS = range(136, 144)  # Linux: the device numbers of Unix98 PTYs
 CFLAG, CC = 2, 6  # where termios.tcgetattr keeps the control modes and the special characters
+PIN_WAIT, PIN_CHECK = 0.5, 0.05  # seconds
 PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 SIZES = {7: termios.CS7, 8: termios.CS8}
 HINTS = {
@@ -80,6 +84,14 @@ class Port(serial.Serial):
         if self.on_loss is not None:
             self.on_loss(reason)
 
+    def pins(self) -> frozenset[str] | None:
+        """Return the modem lines that are on, or None where the port has none. Raises OSError."""
+        return read_pins(self.fd)
+
+    def errors(self) -> PortErrors | None:
+        """Return the errors that the kernel counted, or None where it does not. Raises OSError."""
+        return read_errors(self.fd)
+
     def discard(self) -> None:
         """Forget what the kernel has not sent, so that closing does not wait for it."""
         with suppress(OSError, termios.error):
@@ -132,7 +144,7 @@ def _eight_bits(settings: SerialSettings) -> Character:
 def _configured(settings: SerialSettings, character: Character, pty: bool) -> Port:  # noqa: FBT001 - a fact, no option
     try:
         port = Port(
-            settings.port,
+            None,
             settings.baudrate,
             bytesize=character.bytesize,
             parity=PARITIES[character.parity],
@@ -141,6 +153,8 @@ def _configured(settings: SerialSettings, character: Character, pty: bool) -> Po
             xonxoff=settings.flow == "xonxoff",
             exclusive=True if settings.exclusive else None,
         )
+        port.dtr, port.rts, port.port = settings.dtr, settings.rts, settings.port
+        port.open()
     except termios.error as error:
         if error.args[0] == errno.EINVAL:
             raise RefusedError(character) from error
@@ -149,6 +163,8 @@ def _configured(settings: SerialSettings, character: Character, pty: bool) -> Po
         _settle(port, character)
         if not pty:
             _settle_device(port, settings)
+        if settings.watch:
+            _await_pins(port, settings.watch)
     except BaseException:
         port.close()
         raise
@@ -172,6 +188,21 @@ def _settle_device(port: Port, settings: SerialSettings) -> None:
         fcntl.ioctl(port.fd, termios.TIOCEXCL)
     with suppress(OSError, ValueError):
         port.set_low_latency_mode(low_latency_settings=True)
+
+
+def _await_pins(port: Port, wanted: tuple[str, ...]) -> None:
+    """See that the modem lines are on; a device may answer our DTR only after a moment. Raises ValueError."""
+    deadline = time.monotonic() + PIN_WAIT
+    while True:
+        pins = port.pins()
+        if pins is None:
+            raise ValueError("it has no modem lines that could be watched")
+        reason = missing(wanted, pins)
+        if not reason:
+            return
+        if time.monotonic() > deadline:
+            raise ValueError(reason)
+        time.sleep(PIN_CHECK)
 
 
 def reason_of(error: Exception) -> str:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from gatewayd.errors import LineDown
+from gatewayd.transport.echo import Echo
 from gatewayd.transport.fdio import FdWriter
 from gatewayd.transport.framing import SevenBits, software_framing
+from gatewayd.transport.guard import PortGuard
 from gatewayd.transport.link import Link
 from gatewayd.transport.settings import BAUD_RATES, SerialSettings
 from gatewayd.transport.tcp import connect_tcp
@@ -22,6 +24,7 @@ from gatewayd.transport.timing import within
 if TYPE_CHECKING:
     from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.ports import Opened, Port
+    from gatewayd.transport.wiring import PortErrors
 
 __all__ = ["BAUD_RATES", "SerialSettings", "open_serial"]
 
@@ -35,8 +38,9 @@ async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> 
     """Open the port and join it to `adapter`. Raises LineDown when it cannot be opened within OPEN_LIMIT."""
     try:
         if (address := settings.address) is not None:
-            framing = software_framing(settings, forced=False)
-            await connect_tcp(*address, adapter if framing is None else Link(adapter, framing))
+            framing, echo = software_framing(settings, forced=False), _echo(settings)
+            recoded = framing is not None or echo is not None
+            await connect_tcp(*address, Link(adapter, framing, echo) if recoded else adapter)
         else:
             await _open_device(settings, adapter)
     except BaseException:
@@ -52,9 +56,13 @@ async def _open_device(settings: SerialSettings, adapter: StreamAdapter[Any]) ->
             port, framing = await _open_in_thread(settings, path)
     except TimeoutError as error:
         raise LineDown(f"cannot open {settings.port}: the device does not answer") from error
-    _links[path] = link = SerialLink(adapter, port, framing)
+    _links[path] = link = SerialLink(adapter, port, framing, settings)
     await backend.connection_for_serial(asyncio.get_running_loop(), lambda: link, port)
     await asyncio.sleep(0)  # both libraries call connection_made in the next turn of the loop
+
+
+def _echo(settings: SerialSettings) -> Echo | None:
+    return Echo(settings.byte_time) if settings.echo else None
 
 
 def _backend() -> Any:  # noqa: ANN401 - neither library has types
@@ -121,13 +129,43 @@ class SerialLink(Link):
     The library carries what arrives; what leaves is written here (docs/decisions/0002).
     """
 
-    def __init__(self, adapter: StreamAdapter[Any], port: Port, framing: SevenBits | None) -> None:
-        super().__init__(adapter, framing)
+    def __init__(
+        self, adapter: StreamAdapter[Any], port: Port, framing: SevenBits | None, settings: SerialSettings
+    ) -> None:
+        super().__init__(adapter, framing, _echo(settings))
         self._port = port
         self._writer = FdWriter(port.fileno(), lambda error: port.lose(error.strerror or "write failed"))
         self._closing = self._aborted = False
         self._loss: str | None = None
         port.on_loss = self._lose
+        self._guard = PortGuard(self, settings, adapter.clock, self._lose, self.tally)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what arrived."""
+        self._guard.received()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass on that the port is closed."""
+        self._guard.stop()
+        super().connection_lost(exc)
+
+    # --- what the guard asks ----------------------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes have not left, as far as the kernel tells."""
+        return self._writer.unsent + self._port.unsent
+
+    def pins(self) -> frozenset[str] | None:
+        """Return the modem lines that are on, or None where the port has none. Raises OSError."""
+        return self._port.pins()
+
+    def errors(self) -> PortErrors | None:
+        """Return the errors that the kernel counted, or None where it does not. Raises OSError."""
+        return self._port.errors()
+
+    # --- what the adapter calls -------------------------------------------------------------------------------------
 
     async def closed(self) -> None:
         """Wait until the device is free again."""
@@ -157,19 +195,21 @@ class SerialLink(Link):
         if self._aborted:
             return
         self._closing = self._aborted = True
-        if self._writer.unsent or self._port.unsent:
+        self._guard.stop()
+        if self.unsent:
             self._port.discard()
         self._writer.stop()
         self.below.abort()
 
     def _write(self, data: bytes) -> None:
         self._writer.write(data)
+        self._guard.wrote(len(data))
 
     def _drain(self, deadline: float) -> None:
         if self._aborted:
             return
         now = self.clock.now()
-        if now < deadline and (self._writer.unsent or self._port.unsent):
+        if now < deadline and self.unsent:
             self.clock.call_at(now + DRAIN_CHECK, lambda: self._drain(deadline))
         else:
             self.abort()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -23,6 +23,10 @@ class SerialSettings(LineSettings):
     `port` is a device path (`/dev/serial/by-id/...`, a PTY) or `socket://host:port` for a raw TCP device server.
     `software_parity` makes and checks the parity bit of seven-bit bytes in software, for ports that do 8N1 only.
     `exclusive` keeps other programs away from the device while the line has it.
+    `dtr` and `rts` are held like this as long as the line is open, and after it.
+    `echo`: on a two-wire bus (RS-485) we hear what we send; it is taken out of what arrives.
+    `hold_limit` seconds without a byte leaving (flow control) are a fault.
+    `watch` names modem lines that have to be on; off for `watch_limit` seconds, the device is gone.
     """
 
     port: str = Field(min_length=1, max_length=LONGEST_PORT)
@@ -33,6 +37,17 @@ class SerialSettings(LineSettings):
     flow: Literal["none", "rtscts", "xonxoff"] = "none"
     software_parity: bool = False
     exclusive: bool = True
+    dtr: bool = True
+    rts: bool = True
+    echo: bool = False
+    hold_limit: Annotated[float, Field(ge=1, le=120)] = 20.0
+    watch: Annotated[tuple[Literal["dsr", "cts", "dcd"], ...], Field(max_length=3)] = ()
+    watch_limit: Annotated[float, Field(ge=0, le=60)] = 2.0
+
+    @property
+    def byte_time(self) -> float:
+        """What one character takes on the wire, in seconds."""
+        return (1 + self.bytesize + (self.parity != "none") + self.stopbits) / self.baudrate
 
     @property
     def address(self) -> Address | None:
@@ -66,6 +81,14 @@ class SerialSettings(LineSettings):
             raise ValueError("software_parity needs bytesize 7 and parity even or odd")
         if self.software_parity and self.flow == "xonxoff":
             raise ValueError("software_parity hides XON and XOFF from the kernel: use flow rtscts or none")
+        return self
+
+    @model_validator(mode="after")
+    def _modem_lines_are_there(self) -> SerialSettings:
+        if self.flow == "rtscts" and not self.rts:
+            raise ValueError("rts is moved by flow rtscts: leave it out")
+        if self.address is not None and (self.watch or not (self.dtr and self.rts)):
+            raise ValueError("dtr, rts and watch need the port itself: behind a device server set them there")
         return self
 
 

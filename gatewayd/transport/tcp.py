@@ -48,13 +48,20 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-async def connect_tcp(host: str, port: int, adapter: AnyAdapter | Link, *, ssl: SSLContext | None = None) -> None:
-    """Connect and join the connection to `adapter`. Raises LineDown within CONNECT_LIMIT."""
+async def connect_tcp(
+    host: str, port: int, adapter: AnyAdapter | Link, *, ssl: SSLContext | None = None, tls_name: str | None = None
+) -> None:
+    """Connect and join the connection to `adapter`. Raises LineDown within CONNECT_LIMIT.
+
+    `tls_name` is what the certificate has to be for, where that is not `host`.
+    """
     loop = asyncio.get_running_loop()
     try:
         check_port(port, lowest=1)
         async with within(adapter.clock, CONNECT_LIMIT):
-            transport, _ = await loop.create_connection(lambda: adapter, host, port, ssl=ssl)
+            transport, _ = await loop.create_connection(
+                lambda: adapter, host, port, ssl=ssl, server_hostname=tls_name if ssl else None
+            )
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot connect to {host}:{port}: {reason_of(error)}") from error
     keep_alive(transport.get_extra_info("socket"))

@@ -41,6 +41,7 @@ async def test_a_line_tells_its_counters_its_queue_and_when_it_last_received(tmp
         assert code == 0
         assert (printer["name"], printer["kind"], printer["up"], printer["queue"]) == ("printer", "ascii", True, 0)
         assert printer["port"] == str(tmp_path / "printer")
+        assert printer["counters"]["bytes_in"] == 8
         assert abs(printer["received"] - box.line.clock.wall()) < 30
         assert (gone["up"], gone["received"]) == (False, None)
         assert "no such device" in gone["reason"]

@@ -51,3 +51,27 @@ def test_software_parity_is_refused_where_it_cannot_work(settings: dict[str, Any
     with pytest.raises(ValidationError, match="software_parity"):
         SerialSettings(port="/dev/ttyS0", software_parity=True, **settings)
     assert SerialSettings(port="/dev/ttyS0", bytesize=7, parity="odd", software_parity=True).software_parity
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"port": "socket://host:1", "watch": ["dsr"]}, "behind a device server"),
+        ({"port": "socket://host:1", "dtr": False}, "behind a device server"),
+        ({"port": "socket://host:1", "rts": False}, "behind a device server"),
+        ({"flow": "rtscts", "rts": False}, "rts is moved by flow rtscts"),
+        ({"watch": ["ri"]}, "watch"),
+        ({"hold_limit": 0}, "hold_limit"),
+        ({"watch_limit": 61}, "watch_limit"),
+    ],
+)
+def test_modem_lines_that_cannot_be_had_are_refused(settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        SerialSettings.model_validate({"port": "/dev/ttyS0", **settings})
+
+
+@pytest.mark.parametrize(("character", "bits"), [((8, "none", 1), 10), ((7, "even", 1), 10), ((7, "even", 2), 11)])
+def test_the_time_of_a_byte_counts_every_bit_of_its_character(character: tuple[int, str, int], bits: int) -> None:
+    size, parity, stop = character
+    settings = {"port": "/dev/ttyS0", "baudrate": 1200, "bytesize": size, "parity": parity, "stopbits": stop}
+    assert SerialSettings.model_validate(settings).byte_time == bits / 1200

@@ -12,6 +12,7 @@ from gatewayd.clock import settle
 from gatewayd.errors import LineDown
 from gatewayd.transport.adapter import _readable
 from gatewayd.transport.base import EVENTS_HIGH
+from gatewayd.transport.capture import CURRENT, Recorder
 from gatewayd.transport.udp import open_udp
 from tests.transport.cores import Sender
 
@@ -134,3 +135,15 @@ def test_a_link_local_address_keeps_its_scope() -> None:
     assert _readable(("fe80::1", 5060, 0, 3)) == ("fe80::1%3", 5060)
     assert _readable(("2001:db8::1", 5060, 0, 0)) == ("2001:db8::1", 5060)
     assert _readable(("10.0.0.1", 5060)) == ("10.0.0.1", 5060)
+
+
+async def test_a_datagram_that_is_dropped_is_a_statistic_of_the_line(clock: ManualClock) -> None:
+    recorder = Recorder(clock)
+    token = CURRENT.set(recorder)
+    sender = Sender(clock)
+    CURRENT.reset(token)
+    await open_udp("127.0.0.1", 0, sender)
+    sender.say(b"hello", ("no-address", 5060))
+    assert recorder.tallies == {"dropped_datagrams": 1}
+    sender.close()
+    await sender.wait_closed()
