@@ -36,6 +36,9 @@ class Pbx(LineSettings):
     user: UserName = Field(description="our user name there")
     password: SecretStr
     display_name: str = Field("", description="name that its phones show as the sender", max_length=64)
+    tls_name: str = Field(
+        "", pattern=r"^[A-Za-z0-9.\-]{0,253}$", description="name in its TLS certificate, where that is not the address"
+    )
     expires: int = Field(120, ge=30, le=7200, description="seconds for which we register; renewed after half of them")
     check_interval: float = Field(
         15.0, ge=5, le=60, description="seconds between OPTIONS to the PBX; a dead one is noticed 4 s after one of them"
@@ -47,6 +50,11 @@ class Pbx(LineSettings):
         for text in values:
             check_numeric(text)
         return values
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether any of its addresses is reached over TLS."""
+        return any(Uri.parse(text).transport == "TLS" for text in self.servers)
 
 
 def check_numeric(text: str) -> None:
@@ -138,6 +146,8 @@ class SipSettings(LineSettings):
         unknown = [user for user in self.alarm_when_lost if user != "*" and user not in self.accounts]
         if unknown:
             raise ValueError(f"alarm_when_lost: there is no account {unknown[0]}")
+        if self.pbx is not None and self.pbx.uses_tls and not self.tls_authority:
+            raise ValueError("tls_authority: needed to connect to a PBX over TLS")
         if self.min_expires > self.max_expires:
             raise ValueError("min_expires: must not be above max_expires")
         return self

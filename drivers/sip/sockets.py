@@ -117,7 +117,8 @@ class Sockets(Generic[EventT]):
         flow: Flow | None = None
         with contextlib.suppress(LineDown):
             if wanted.transport != TLS or context is not None:
-                await connect_tcp(*wanted.peer, adapter, ssl=context)
+                name = self._tls.names.get(wanted.peer[0])
+                await connect_tcp(*wanted.peer, adapter, ssl=context, tls_name=name)
                 flow = adapter.connection.flow
         self._core.connection_made(wanted, flow, self._clock.now())
         self.flush()

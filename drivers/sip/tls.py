@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from drivers.sip.uri import Uri
 from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from drivers.sip.settings import SipSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What sockets need: `server` with its `port` to listen, `client` to connect; None where it is not wanted."""
+    """What sockets need: `server` with its `port` to listen, `client` to connect; None where it is not wanted.
+
+    `names` says for whom the certificate of a host has to be, where that is not its address.
+    """
 
     server: ssl.SSLContext | None = None
     port: int = 0
     client: ssl.SSLContext | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_tls(settings: SipSettings) -> Tls:
@@ -28,7 +35,9 @@ def make_tls(settings: SipSettings) -> Tls:
         client = client_context(settings.tls_authority) if settings.tls_authority else None
     except (OSError, ssl.SSLError) as error:  # SSLError names the library's reason, never the key
         raise LineDown(f"the TLS files cannot be used: {error.strerror or type(error).__name__}") from error
-    return Tls(server, settings.tls_port or 0, client)
+    pbx = settings.pbx
+    hosts = [Uri.parse(text).numeric_host or "" for text in pbx.servers] if pbx and pbx.tls_name else []
+    return Tls(server, settings.tls_port or 0, client, dict.fromkeys(hosts, pbx.tls_name if pbx else ""))
 
 
 def _server(settings: SipSettings) -> ssl.SSLContext:
