@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from drivers.sip.asking import credentials_for
 from drivers.sip.content import read_content
 from drivers.sip.core import Core, Outside
-from drivers.sip.digest import Account, answer_challenge
+from drivers.sip.digest import Account
 from drivers.sip.events import ConnectionWanted
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT
@@ -164,15 +165,12 @@ class Phone(Core[PhoneEvent]):
         self._send(request, on_result, now)
 
     def _with_credentials(self, request: Request, response: Response) -> Request | None:
-        if response.status != 401:  # noqa: PLR2004 - Unauthorized
-            return None
-        challenges = response.headers.get("www-authenticate", [])
-        credentials = answer_challenge(challenges, self._account, request.method, request.uri, self.outside.tokens(8))
+        credentials = credentials_for(response, self._account, request, self.outside.tokens(8))
         if credentials is None:
             return None
         self._cseq += 1
         cseq = [f"{self._cseq} {request.method}"]
-        return replace(request, headers={**request.headers, "cseq": cseq, "authorization": [credentials]})
+        return replace(request, headers={**request.headers, "cseq": cseq, **credentials})
 
     def _send(self, request: Request, on_result: Callable[[Response | Failure, float], None], now: float) -> None:
         if self._flow is not None and self.layer.wires.alive(self._flow):
