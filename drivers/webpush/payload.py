@@ -19,10 +19,9 @@ ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The bytes to encrypt, what kinds of notification they hold, and what was done to them to make them fit."""
+    """The bytes to encrypt, and what was done to them to make them fit."""
 
     data: bytes
-    kinds: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -32,17 +31,15 @@ def fit(text: str) -> Payload:
     Raises DeliveryFailedForGood when nothing in it can be cut far enough.
     """
     data = _bytes(text)
-    content = _parse(text)
-    if content is None:
-        return Payload(data) if len(data) <= MOST_BYTES else _cut_plain(text)
     if len(data) <= MOST_BYTES:
-        return Payload(data, _kinds(content))
-    return _cut_json(content, len(data))
+        return Payload(data)
+    content = _parse(text)
+    return _cut_plain(text) if content is None else _cut_json(content, len(data))
 
 
 def _cut_plain(text: str) -> Payload:
     kept = _bytes(text)[: MOST_BYTES - len(ELLIPSIS.encode())].decode("utf-8", "ignore")
-    return Payload(_bytes(kept + ELLIPSIS), (), f"text cut to {len(kept)} of {len(text)} characters")
+    return Payload(_bytes(kept + ELLIPSIS), f"text cut to {len(kept)} of {len(text)} characters")
 
 
 def _cut_json(content: dict[str, Any], size: int) -> Payload:
@@ -51,7 +48,7 @@ def _cut_json(content: dict[str, Any], size: int) -> Payload:
         longest = _longest_that_fits(content, names)
         if longest is not None:
             note = f"texts cut to {longest} characters, the payload had {size} bytes"
-            return Payload(_bytes(_dump(_shortened(content, longest, names))), _kinds(content), note)
+            return Payload(_bytes(_dump(_shortened(content, longest, names))), note)
     raise DeliveryFailedForGood(f"the payload has {size} bytes; a push holds {MOST_BYTES}")
 
 
@@ -73,13 +70,6 @@ def _shortened(value: Any, longest: int, names: frozenset[str] | None, name: str
         return [_shortened(item, longest, names, name) for item in value]
     may = isinstance(value, str) and name not in NEVER_CUT and (names is None or name in names)
     return value[: max(longest - 1, 0)] + ELLIPSIS[:longest] if may and len(value) > longest else value
-
-
-def _kinds(content: dict[str, Any]) -> tuple[str, ...]:
-    notifications = content.get("notifications")
-    if not isinstance(notifications, list):
-        return ()
-    return tuple(sorted({str(item["type"]) for item in notifications if isinstance(item, dict) and "type" in item}))
 
 
 def _parse(text: str) -> dict[str, Any] | None:

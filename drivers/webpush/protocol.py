@@ -12,7 +12,6 @@ from drivers.webpush.subscriptions import encode
 from gatewayd.driver import Outcome, Receipt
 
 if TYPE_CHECKING:
-    from drivers.webpush.payload import Payload
     from gatewayd.model import Page
 
 LONGEST_TTL = 28 * 86_400  # seconds; some services refuse more
@@ -49,12 +48,12 @@ class Answer:
     retry_after: str = ""
 
 
-def push_headers(page: Page, payload: Payload, now: float) -> dict[str, str]:
+def push_headers(page: Page, now: float) -> dict[str, str]:
     """Return the headers that say how long, how urgently and instead of which earlier push this one is kept."""
     return {
         "TTL": str(time_to_live(page.expires, now)),
         "Urgency": "high" if page.priority.is_high else "normal",
-        "Topic": topic(page.message_id, payload.kinds),
+        "Topic": topic(page.message_id, page.push or ""),
     }
 
 
@@ -64,12 +63,12 @@ def time_to_live(expires: float, now: float) -> int:
     return int(min(max(left, 0.0), LONGEST_TTL)) if not math.isnan(left) else 0
 
 
-def topic(message_id: int, kinds: tuple[str, ...] = ()) -> str:
+def topic(message_id: int, kind: str = "") -> str:
     """Return the topic of a push: a newer one of the same message and kind replaces it while it is undelivered.
 
     A digest, so that the service does not learn how many messages the house sends.
     """
-    digest = hashlib.sha256(f"gatewayd {message_id} {' '.join(kinds)}".encode("utf-8", "replace"))
+    digest = hashlib.sha256(f"gatewayd {message_id} {kind}".encode())
     return encode(digest.digest()[:TOPIC_BYTES])
 
 

@@ -72,7 +72,7 @@ class Session:
 
     async def _post(self, page: Page, subscription: Subscription, payload: Payload) -> Answer:
         clock, origin = self._line.clock, str(subscription.origin)
-        headers = push_headers(page, payload, clock.now())
+        headers = push_headers(page, clock.now())
         headers["Authorization"] = self._signer.authorization(origin, clock.wall())
         answer = await self._poster.push(subscription, payload.data, headers)
         if answer.status in NOT_US:

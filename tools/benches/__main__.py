@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.benches.report import machine, print_table
 
-BENCHES = ("queue", "latency", "rest", "lines", "sip")
+BENCHES = ("queue", "latency", "rest", "lines", "sip", "webpush")
 
 
 def main() -> None:

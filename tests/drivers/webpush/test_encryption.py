@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import json
 
+import http_ece
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pywebpush import WebPusher
 
+from drivers.webpush.encryption import encrypt, encrypt_with, receiver
 from drivers.webpush.payload import MOST_BYTES
 from drivers.webpush.receiving import Browser, NoAuthorization, from_base64url, to_base64url, verify_vapid
-from drivers.webpush.subscriptions import remembered
-from drivers.webpush.urls import Policy
 from drivers.webpush.vapid import (
     LIFETIME,
     MOST_TOKENS,
@@ -34,6 +33,7 @@ PLAINTEXT = b"When I grow up, I want to be a watermelon"
 AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
 RECEIVER = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"
 RECEIVER_PUBLIC = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+SENDER = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"
 BODY = (
     "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQp"
     "u6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
@@ -47,8 +47,7 @@ def rfc_browser() -> Browser:
 
 
 def encrypted_for(browser: Browser, content: bytes) -> bytes:
-    subscription = remembered({"endpoint": f"{ORIGIN}/x", **browser.keys()}, Policy())
-    return bytes(WebPusher(subscription.info()).encode(content)["body"])
+    return encrypt(content, receiver(**browser.keys()))
 
 
 # --- RFC 8291 ---------------------------------------------------------------------------------------------------------
@@ -58,6 +57,26 @@ def test_browser_reads_the_example_of_rfc_8291() -> None:
     browser = rfc_browser()
     assert to_base64url(browser.public) == RECEIVER_PUBLIC
     assert browser.decrypt(from_base64url(BODY)) == PLAINTEXT
+
+
+def test_the_example_of_rfc_8291_is_encrypted_to_the_last_bit() -> None:
+    key = Browser.of(from_base64url(SENDER), b"").key
+    assert (
+        to_base64url(encrypt_with(PLAINTEXT, receiver(RECEIVER_PUBLIC, AUTH), key, from_base64url(BODY)[:16])) == BODY
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(min_size=1, max_size=MOST_BYTES), st.binary(min_size=16, max_size=16))
+def test_the_library_encrypts_with_the_same_key_and_salt_to_the_same(content: bytes, salt: bytes) -> None:
+    key, to = Browser.new().key, receiver(RECEIVER_PUBLIC, AUTH)
+    theirs = http_ece.encrypt(content, salt, private_key=key, dh=to.point, auth_secret=to.auth, version="aes128gcm")
+    assert encrypt_with(content, to, key, salt) == theirs
+
+
+def test_every_push_has_a_key_and_a_salt_of_its_own() -> None:
+    bodies = [encrypted_for(rfc_browser(), PLAINTEXT) for _ in range(20)]
+    assert len({body[:16] for body in bodies}) == len({body[21:86] for body in bodies}) == 20
 
 
 def test_what_we_encrypt_for_the_receiver_of_rfc_8291_is_read_by_it() -> None:

@@ -45,13 +45,6 @@ def test_what_fits_goes_out_as_it_is(text: str) -> None:
     assert payload.note == ""
 
 
-def test_kinds_of_the_envelope_are_found() -> None:
-    both = {"notifications": [{"type": "user_event"}, {"type": "active_alarm"}, {"type": "user_event"}, 5, {}]}
-    assert fit(json.dumps(both)).kinds == ("active_alarm", "user_event")
-    assert fit('{"notifications": 5}').kinds == ()
-    assert fit("FIRE").kinds == ()
-
-
 @pytest.mark.parametrize("filling", ["x", "ü", "🚨", '"', "\\", "\n", "\x00"])
 def test_long_message_is_cut_inside_the_json(filling: str) -> None:
     text = envelope("user_event", **{**EVENT, "message": "FIRE 3 " + filling * 4000})
@@ -62,7 +55,6 @@ def test_long_message_is_cut_inside_the_json(filling: str) -> None:
     assert notification["message"].startswith("FIRE 3 " + filling)
     assert notification["message"].endswith("…")
     assert {**notification, "message": "FIRE 3"} == EVENT
-    assert payload.kinds == ("user_event",)
     kept = len(notification["message"])
     assert payload.note == f"texts cut to {kept} characters, the payload had {len(text.encode())} bytes"
 
