@@ -44,7 +44,7 @@ class Coverage:
     def _judge(self, seen: CoverageSeen) -> str:
         if not seen.registered:
             return f"not registered ({seen.words})"
-        limit = self._lowest + (HYSTERESIS if self._told else 0)
+        limit = self._lowest + (HYSTERESIS if self.problem else 0)
         if seen.signal is not None and seen.signal < limit:
             return f"signal {seen.signal} of 31 is weak"
         return ""

@@ -31,11 +31,17 @@ Token = Stored | Passed
 
 @dataclass(slots=True)
 class Outgoing:
-    """A message between `send_message` and its settlement; `references` are those of the parts that have left."""
+    """A message between `send_message` and its settlement; `taken` parts of it are with the network."""
 
     ref: str
     parts: tuple[Submit, ...]
     withdrawn: bool = False
+    taken: int = 0
+
+    @property
+    def on_its_last_part(self) -> bool:
+        """Whether the message is whole when the part under way arrives."""
+        return self.taken == len(self.parts) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,6 @@ class PartSent:
 
     ref: str
     reference: int | None
-    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,14 @@ class DeviceTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandAnswered:
+    """What the modem said to a command that a person gave; `result` is its last word, or that there was none."""
+
+    lines: tuple[str, ...]
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextArrived:
     """A whole text (or what came of it in time); it stays in the modem until its tokens are settled."""
 
@@ -137,6 +150,7 @@ GsmEvent = (
     | MessageSettled
     | LateAnswer
     | DeviceTrouble
+    | CommandAnswered
     | TextArrived
     | ReportArrived
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from drivers.gsm import mailbox, opening, sending, watching
+from drivers.gsm import asked, mailbox, opening, sending, watching
 from drivers.gsm import vocabulary as words
 from drivers.gsm.events import (
     CannotStart,
@@ -28,7 +28,7 @@ from drivers.gsm.events import (
 from drivers.gsm.pdu import StatusReport
 from drivers.gsm.reading import read_message, read_report
 from drivers.gsm.reassembly import Reassembly, Text
-from drivers.gsm.session import Session
+from drivers.gsm.session import Asked, Session
 from gatewayd.hayes.channel import Channel, Unsolicited
 from gatewayd.hayes.runner import Runner
 from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive, fields, number
@@ -64,6 +64,7 @@ class Modem:
         self._runner = Runner(self._channel)
         self._wanted: Script[None] | None = None
         self._waiting: Outgoing | None = None
+        self._asked: Asked | None = None
 
     @property
     def stage(self) -> Stage:
@@ -74,6 +75,11 @@ class Modem:
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs: every part is a message of its own."""
         return self._session.text_mode
+
+    def may_have_sent(self, ref: str) -> bool:
+        """Return whether the whole of a message has left, without the modem's answer yet."""
+        message = self._session.under_way
+        return message is not None and message.ref == ref and message.on_its_last_part and self._channel.body_sent
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -103,6 +109,15 @@ class Modem:
             message.withdrawn = True
             self._channel.cancel_body()
         self._go_on(now)
+
+    def run_command(self, text: str, seconds: float, now: float, *, changes: bool) -> None:
+        """Carry out a person's command as soon as the modem is free; ends in CommandAnswered."""
+        self._asked = Asked(text, seconds, changes)
+        self._go_on(now)
+
+    def forget_command(self) -> None:
+        """Do not begin it any more."""
+        self._asked = None
 
     def settle(self, tokens: tuple[Token, ...], now: float) -> None:
         """Let the modem forget messages that were recorded."""
@@ -188,7 +203,7 @@ class Modem:
             return self._next_errand() or mailbox.sweep(session)
         if now >= session.check_due:
             return watching.check(session)
-        return self._next_errand() or self._next_message()
+        return self._next_errand() or self._next_order() or self._next_message()
 
     def _next_errand(self) -> Script[None] | None:
         """Put what arrived before what is sent: an answer may make the next page superfluous."""
@@ -198,6 +213,14 @@ class Modem:
         if session.to_read:
             return mailbox.fetch(session, session.to_read.popleft())
         return mailbox.delete(session, session.to_delete.popleft()) if session.to_delete else None
+
+    def _next_order(self) -> Script[None] | None:
+        order, self._asked = self._asked, None
+        if order is None:
+            return None
+        if order.changes:
+            self._stage = Stage.OPENING
+        return asked.answer(self._session, order)
 
     def _next_message(self) -> Script[None] | None:
         message, self._waiting = self._waiting, None

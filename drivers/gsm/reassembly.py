@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -17,12 +18,16 @@ MISSING = "[...]"
 
 @dataclass(frozen=True, slots=True)
 class Text(Generic[TokenT]):
-    """A whole message; `tokens` say where its parts came from, `complete` whether any part is missing."""
+    """A whole message; `tokens` say where its parts came from, `complete` whether any part is missing.
+
+    `time` is when the service centre got its first part, None where that is not known.
+    """
 
     sender: str
     text: str
     tokens: tuple[TokenT, ...]
     complete: bool = True
+    time: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -34,6 +39,11 @@ class _Set(Generic[TokenT]):
     due: float
     parts: dict[int, str] = field(default_factory=dict)
     tokens: list[TokenT] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
+
+    def whole(self, *, complete: bool) -> Text[TokenT]:
+        time = min(self.times, default=None, key=datetime.timestamp)
+        return Text(self.sender, self.text(), tuple(self.tokens), complete, time)
 
     def text(self) -> str:
         pieces, gap = [], False
@@ -58,16 +68,17 @@ class Reassembly(Generic[TokenT]):
         """Take one message and return what is whole now, or has to be given out to make room."""
         sender, text, place = str(message.sender), message.user_data.text, message.user_data.concat
         if place is None or place.total == 1:
-            return [Text(sender, text, (token,))]
+            return [Text(sender, text, (token,), time=message.time)]
         key = (sender, place.reference, place.total, place.wide)
         forced = self._make_room() if key not in self._sets else []
         parts = self._sets.setdefault(key, _Set(sender, place.total, now + self._timeout))
         parts.parts[place.part] = text
         parts.tokens.append(token)
+        parts.times += [message.time] if message.time is not None else []
         if len(parts.parts) < place.total:
             return forced
         del self._sets[key]
-        return [*forced, Text(sender, parts.text(), tuple(parts.tokens))]
+        return [*forced, parts.whole(complete=True)]
 
     @property
     def kept(self) -> int:
@@ -91,5 +102,4 @@ class Reassembly(Generic[TokenT]):
         return [self._give_out(next(iter(self._sets)))] if len(self._sets) >= MAX_SETS else []
 
     def _give_out(self, key: Key) -> Text[TokenT]:
-        parts = self._sets.pop(key)
-        return Text(parts.sender, parts.text(), tuple(parts.tokens), complete=False)
+        return self._sets.pop(key).whole(complete=False)

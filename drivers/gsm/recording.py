@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from gatewayd.clock import sleep
 from gatewayd.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gatewayd.driver import Line
     from gatewayd.model import Report
@@ -21,10 +22,11 @@ MAX_WAITING = 4_096  # reports; a modem's memory holds a few hundred messages
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A report, and what to do when it is on disk."""
+    """A report, what the line has to remember with it, and what to do when both are on disk."""
 
     report: Report | None
     recorded: Callable[[], None]
+    changes: Mapping[str, Any]
 
 
 class Recorder:
@@ -34,28 +36,34 @@ class Recorder:
         self._line = line
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
 
-    def put(self, report: Report | None, recorded: Callable[[], None] = lambda: None) -> None:
+    def put(
+        self,
+        report: Report | None,
+        recorded: Callable[[], None] = lambda: None,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         """Have a report recorded (None: there is nothing to record, but its turn is kept), then call `recorded`.
 
+        Before the report, `changes` of the line's memory are written down: a crash between the two forgets nothing.
         When far too many wait, what comes is left in the modem, whose memory is swept again.
         """
         if self._jobs.full():
             self._line.log.error("too many reports wait to be recorded")
             return
-        self._jobs.put_nowait(_Job(report, recorded))
+        self._jobs.put_nowait(_Job(report, recorded, changes))
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
             job = await self._jobs.get()
-            if await self._record(job.report):
+            if await self._record(job):
                 job.recorded()
 
-    async def _record(self, report: Report | None) -> bool:
+    async def _record(self, job: _Job) -> bool:
         """Return whether the report is on disk; one that the gateway cannot digest must not stop the others."""
-        while report is not None:
+        while job.report is not None or job.changes:
             try:
-                await self._line.report(report)
+                await self._write(job)
             except StoreUnavailable as error:
                 self._line.log.error("what the modem brought could not be recorded yet: %s", error)  # noqa: TRY400 - once a second is enough without a trace
                 await sleep(self._line.clock, RETRY_AFTER)
@@ -65,3 +73,9 @@ class Recorder:
             else:
                 return True
         return True
+
+    async def _write(self, job: _Job) -> None:
+        if job.changes:
+            await self._line.memory.save(dict(job.changes))
+        if job.report is not None:
+            await self._line.report(job.report)

@@ -38,8 +38,8 @@ def send(session: Session, message: Outgoing) -> Script[None]:
             return
         reference = number(fields(reply.first)[0])
         references.append(reference)
-        last = len(references) == len(message.parts)
-        session.events.append(PartSent(message.ref, reference, last))
+        message.taken += 1
+        session.events.append(PartSent(message.ref, reference))
     session.failures = 0
     _settle(session, message, Outcome.SENT, "taken by the network", references)
 
@@ -73,9 +73,11 @@ def _give_up(session: Session, message: Outgoing, references: list[int | None], 
             session.failures = 0
             raise Unresponsive(f"it refused {SUSPECT_FAILURES} messages in a row: {error}")
         return
-    if reply.body_sent:
+    if reply.body_sent and message.on_its_last_part:
         session.unanswered = message.ref
         _settle(session, message, Outcome.UNKNOWN, f"{part}no answer: it may have been sent", references)
+    elif reply.body_sent:
+        _settle(session, message, Outcome.FAILED, f"{part}no answer: the rest was not sent", references, RETRY_AFTER)
     else:
         _settle(session, message, Outcome.FAILED, f"{part}the modem did not ask for the text", references, RETRY_AFTER)
     if reply.timed_out:

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 MAX_KNOWN = 1_024  # messages in the modem that wait to be recorded: more than any memory holds
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that a person gives; `changes`: it may undo what the modem was told at its start."""
+
+    text: str
+    seconds: float
+    changes: bool
+
+
 @dataclass(slots=True)
 class Session:
     """The state of one modem.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,9 +35,14 @@ class Tidings:
         self.coverage = Coverage(settings.network_grace, settings.low_signal)
         self.guard = Guard(settings.strangers_per_hour)
         self.selftest = SelfTest(settings.selftest_every, settings.own_number)
-        self._own_number = settings.own_number
         self._trouble: bool | None = None  # None: one from before a restart may stand
+        self._trouble_words = ""
         self._flooded_at: float | None = float("-inf")
+
+    @property
+    def weakness(self) -> str:
+        """Why another line would be better, or nothing."""
+        return self.coverage.problem or self._trouble_words
 
     def text(self, text: Text[Token], line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
         """Pass a person's text on; what a machine or a flood brings becomes one fault that shows it."""
@@ -46,7 +52,7 @@ class Tidings:
             return
         objection = self.guard.objection(text.sender, text.text, now)
         if not objection:
-            recorder.put(TextReceived(text.sender, text.text, self._own_number), recorded)
+            recorder.put(TextReceived(text.sender, text.text, reference=_reference(text)), recorded)
             return
         line.count("texts_held_back")
         line.log.warning("a text of %s is held back: %s", text.sender, objection)
@@ -56,6 +62,7 @@ class Tidings:
 
     def trouble(self, detail: str, recorder: Recorder) -> None:
         """Raise the fault of a modem or SIM that needs somebody."""
+        self._trouble_words = detail
         if not self._trouble:
             recorder.put(
                 AlarmActivated(TROUBLE, f"modem: {detail}", fault=True), partial(self._set_trouble, stands=True)
@@ -63,6 +70,7 @@ class Tidings:
 
     def work_done(self, recorder: Recorder) -> None:
         """Clear that fault: a message was sent."""
+        self._trouble_words = ""
         if self._trouble is not False:
             recorder.put(AlarmReset(TROUBLE, text="modem: it works again"), partial(self._set_trouble, stands=False))
 
@@ -91,3 +99,11 @@ class Tidings:
             recorded()
 
         recorder.put(self.selftest.passed(), passed)
+
+
+def _reference(text: Text[Token]) -> str:
+    """Return what a text is known by when it is read a second time, after a crash before it was deleted."""
+    if text.time is None:
+        return ""
+    digest = hashlib.sha256(f"{text.sender}\n{text.text}".encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{text.time.isoformat()}/{digest}"

@@ -63,6 +63,11 @@ class Channel:
         self._pending: list[str] = []
         self._body_sent = self._cancelled = self._skip_ok = False
 
+    @property
+    def body_sent(self) -> bool:
+        """Whether the text of the command under way has left."""
+        return self._command is not None and self._body_sent
+
     # --- what the dialogue calls --------------------------------------------------------------------------------------
 
     def start(self, command: Command, now: float) -> None:
@@ -181,7 +186,7 @@ class Channel:
             self._keep(line)
             if command.pairs:
                 self._expect(line)
-        elif not command.prefix and not line.startswith(_SIGNS):
+        elif command.everything or (not command.prefix and not line.startswith(_SIGNS)):
             self._keep(line)
 
     def _is_late(self, line: str) -> bool:

@@ -22,7 +22,8 @@ class Command:
 
     Information lines that begin with `prefix` are kept (all, where it is empty); with `pairs` each is followed by a
     line of its own, a PDU or text. `body` is sent at the prompt, which comes within `prompt_timeout`; then `timeout`
-    counts anew. `dials`: it ends with the results of a call (CONNECT, BUSY, …) too.
+    counts anew. `dials`: it ends with the results of a call (CONNECT, BUSY, …) too. `everything` that is said until
+    then is kept, whatever it begins with.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Command:
     body: bytes | None = None
     prompt_timeout: float = PATIENCE
     dials: bool = False
+    everything: bool = False
 
     def __post_init__(self) -> None:
         """Refuse control codes: behind them the modem would read another command. Raises ValueError."""

@@ -57,10 +57,14 @@ class RecordingLine:
         self.counts: dict[str, int] = {}
         self.reports: list[Report] = []
         self.disk_full = False
+        self.weakness = ""
 
     def up(self) -> None:
         self.ups += 1
         self.came_up.set()
+
+    def degraded(self, reason: str) -> None:
+        self.weakness = reason
 
     def count(self, what: str, amount: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + amount

@@ -197,12 +197,47 @@ def test_guard_remembers_a_bounded_number_of_senders() -> None:
     assert len(guard._recent) == len(guard._known) == MAX_SENDERS
 
 
-async def test_stopped_line_fails_what_is_under_way() -> None:
+async def test_stopped_line_ends_what_is_under_way() -> None:
     site = Site(modem={"send_time": 10})
     await site.start()
     task = await site.sending()
     assert site.running is not None
     site.running.cancel()
     await site.clock.advance(6)
-    with pytest.raises(LineDown, match="stopped"):
-        await task
+    assert task.result().outcome is Outcome.UNKNOWN
+    with pytest.raises(LineDown, match="not ready"):
+        await site.driver.send(page())
+
+
+async def test_line_without_network_or_signal_asks_to_be_spared_at_once_and_no_longer_than_that() -> None:
+    site = Site()
+    await site.start()
+    assert site.line.weakness == ""
+    for fault, reason in (("no-network", "not registered (searching)"), ("weak", "signal 3 of 31 is weak")):
+        site.modem.faults.plan(fault)
+        await site.clock.advance(21)
+        assert (site.line.weakness, site.line.faults) == (reason, [])
+        site.modem.faults.repair(fault)
+        await site.clock.advance(21)
+        assert site.line.weakness == ""
+
+
+async def test_line_whose_sim_fails_asks_to_be_spared_until_a_message_is_sent() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("sim-failure")
+    await site.sends()
+    assert site.line.weakness == "+CMS ERROR: 313 (SIM failure)"
+    await site.clock.advance(60)
+    assert site.line.weakness != ""
+    await site.sends()
+    assert site.line.weakness == ""
+
+
+async def test_sim_that_has_sent_all_that_it_may_says_for_how_long() -> None:
+    site = Site(per_minute=2)
+    await site.start()
+    assert site.driver.held_back() == 0
+    await site.sends(page("x" * 200))
+    await site.clock.advance(20)
+    assert site.driver.held_back() == 40

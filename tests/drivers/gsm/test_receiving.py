@@ -18,11 +18,12 @@ def parts(sender: str, text: str) -> list[Deliver]:
 
 
 async def test_text_is_reported_with_its_sender_and_deleted() -> None:
-    site = Site(own_number="+49151")
+    site = Site()
     await site.start()
     await site.modem.receives(ANNA, "OK #12")
     await site.clock.advance(0)
-    assert TextReceived(ANNA, "OK #12", "+49151") in site.line.reports
+    (report,) = (report for report in site.line.reports if isinstance(report, TextReceived))
+    assert (report.sender, report.text, report.recipient) == (ANNA, "OK #12", "")
     assert site.modem.state.memory == {}
 
 
@@ -83,6 +84,20 @@ async def test_text_that_was_not_recorded_before_a_restart_is_read_again() -> No
     site.line.disk_full = False
     await site.restart()
     assert site.line.texts == [(ANNA, "OK")]
+
+
+async def test_text_that_was_recorded_but_not_deleted_before_a_crash_is_known_by_its_reference() -> None:
+    site = Site(modem={"refuses": ("AT+CMGD=*",)})
+    await site.start()
+    await site.modem.receives(ANNA, "OK " + "x" * 200)
+    await site.clock.advance(1)
+    await site.restart()
+    await site.modem.receives(ANNA, "OK " + "x" * 200)
+    await site.clock.advance(1)
+    references = [report.reference for report in site.line.reports if isinstance(report, TextReceived)]
+    assert len(references) == 3
+    assert references[0] == references[1] != ""
+    assert references[2] != references[0]
 
 
 async def test_text_whose_announcement_was_lost_is_found_by_the_sweep() -> None:

@@ -289,8 +289,8 @@ async def test_page_to_a_modem_that_is_not_there_is_line_down() -> None:
         await site.driver.send(page())
 
 
-async def test_lost_port_is_line_down_for_the_line_and_the_page_under_way() -> None:
-    site = Site(modem={"send_time": 10})
+async def test_lost_port_is_line_down_for_the_line_and_a_page_whose_text_has_not_left() -> None:
+    site = Site(modem={"faults": {"no-prompt": 1}})
     await site.start()
     task = await site.sending()
     assert site.ends is not None
@@ -301,6 +301,27 @@ async def test_lost_port_is_line_down_for_the_line_and_the_page_under_way() -> N
     await site.start()
     assert site.line.ups == 2
     assert (await site.sends(page(address=BERT), within=10)).outcome is Outcome.SENT
+
+
+@pytest.mark.parametrize(("text", "outcome"), [("FIRE", Outcome.UNKNOWN), ("x" * 300, None)], ids=["whole", "part"])
+async def test_page_whose_whole_text_has_left_when_the_port_is_lost_is_unknown(
+    text: str, outcome: Outcome | None
+) -> None:
+    site = Site(modem={"send_time": 10})
+    await site.start()
+    task = await site.sending(page(text))
+    assert site.ends is not None
+    site.ends[0].cut(OSError("unplugged"))
+    await asyncio.wait([task])
+    assert (None if task.exception() else task.result().outcome) is outcome
+
+
+async def test_long_page_whose_first_part_is_not_answered_is_never_taken_for_sent() -> None:
+    site = Site(resend_unknown=False)
+    await site.start()
+    site.modem.faults.plan("drop")
+    receipt = await site.sends(page("x" * 300), within=61)
+    assert (receipt.outcome, receipt.detail) == (Outcome.FAILED, "part 1 of 2: no answer: the rest was not sent")
 
 
 async def test_command_leaves_in_the_turn_in_which_the_page_comes() -> None:

@@ -1,0 +1,99 @@
+"""Messages between their order and their end: what waits for the modem's answer, and what reports will mean."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivers.gsm.events import LateAnswer, MessageSettled, Outgoing, PartSent
+from drivers.gsm.tracking import Tracker
+from gatewayd.driver import Outcome
+from gatewayd.errors import LineDown
+from gatewayd.model import PageConfirmed, PageState
+
+if TYPE_CHECKING:
+    from drivers.gsm.composing import Composed
+    from drivers.gsm.connection import Connection
+    from gatewayd.clock import Clock
+
+LOST = "the modem was lost before it answered: it may have been sent"
+Ending = tuple[MessageSettled, str]  # how a message ended, and the reference by which reports will name it
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One message that waits to be settled."""
+
+    number: str
+    settled: asyncio.Future[Ending]
+
+
+class Attempts:
+    """Outlives the connections of a line: reports may come long after."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.tracker = Tracker()
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._waiting: dict[str, _Attempt] = {}
+        self._unanswered: tuple[str, str] = ("", "")  # the message whose answer is missing: our reference, its number
+
+    async def make(self, number: str, composed: Composed, connection: Connection) -> Ending:
+        """Hand a message to the modem and wait for its end; cancelled, nothing more of it leaves. Raises LineDown."""
+        ref = str(next(self._numbers))
+        attempt = _Attempt(number, asyncio.get_running_loop().create_future())
+        self._waiting[ref] = attempt
+        try:
+            connection.core.send_message(Outgoing(ref, composed.parts), self._clock.now())
+            connection.adapter.flush()
+            return await attempt.settled
+        except asyncio.CancelledError:
+            connection.core.withdraw(ref, self._clock.now())
+            connection.flush()
+            raise
+        finally:
+            del self._waiting[ref]
+
+    def lost(self, connection: Connection, reason: LineDown) -> None:
+        """End what waits on a port that is gone; whether a text arrived that had left whole is honestly unknown."""
+        for ref, attempt in self._waiting.items():
+            if attempt.settled.done():
+                continue
+            if connection.core.may_have_sent(ref):
+                attempt.settled.set_result((MessageSettled(ref, Outcome.UNKNOWN, LOST), ""))
+            else:
+                attempt.settled.set_exception(LineDown(str(reason)))
+
+    def part_sent(self, event: PartSent) -> None:
+        """Take note of a part that is with the network."""
+        attempt = self._waiting.get(event.ref)
+        if attempt is not None:
+            self.tracker.part_sent(event.ref, attempt.number, event.reference, self._clock.now())
+
+    def settle(self, event: MessageSettled) -> bool:
+        """Take note of the end of a message; return whether it is one that was sent."""
+        attempt = self._waiting.get(event.ref)
+        if attempt is None or attempt.settled.done():
+            return False
+        sent = event.outcome is Outcome.SENT
+        reference = self.tracker.settled(event.ref, attempt.number, event.references, sent=sent)
+        if event.outcome is Outcome.UNKNOWN:
+            self._unanswered = (event.ref, attempt.number)
+        attempt.settled.set_result((event, reference))
+        return sent
+
+    def answered_late(self, late: LateAnswer) -> PageConfirmed | None:
+        """Return what has to be reported because a message was sent after all."""
+        ref, number = self._unanswered
+        if ref != late.ref:
+            return None
+        reference = unanswered_reference(ref)
+        self.tracker.late(number, late.reference, reference, self._clock.now())
+        return PageConfirmed(reference, PageState.SENT, "sent after all")
+
+
+def unanswered_reference(ref: str) -> str:
+    """Return what a page without an answer is called."""
+    return f"unanswered/{ref}"

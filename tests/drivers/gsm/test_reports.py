@@ -1,0 +1,163 @@
+"""Delivery reports find their page: after restarts, after references have wrapped around, and never a wrong one."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.gsm.address import Address
+from drivers.gsm.driver import GsmDriver
+from drivers.gsm.pdu import StatusReport
+from drivers.gsm.settings import GsmSettings
+from drivers.gsm.tracking import HORIZON, MAX_REMEMBERED, PREFIX, Tracker
+from gatewayd.model import PageState
+from tests.drivers.gsm.site import ANNA, BERT, Site, page
+
+DELIVERED, FAILED, PENDING = 0x00, 0x46, 0x21
+LONG = "x" * 400
+
+
+def report(reference: int, number: str = ANNA, status: int = DELIVERED) -> StatusReport:
+    return StatusReport(reference, Address.parse(number), status)
+
+
+async def reports(site: Site, reference: int, status: int = DELIVERED) -> None:
+    """Let the network report on one part."""
+    tpdu = report(reference, status=status).to_bytes()
+    site.says(f"+CDS: {len(tpdu)}\r\n00{tpdu.hex().upper()}\r\n")
+    await site.clock.advance(1.1)
+
+
+async def restarted(site: Site) -> None:
+    """Start the box anew: only what is on disk is known."""
+    site.driver = GsmDriver(site.line, GsmSettings(port="/dev/memory"), site._open)
+    await site.restart()
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_long_message_is_confirmed_though_the_box_restarts_between_its_reports(before: int) -> None:
+    site = Site(modem={"reports": False})
+    await site.start()
+    receipt = await site.sends(page(LONG))
+    for reference in (1, 2, 3)[:before]:
+        await reports(site, reference)
+    await restarted(site)
+    for reference in (1, 2, 3)[before:]:
+        assert site.line.confirmed == []
+        await reports(site, reference)
+    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
+    assert site.line.memory.kept == {}
+
+
+async def test_long_message_of_which_a_part_fails_after_the_restart_fails() -> None:
+    site = Site(modem={"reports": False})
+    await site.start()
+    receipt = await site.sends(page(LONG))
+    await restarted(site)
+    await reports(site, 2, PENDING)
+    assert site.line.confirmed == []
+    await reports(site, 2, FAILED)
+    await reports(site, 1)
+    assert site.line.confirmed == [(receipt.reference, PageState.FAILED)]
+
+
+async def test_report_stays_with_the_modem_until_it_is_on_disk() -> None:
+    site = Site(modem={"reports": False, "refuses": ("AT+CNMI=2,1,0,1,0",)})
+    await site.start()
+    await site.sends(page(LONG))
+    index = site.modem.state.store(report(1))
+    site.line.memory.full = True
+    site.says(f'+CDSI: "ME",{index}\r\n')
+    await site.clock.advance(5)
+    assert len(site.modem.state.memory) == 1
+    site.line.memory.full = False
+    await site.clock.advance(2)
+    assert site.modem.state.memory == {}
+    assert site.line.memory.kept["long/1-2-3/1234567"][1] == [2, 3]
+
+
+async def test_short_messages_cost_no_memory() -> None:
+    site = Site()
+    await site.start()
+    for number in range(5):
+        await site.sends(page(number=number))
+    await site.clock.advance(2)
+    assert site.line.memory.kept == {}
+
+
+def sent(tracker: Tracker, ref: str, references: list[int], number: str = ANNA, now: float = 0) -> str:
+    for reference in references:
+        tracker.part_sent(ref, number, reference, now)
+    return tracker.settled(ref, number, tuple(references), sent=True)
+
+
+def test_newest_message_owns_a_reference_that_came_again() -> None:
+    tracker = Tracker()
+    older = sent(tracker, "1", [7, 8])
+    newer = sent(tracker, "2", [8])
+    confirmed = tracker.reported(report(8))
+    assert confirmed is not None
+    assert confirmed.reference == newer != older
+    assert tracker.reported(report(7)) is None  # the older one can never be complete
+
+
+def test_older_message_whose_reference_came_again_is_forgotten_on_disk() -> None:
+    tracker = Tracker()
+    sent(tracker, "1", [7, 8])
+    first = tracker.changes()
+    sent(tracker, "2", [8])
+    assert list(first) == list(tracker.changes())
+    assert tracker.changes() == {}
+
+
+def test_same_reference_of_another_number_is_another_message() -> None:
+    tracker = Tracker()
+    own, other = sent(tracker, "1", [7, 8]), sent(tracker, "2", [7, 8], BERT)
+    assert tracker.reported(report(7, BERT)) is None
+    confirmed = tracker.reported(report(8, BERT))
+    assert confirmed is not None
+    assert confirmed.reference == other != own
+
+
+def test_numbers_are_compared_by_their_tail_for_networks_write_them_differently() -> None:
+    tracker = Tracker()
+    own = sent(tracker, "1", [7])
+    confirmed = tracker.reported(report(7, "0170" + ANNA[-7:]))
+    assert confirmed is not None
+    assert confirmed.reference == own
+
+
+def test_message_that_was_half_reported_goes_on_where_it_was() -> None:
+    before, after = Tracker(), Tracker()
+    reference = sent(before, "1", [255, 0, 1])
+    memory = before.changes()
+    before.reported(report(0))
+    memory |= before.changes()
+    after.load(memory, 100)
+    assert after.reported(report(255)) is None
+    confirmed = after.reported(report(1))
+    assert confirmed is not None
+    assert (confirmed.reference, confirmed.state) == (reference, PageState.RECEIVED)
+    assert after.changes()[PREFIX + reference] is None
+
+
+def test_message_of_two_days_ago_is_forgotten_at_the_start() -> None:
+    before, after = Tracker(), Tracker()
+    sent(before, "1", [1, 2])
+    memory = before.changes()
+    after.load(memory, HORIZON + 1)
+    assert after.changes() == dict.fromkeys(memory)
+
+
+def test_what_is_remembered_of_long_messages_is_bounded() -> None:
+    tracker, memory = Tracker(), dict[str, object]()
+    for number in range(MAX_REMEMBERED + 20):
+        sent(tracker, str(number), [1, 2], f"+49170{number:07}")
+        memory |= tracker.changes()
+    assert len([value for value in memory.values() if value is not None]) == MAX_REMEMBERED
+    assert memory[f"{PREFIX}1-2/0000000"] is None
+
+
+def test_modem_that_knows_one_reference_names_no_page() -> None:
+    tracker = Tracker()
+    assert [sent(tracker, str(number), [9]) for number in range(5)][2:] == [""] * 3
+    assert tracker.reported(report(9)) is None
