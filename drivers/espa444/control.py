@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from drivers.espa444.events import CallEnded, Ending, NakReason, SelfPoll, StatusReceived
+from drivers.espa444.events import Ending, Select, SelfPoll
 from drivers.espa444.framer import Ack, Enquiry, Eot, Nak, RawBlock
 from drivers.espa444.frames import ACK
+from drivers.espa444.outbox import STATUS_PAUSE
+from drivers.espa444.rota import Rota
 from drivers.espa444.station import Station
 from gatewayd.errors import LocalProtocolError
 
@@ -17,64 +18,53 @@ if TYPE_CHECKING:
 
     from drivers.espa444.events import Config
     from drivers.espa444.framer import Token
-    from drivers.espa444.frames import Block
+    from drivers.espa444.outbox import End, Outgoing
 
 
 class _State(Enum):
     IDLE = auto()  # the line is ours and quiet
     POLLING = auto()  # a station was polled: it ends the turn or selects us
     RECEIVING = auto()  # blocks come to us
-    SELECTING = auto()  # the station that is called has to say that it is ready
+    SELECTING = auto()  # the station that our block is for has to say that it is ready
     SENDING = auto()  # our block waits for its answer
     CLOSING = auto()  # our call was taken back: let the answer that is under way pass, then end the turn
 
 
-class _Call:
-    """A call that has to be made: its frame, and what happened so far."""
-
-    def __init__(self, block: Block, frame: bytes) -> None:
-        self.block = block
-        self.frame = frame
-        self.selects = 0
-        self.transmissions = 0
-        self.unanswered = 0
-        self.saw_eot = False
-
-
 class ControlStation(Station):
-    """Makes one call at a time (`CallEnded`); takes status blocks (`StatusReceived`) from whom it polls."""
+    """Polls the others and takes their blocks (`BlockReceived`); sends one block at a time (`BlockEnded`)."""
 
     def __init__(self, config: Config, now: float) -> None:
         super().__init__(config, now)
         self._state = _State.IDLE
-        self._call: _Call | None = None
+        self._item: Outgoing | None = None
         self._partner = config.peers[0]
-        self._round = cycle(config.peers)
+        self._rota = Rota(config.peers, config.absent_interval)
+        self._status_pause = STATUS_PAUSE
+        self._poll_pause = config.poll_interval / len(config.peers)
         self._poll_due = now if config.poll_interval else None
 
-    def send_call(self, block: Block, now: float) -> None:
-        """Call the first peer; the answer is a `CallEnded`.
-
-        Raises LocalProtocolError while another call is under way, or for what no frame can carry.
-        """
-        if self._call is not None:
-            raise LocalProtocolError("another call is under way")
-        self._call = _Call(block, block.to_bytes(self.config.charset))
-        if self._state is _State.IDLE:
-            self._open_call(self._call, now)
-
     def cancel_call(self) -> None:
-        """Take the call back: no `CallEnded`, nothing more of it on the line, and an EOT where its turn has begun.
-
-        What was sent is still being answered; the EOT waits for that: the answer must not be taken for the next call's.
-        """
-        self._call = None
-        if self._state in (_State.SELECTING, _State.SENDING):
+        """Take the call back; the EOT waits for the answer to what was sent."""
+        call, self._outbox.call = self._outbox.call, None
+        if call is not None and call is self._item:
+            self._item = None
             self._state = _State.CLOSING
+
+    def _offer(self, now: float) -> None:
+        if self._state is _State.IDLE:
+            self._send_next(now)
+
+    def _send_next(self, now: float) -> bool:
+        """Open a turn of our own if a block waits for one."""
+        item = self._outbox.next(now)
+        if item is not None:
+            self._open(item, now)
+        return item is not None
 
     def _handle_token(self, token: Token, now: float) -> None:
         if self._state is not _State.IDLE:
             self._hear(self._partner, now)
+            self._rota.answered(self._partner)
         handler = self._TABLE.get((self._state, type(token)))
         if handler is not None:
             handler(self, token, now)
@@ -85,13 +75,15 @@ class ControlStation(Station):
         elif self._state is _State.SENDING:
             self._handle_no_block_answer(now)
         else:
+            if self._state is _State.POLLING:
+                self._rota.missed(self._partner, now)
             self._take_line_back(now)
 
     def handle_timer(self, now: float) -> None:
         """Act on every deadline that has passed."""
         super().handle_timer(now)
-        if self._poll_due is not None and now >= self._poll_due:
-            self._poll(now)
+        if self._state is _State.IDLE and not self._send_next(now) and self._poll_due is not None:
+            self._poll_if_due(self._poll_due, now)
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
@@ -103,11 +95,10 @@ class ControlStation(Station):
     def _rest(self, now: float) -> None:
         self._state = _State.IDLE
         self._due = None
+        self._item = None
         self._reception.end_turn()
-        if self._call is not None:
-            self._open_call(self._call, now)
-        elif self.config.poll_interval:
-            self._poll_due = now + self.config.poll_interval
+        if not self._send_next(now) and self._poll_pause:
+            self._poll_due = now + self._poll_pause
 
     def _handle_end_of_turn(self, _token: Eot, now: float) -> None:
         self._rest(now)
@@ -117,8 +108,10 @@ class ControlStation(Station):
 
     # --- polls --------------------------------------------------------------------------------------------------------
 
-    def _poll(self, now: float) -> None:
-        self._partner = next(self._round)
+    def _poll_if_due(self, due: float, now: float) -> None:
+        if now < due:
+            return
+        self._partner = self._rota.next(now)
         self._poll_due = None
         self._send_eot(now)
         self._send_enquiry(self._partner, now)
@@ -142,8 +135,9 @@ class ControlStation(Station):
         self._state = _State.RECEIVING
         self._take_block(token, now)
 
-    def _hand_on(self, block: Block) -> StatusReceived:
-        return StatusReceived(block)
+    @property
+    def _sender(self) -> str:
+        return self._partner
 
     def _patience(self, now: float) -> float | None:
         """Return the watchdog: calls must go out even if a status cannot be recorded."""
@@ -153,86 +147,78 @@ class ControlStation(Station):
     def _is_receiving(self) -> bool:
         return self._state is _State.RECEIVING
 
-    # --- our call -----------------------------------------------------------------------------------------------------
+    # --- our blocks ---------------------------------------------------------------------------------------------------
 
-    def _open_call(self, call: _Call, now: float) -> None:
+    def _open(self, item: Outgoing, now: float) -> None:
         """Poll ourselves, which nobody answers, then select: that is how the other side knows a select from a poll."""
         self._poll_due = None
-        self._partner = self.config.peers[0]
-        call.selects += 1
+        self._item = item
+        self._partner = item.station
+        item.selects += 1
         self._send_eot(now)
         if self.config.self_poll is not SelfPoll.ABSENT:
             self._send_enquiry(self.config.own, now)
-        self._send_enquiry(self._partner, now)
+        if self.config.select is Select.NONE:
+            self._transmit(item, now)
+            return
+        self._send_enquiry("" if self.config.select is Select.BARE else item.station, now)
         self._state = _State.SELECTING
         self._due = self._answer_deadline()
 
-    def _transmit(self, now: float) -> None:
-        call = self._the_call()
-        call.transmissions += 1
+    def _transmit(self, item: Outgoing, now: float) -> None:
+        item.transmissions += 1
         self._state = _State.SENDING
-        self._send(call.frame, now)
+        self._send(item.frame, now)
         self._due = self._answer_deadline()
 
     def _handle_ready(self, _token: Ack, now: float) -> None:
-        self._transmit(now)
+        self._transmit(self._the_item(), now)
 
     def _handle_select_refused(self, token: Nak, now: float) -> None:
-        self._end_call(Ending.BUSY, f"the select was refused by {_describe(token)}", now)
+        self._end(self._the_item().select_refused(token), now)
 
     def _handle_no_select_answer(self, now: float) -> None:
-        call = self._the_call()
-        if call.selects <= self.config.retransmissions:
-            self._open_call(call, now)
-        elif call.saw_eot:
-            self._end_call(
-                Ending.NOT_READY, "the select was answered by EOT, as if it were a poll: check self_poll", now
-            )
+        """Select again; a station that leaves polls unanswered too gets no second one, or it would hold up the rest."""
+        item = self._the_item()
+        end = item.select_unanswered(1 if self._rota.is_absent(item.station) else self._most_transmissions)
+        if end is None:
+            self._open(item, now)
         else:
-            self._end_call(Ending.NOT_READY, f"station {self._partner} did not answer {call.selects} selects", now)
+            self._end(end, now)
 
     def _handle_stray_eot(self, _token: Eot, _now: float) -> None:
         """Ignore it: some stations send one after their last ACK, when our next turn may have begun."""
-        self._the_call().saw_eot = True
+        self._the_item().saw_eot = True
 
     def _handle_taken(self, _token: Ack, now: float) -> None:
-        self._end_call(Ending.TAKEN, "", now)
+        self._end((Ending.TAKEN, ""), now)
 
     def _handle_block_refused(self, token: Nak, now: float) -> None:
-        call = self._the_call()
-        if token.prefix == NakReason.INVALID:
-            self._end_call(Ending.INVALID, "the call was refused as not understood (3 NAK)", now)
-        elif token.prefix == NakReason.BUSY:
-            self._end_call(Ending.BUSY, "the call was refused as busy (2 NAK)", now)
-        elif call.transmissions <= self.config.retransmissions:
-            self._transmit(now)
-        elif call.unanswered:
-            self._end_call(Ending.UNANSWERED, f"{call.unanswered} transmissions were not answered, then refused", now)
-        else:
-            self._end_call(
-                Ending.GARBLED, f"{call.transmissions} transmissions were refused by {_describe(token)}", now
-            )
+        item = self._the_item()
+        self._repeat_or_end(item, item.refused(token, self._most_transmissions), now)
 
     def _handle_no_block_answer(self, now: float) -> None:
-        call = self._the_call()
-        call.unanswered += 1
-        if call.transmissions <= self.config.retransmissions:
-            self._transmit(now)
-        else:
-            self._end_call(Ending.UNANSWERED, f"the last of {call.transmissions} transmissions was not answered", now)
+        item = self._the_item()
+        self._repeat_or_end(item, item.unanswered(self._most_transmissions), now)
 
-    def _end_call(self, ending: Ending, detail: str, now: float) -> None:
-        self._events.append(CallEnded(self._the_call().block, ending, detail))
-        self._call = None
+    def _repeat_or_end(self, item: Outgoing, end: End | None, now: float) -> None:
+        if end is None:
+            self._transmit(item, now)
+        else:
+            self._end(end, now)
+
+    def _end(self, end: End, now: float) -> None:
+        self._settle(self._the_item(), end, now)
         self._take_line_back(now)
 
-    def _the_call(self) -> _Call:
-        if self._call is None:
-            raise LocalProtocolError(f"no call in state {self._state}")
-        return self._call
+    def _the_item(self) -> Outgoing:
+        if self._item is None:
+            raise LocalProtocolError(f"no block in state {self._state}")
+        return self._item
 
     def _deadlines(self) -> list[float | None]:
-        return [*super()._deadlines(), self._poll_due]
+        waiting = self._outbox.next_due() if self._state is _State.IDLE else None
+        return [*super()._deadlines(), self._poll_due, waiting]
 
     # A pair that is not here needs nothing done: it is noise, or too late to matter.
     _TABLE: ClassVar[dict[tuple[_State, type], Callable[[ControlStation, Any, float], None]]] = {
@@ -252,7 +238,3 @@ class ControlStation(Station):
         (_State.CLOSING, Ack): _handle_end_of_closing,
         (_State.CLOSING, Nak): _handle_end_of_closing,
     }
-
-
-def _describe(token: Nak) -> str:
-    return f"{token.prefix} NAK".strip()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivers.espa444.mapping import SentCalls
-from drivers.espa444.sessions import PagerSession, PanelSession
+from drivers.espa444.calls import SentCalls
+from drivers.espa444.ledger import Ledger
+from drivers.espa444.pager import PagerSession
+from drivers.espa444.panel import PanelSession
 from gatewayd.driver import Capabilities, Driver, Receipt
 from gatewayd.errors import LineDown
 from gatewayd.transport.serial import open_serial
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from drivers.espa444.settings import EspaSettings
-    from gatewayd.driver import Line
+    from gatewayd.driver import Line, News
     from gatewayd.model import Page
     from gatewayd.transport.adapter import StreamAdapter
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class EspaDriver(Driver):
-    """Receives calls from a panel (role `pager`), or makes calls at a paging transmitter (role `panel`)."""
+    """Receives calls from panels (role `pager`), or makes calls at paging transmitters (role `panel`)."""
 
     kind = "espa444"
 
@@ -30,20 +32,22 @@ class EspaDriver(Driver):
         super().__init__(line)
         self._settings = settings
         self._open_port = open_port
-        self._calls = SentCalls()
-        self._panel: PanelSession | None = None
+        self._calls = SentCalls(settings.stations[0])
+        self._ledger = Ledger(settings)
+        self._loaded = False
+        self._session: PagerSession | PanelSession | None = None
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the role allows; answers of pagers come only to those who poll."""
+        """What the role allows; answers of pagers come only where there are polls."""
         if self._settings.role == "pager":
-            return Capabilities(receives=True)
-        polls = bool(self._settings.polls)
+            return Capabilities(receives=True, follows=True)
+        hears = self._settings.hears_status
         return Capabilities(
-            receives=polls,
+            receives=hears,
             sends=True,
-            confirms_delivery=polls,
-            carries_answers=polls,
+            confirms_delivery=hears,
+            carries_answers=hears,
             longest_text=self._settings.longest_text,
         )
 
@@ -54,23 +58,37 @@ class EspaDriver(Driver):
 
     async def run(self) -> None:
         """Open the port and serve until cancelled. Raises LineDown."""
-        session: PagerSession | PanelSession
+        self._load()
         if self._settings.role == "pager":
-            session = PagerSession(self.line, self._settings)
+            session: PagerSession | PanelSession = PagerSession(self.line, self._settings, self._ledger)
         else:
-            session = self._panel = PanelSession(self.line, self._settings, self._calls)
+            session = PanelSession(self.line, self._settings, self._calls)
         try:
             await self._open_port(self._settings, session.adapter)
+            self._session = session
             await session.serve()
         finally:
-            self._panel = None
+            self._session = None
             session.adapter.close()
             await session.adapter.wait_closed()
+
+    def _load(self) -> None:
+        """Take up, once, what the line's memory has kept over a restart."""
+        if not self._loaded:
+            self._loaded = True
+            self._calls.load(self.line.memory.items())
+            self._ledger.load(self.line.memory.items(), self.line.clock.now())
+
+    def tell(self, news: News) -> None:
+        """Take note of what became of a call; its panel hears of it as soon as there is a connection."""
+        call = self._ledger.take(news)
+        if isinstance(self._session, PagerSession):
+            self._session.tell(call)
 
     async def send(self, page: Page) -> Receipt:
         """Make one call for `page`. Raises LineDown when there is no connection, or it is lost meanwhile."""
         if self._settings.role == "pager":
             return await super().send(page)
-        if self._panel is None or self._panel.adapter.transport is None:
+        if not isinstance(self._session, PanelSession):
             raise LineDown(f"{self._settings.port} is not open")
-        return await self._panel.call(page)
+        return await self._session.call(page)

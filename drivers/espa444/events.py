@@ -25,6 +25,22 @@ class SelfPoll(StrEnum):
     ABSENT = "absent"
 
 
+class Bcc(StrEnum):
+    """What is made of the check character after ETX: checked, taken and overlooked, or not there at all."""
+
+    STRICT = "strict"
+    IGNORE = "ignore"
+    NONE = "none"
+
+
+class Select(StrEnum):
+    """What a control station sends before a block: the other's address and ENQ, ENQ alone, or nothing at all."""
+
+    ADDRESS = "address"
+    BARE = "bare"
+    NONE = "none"
+
+
 class NakReason(StrEnum):
     """The prefix of a NAK (1984 proposal, optional)."""
 
@@ -37,38 +53,37 @@ class NakReason(StrEnum):
 class Config:
     """One station. Addresses are strings of any characters; times are seconds.
 
-    `peers` are the stations that a control station polls (calls go to the first), or the one a paging system obeys.
-    `watchdog` is the specification's only timeout; `char_time` is how long one character takes on the line;
-    `silent_after` None means that silence is normal, `poll_interval` 0 that nobody is polled.
+    `peers` are the stations that a control station polls, or those that exchange blocks with a polled one; blocks go to
+    the first unless they are meant for another. `watchdog` is the specification's only timeout; `char_time` is how
+    long one character takes on the line; `silent_after` None means that silence is normal. Every station is polled
+    once in `poll_interval` (0: nobody is), an absent one once in `absent_interval`. A polled station waits
+    `poll_wait` for the poll that lets it make a call.
     """
 
     own: str
     peers: tuple[str, ...]
     self_poll: SelfPoll = SelfPoll.STRICT
     charset: Charset = Charset.ASCII
-    check_bcc: bool = True
+    bcc: Bcc = Bcc.STRICT
+    select: Select = Select.ADDRESS
     raw_text: bool = False
     ack_timeout: float = 2.0
     gap_timeout: float = 3.0
     watchdog: float = 10.0
     retransmissions: int = 2
     poll_interval: float = 1.0
+    absent_interval: float = 10.0
+    poll_wait: float = 30.0
     silent_after: float | None = 120.0
     char_time: float = 11 / 9600
 
 
 @dataclass(frozen=True, slots=True)
-class CallReceived:
-    """A good block for the paging system; the sender waits for `accept_block` or `reject_block`."""
+class BlockReceived:
+    """A good block of another station, which waits for `accept_block` or `reject_block`."""
 
     block: Block
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReceived:
-    """A good block for the control station; the sender waits for `accept_block` or `reject_block`."""
-
-    block: Block
+    station: str
 
 
 class Ending(Enum):
@@ -78,13 +93,14 @@ class Ending(Enum):
     BUSY = "busy"  # the select or the block was refused: later
     INVALID = "invalid"  # the block was refused for what it says: never again
     GARBLED = "garbled"  # every transmission was refused as damaged
-    NOT_READY = "not ready"  # the select was not answered: the block was never sent
+    NOT_READY = "not ready"  # the select was not answered, or nobody polled us: the block was never sent
     UNANSWERED = "unanswered"  # the block was sent, and no answer came: it may have been taken
+    PUSHED_OUT = "pushed out"  # a status block that waited too long: newer ones took its place
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
-    """The call with this block is over; `detail` is for people."""
+class BlockEnded:
+    """A block that we had to send is over; `detail` is for people."""
 
     block: Block
     ending: Ending
@@ -120,4 +136,4 @@ class Noise:
     count: int
 
 
-Event = CallReceived | StatusReceived | CallEnded | LinkSilent | LinkRestored | BlockRefused | Noise
+Event = BlockReceived | BlockEnded | LinkSilent | LinkRestored | BlockRefused | Noise

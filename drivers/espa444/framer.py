@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from drivers.espa444.charset import Charset
+from drivers.espa444.events import Bcc
 from drivers.espa444.frames import ACK, ENQ, EOT, ETX, MAX_BLOCK, NAK, SOH, STX, bcc
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class Framer:
     `noise` counts bytes that belong to nothing.
     """
 
-    def __init__(self, charset: Charset = Charset.ASCII, *, check_bcc: bool = True) -> None:
+    def __init__(self, charset: Charset = Charset.ASCII, check: Bcc = Bcc.STRICT) -> None:
         self._mask = _MASK if charset.is_seven_bit else None
-        self._check_bcc = check_bcc
+        self._check = check
         self._state = _State.OUTSIDE
         self._block = bytearray()
         self._good = True
@@ -141,7 +142,7 @@ class Framer:
         if byte in (SOH, STX):
             self._state = _State.BLOCK
             self._good = byte == SOH
-        elif byte == ETX:
+        elif byte == ETX and self._check is not Bcc.NONE:
             self._state, self._good = _State.BCC, False
         else:
             self.noise += 1
@@ -153,6 +154,8 @@ class Framer:
         if end is None:
             return stop, None
         code = data[stop]
+        if code == ETX and self._check is Bcc.NONE:
+            return stop + 1, self._end_block(good=self._good)
         if code == ETX:
             self._state = _State.BCC
             return stop + 1, None
@@ -168,8 +171,11 @@ class Framer:
 
     def _read_bcc(self, byte: int) -> Token:
         """Take the one byte after ETX blindly: it may equal any control code."""
+        overlooked = self._check is Bcc.IGNORE
+        return self._end_block(good=self._good and (overlooked or self._matches(byte, bytes(self._block))))
+
+    def _end_block(self, *, good: bool) -> Token:
         content = bytes(self._block)
-        good = self._good and (not self._check_bcc or self._matches(byte, content))
         self._leave_block()
         return RawBlock(content, good)
 

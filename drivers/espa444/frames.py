@@ -88,12 +88,14 @@ class Block:
             raise RemoteProtocolError("a block without a header")
         return cls(_name(head), records)
 
-    def to_bytes(self, charset: Charset = Charset.ASCII) -> bytes:
+    def to_bytes(self, charset: Charset = Charset.ASCII, *, with_bcc: bool = True) -> bytes:
         """Return the whole frame, from SOH to BCC. Raises LocalProtocolError for what no frame can carry."""
         parts = [_encode_record(record, charset) for record in self.records]
         body = _plain(self.header.encode("latin-1")) + bytes((STX,)) + bytes((RS,)).join(parts) + bytes((ETX,))
         if not parts or len(body) > MAX_BLOCK:
             raise LocalProtocolError(f"a block of {len(parts)} records and {len(body)} bytes")
+        if not with_bcc:
+            return bytes((SOH, *body))
         check = bcc(body)
         return bytes((SOH, *body, check & 0x7F if charset.is_seven_bit else check))
 

@@ -3,9 +3,10 @@
 from drivers.espa444.charset import Charset, without_controls
 from drivers.espa444.control import ControlStation
 from drivers.espa444.events import (
+    Bcc,
+    BlockEnded,
+    BlockReceived,
     BlockRefused,
-    CallEnded,
-    CallReceived,
     Config,
     Ending,
     Event,
@@ -13,18 +14,19 @@ from drivers.espa444.events import (
     LinkSilent,
     NakReason,
     Noise,
+    Select,
     SelfPoll,
-    StatusReceived,
 )
 from drivers.espa444.frames import MAX_BLOCK, Block, Header, Id, Record
-from drivers.espa444.paging import PagingStation
+from drivers.espa444.polled import PolledStation
 
 __all__ = [
     "MAX_BLOCK",
+    "Bcc",
     "Block",
+    "BlockEnded",
+    "BlockReceived",
     "BlockRefused",
-    "CallEnded",
-    "CallReceived",
     "Charset",
     "Config",
     "ControlStation",
@@ -36,9 +38,9 @@ __all__ = [
     "LinkSilent",
     "NakReason",
     "Noise",
-    "PagingStation",
+    "PolledStation",
     "Record",
+    "Select",
     "SelfPoll",
-    "StatusReceived",
     "without_controls",
 ]

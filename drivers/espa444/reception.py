@@ -6,6 +6,8 @@ from enum import Enum, auto
 
 from gatewayd.errors import LocalProtocolError
 
+_Sent = tuple[str, bytes]  # who sent a block, and what stood in it
+
 
 class Verdict(Enum):
     """What to do with a good block."""
@@ -26,21 +28,22 @@ class Reception:
 
     def __init__(self, copy_window: float) -> None:
         self._copy_window = copy_window
-        self._undecided: bytes | None = None
+        self._undecided: _Sent | None = None
         self._sender_waits = False
-        self._accepted: bytes | None = None
+        self._accepted: _Sent | None = None
         self._accepted_until = 0.0
         self._told = False
 
-    def take(self, content: bytes, now: float) -> Verdict:
-        """Judge a good block that has just arrived."""
+    def take(self, station: str, content: bytes, now: float) -> Verdict:
+        """Judge a good block that has just arrived; the same from another station is another block."""
+        sent = (station, content)
         if self._undecided is not None:
-            self._sender_waits = content == self._undecided
+            self._sender_waits = sent == self._undecided
             return Verdict.WAIT if self._sender_waits else Verdict.BUSY
-        if content == self._accepted and now <= self._accepted_until:
+        if sent == self._accepted and now <= self._accepted_until:
             self._told = True
             return Verdict.AGAIN
-        self._undecided = content
+        self._undecided = sent
         self._sender_waits = True
         return Verdict.NEW
 
@@ -54,8 +57,8 @@ class Reception:
         """End the decision; return whether the sender waits for it. Raises LocalProtocolError when there is none."""
         if self._undecided is None:
             raise LocalProtocolError("no block waits for a decision")
-        content, self._undecided = self._undecided, None
+        sent, self._undecided = self._undecided, None
         self._told, self._sender_waits = self._sender_waits, False
-        self._accepted = content if accepted else None
+        self._accepted = sent if accepted else None
         self._accepted_until = now + self._copy_window
         return self._told

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from drivers.espa444.protocol import Charset, Config, SelfPoll
+from pydantic import Field
+
+from drivers.espa444.protocol import Bcc, Charset, Config, ControlStation, PolledStation, Select, SelfPoll
+from drivers.espa444.quirks import Quirk, spoken
 from drivers.espa444.tampering import TamperedStation
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
@@ -14,34 +17,46 @@ from gatewayd.transport.pty import open_pty
 from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
-    from drivers.espa444.protocol import ControlStation, Event, PagingStation
+    from drivers.espa444.protocol import Event
     from gatewayd.clock import Clock
 
 
 class StationSettings(SimulatorSettings):
     """What both simulators have.
 
-    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port to open.
+    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port to open. `control` says
+    whether this station polls; `quirks` are the habits of devices that do not keep to the specification.
     """
 
     port: str = ""
     baudrate: int = 9600
     own: str
     peer: str
+    control: bool
+    poll_interval: Annotated[float, Field(ge=0)] = 1.0
+    bcc: Bcc = Bcc.STRICT
+    quirks: frozenset[Quirk] = frozenset()
     self_poll: SelfPoll = SelfPoll.STRICT
     encoding: Charset = Charset.ASCII
     ack_timeout: float = 2.0
     late_by: float = 5.0
 
-    def station(self, poll_interval: float) -> Config:
-        """Return the settings of the simulated station."""
+    def station(self, now: float) -> ControlStation | PolledStation:
+        """Return the simulated station."""
+        kind = ControlStation if self.control else PolledStation
+        return kind(self._config(), now)
+
+    def _config(self) -> Config:
+        direct = {Quirk.DIRECT: Select.NONE, Quirk.BARE_ENQUIRY: Select.BARE}
         return Config(
             own=self.own,
             peers=(self.peer,),
             self_poll=self.self_poll,
+            select=next((select for quirk, select in direct.items() if quirk in self.quirks), Select.ADDRESS),
             charset=self.encoding,
+            bcc=self.bcc,
             ack_timeout=self.ack_timeout,
-            poll_interval=poll_interval,
+            poll_interval=self.poll_interval if self.control else 0.0,
             char_time=10 / self.baudrate,
         )
 
@@ -52,11 +67,12 @@ class StationSimulator(Simulator):
     `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
     """
 
-    def __init__(self, clock: Clock, station: PagingStation | ControlStation, settings: StationSettings) -> None:
+    def __init__(self, clock: Clock, settings: StationSettings) -> None:
         super().__init__(clock)
         self.settings = settings
         self.faults = Faults(settings.faults)
-        self._tampered = TamperedStation(station, self.faults, self._tamper)
+        self._station = settings.station(clock.now())
+        self._tampered = TamperedStation(self._station, self.faults, self._tamper, settings.own, settings.quirks)
         self.adapter: StreamAdapter[Event] = StreamAdapter(self._tampered, clock)
 
     async def run(self) -> None:
@@ -87,6 +103,7 @@ class StationSimulator(Simulator):
 
     def _tamper(self, data: bytes) -> tuple[bytes, float]:
         """Return what is really sent instead of `data`, and the delay in seconds."""
+        data = spoken(data, self.settings.quirks)
         if not self._is_worth_tampering(data):
             return data, 0.0
         if self.faults.take("drop"):

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.espa444.protocol import Block, CallReceived, Header, Id, NakReason, PagingStation
+from drivers.espa444.protocol import Block, BlockReceived, Header, Id, NakReason
 from drivers.espa444.simulated import StationSettings, StationSimulator
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class PagerSettings(StationSettings):
 
     own: str = "2"
     peer: str = "1"
+    control: bool = False
     answer: str = ""
 
 
@@ -51,10 +52,10 @@ class SimulatedPager(StationSimulator):
 
     def __init__(self, clock: Clock, settings: PagerSettings | None = None) -> None:
         self._settings = settings or PagerSettings()
-        self._station = PagingStation(self._settings.station(0), clock.now())
-        super().__init__(clock, self._station, self._settings)
+        super().__init__(clock, self._settings)
         self._news = asyncio.Event()
         self.calls: list[PagedCall] = []
+        self.requests: list[PagedCall] = []
 
     async def expect(self, text: str) -> PagedCall:
         """Wait for a call whose text contains `text`; return the newest one."""
@@ -76,10 +77,11 @@ class SimulatedPager(StationSimulator):
 
     def queue_status(self, records: dict[str, str]) -> None:
         """Queue a status block of any records."""
-        self._station.queue_status(Block.of(Header.STATUS, records))
+        self._station.queue_status(Block.of(Header.STATUS, records), self.clock.now())
+        self.adapter.flush()
 
     def _handle(self, event: Event) -> None:
-        if isinstance(event, CallReceived):
+        if isinstance(event, BlockReceived):
             self._answer(event.block)
 
     def _answer(self, block: Block) -> None:
@@ -94,6 +96,10 @@ class SimulatedPager(StationSimulator):
 
     def _take(self, block: Block) -> None:
         call = PagedCall.of(block)
+        if block.header == Header.STATUS_REQUEST:
+            self.requests.append(call)
+            self.return_status(call, self._settings.answer or "3")
+            return
         self.calls.append(call)
         self._news.set()
         if self._settings.answer:

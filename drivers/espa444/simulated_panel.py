@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers.espa444.protocol import Block, CallEnded, ControlStation, Ending, Header, Id, NakReason, StatusReceived
+from drivers.espa444.protocol import Block, BlockEnded, BlockReceived, Ending, Header, Id, NakReason
 from drivers.espa444.simulated import StationSettings, StationSimulator
 from gatewayd.clock import sleep
 from gatewayd.errors import DeliveryFailed, DeliveryFailedForGood, DeliveryFailedForNow
@@ -45,7 +45,7 @@ class PanelSettings(StationSettings):
 
     own: str = "1"
     peer: str = "2"
-    poll_interval: Annotated[float, Field(ge=0)] = 1.0
+    control: bool = True
     attempts: Annotated[int, Field(ge=1)] = 3
     retry_after: float = 5.0
     script: tuple[ScriptStep, ...] = ()
@@ -63,10 +63,9 @@ class SimulatedPanel(StationSimulator):
 
     def __init__(self, clock: Clock, settings: PanelSettings | None = None) -> None:
         self._settings = settings or PanelSettings()
-        self._station = ControlStation(self._settings.station(self._settings.poll_interval), clock.now())
-        super().__init__(clock, self._station, self._settings)
+        super().__init__(clock, self._settings)
         self._turn = asyncio.Lock()
-        self._ended: asyncio.Future[CallEnded] | None = None
+        self._ended: asyncio.Future[BlockEnded] | None = None
         self.statuses: list[Block] = []
         self.endings: list[Ending] = []
 
@@ -80,6 +79,22 @@ class SimulatedPanel(StationSimulator):
     async def reset(self, address: str, text: str = "") -> None:
         """Cancel a call; raises like `activate`."""
         await self._call(address, text, {"call_type": "1"})
+
+    async def ask(self, address: str, text: str = "") -> None:
+        """Ask what became of a call; the answer comes with a poll and stands in `statuses`. Raises like `activate`."""
+        await self.send(Header.STATUS_REQUEST, {"1": address, "2": text})
+
+    async def send(self, header: str, records: dict[str, str]) -> None:
+        """Send a block of any header and records; raises like `activate`."""
+        block = Block.of(header, {key: data for key, data in records.items() if data})
+        async with self._turn:
+            await self._attempt_until_taken(block)
+
+    async def repeat(self, address: str, text: str, every: float) -> None:
+        """Call again and again until cancelled, like a panel that knows no resets."""
+        while True:
+            await self.activate(address, text)
+            await sleep(self.clock, every)
 
     async def serve(self) -> None:
         """Act on what the gateway does, and play the script, until cancelled."""
@@ -111,9 +126,7 @@ class SimulatedPanel(StationSimulator):
     async def _call(self, address: str, text: str, records: dict[str, str]) -> None:
         named = {Id[name.upper()]: data for name, data in records.items()}
         everything = {Id.ADDRESS: address, Id.MESSAGE: text} | named
-        block = Block.of(Header.CALL, {str(key): data for key, data in everything.items() if data})
-        async with self._turn:
-            await self._attempt_until_taken(block)
+        await self.send(Header.CALL, {str(key): data for key, data in everything.items()})
 
     async def _attempt_until_taken(self, block: Block) -> None:
         detail = ""
@@ -129,7 +142,7 @@ class SimulatedPanel(StationSimulator):
                 raise DeliveryFailedForGood(detail)
         raise DeliveryFailedForNow(detail)
 
-    async def _exchange(self, block: Block) -> CallEnded:
+    async def _exchange(self, block: Block) -> BlockEnded:
         self._ended = asyncio.get_running_loop().create_future()
         self._station.send_call(block, self.clock.now())
         try:
@@ -140,9 +153,9 @@ class SimulatedPanel(StationSimulator):
             raise
 
     def _handle(self, event: Event) -> None:
-        if isinstance(event, CallEnded) and self._ended is not None and not self._ended.done():
+        if isinstance(event, BlockEnded) and self._ended is not None and not self._ended.done():
             self._ended.set_result(event)
-        elif isinstance(event, StatusReceived):
+        elif isinstance(event, BlockReceived):
             self._take_status(event.block)
 
     def _take_status(self, block: Block) -> None:

@@ -6,16 +6,28 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
-from drivers.espa444.events import BlockRefused, LinkRestored, LinkSilent, NakReason, Noise
+from drivers.espa444.events import (
+    Bcc,
+    BlockEnded,
+    BlockReceived,
+    BlockRefused,
+    Ending,
+    LinkRestored,
+    LinkSilent,
+    NakReason,
+    Noise,
+)
 from drivers.espa444.framer import Framer
 from drivers.espa444.frames import ACK, ENQ, EOT, NAK, Block
+from drivers.espa444.outbox import Outbox, Outgoing
 from drivers.espa444.reception import Reception, Verdict
 from drivers.espa444.silence import Silence
 from gatewayd.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from drivers.espa444.events import CallReceived, Config, Event, StatusReceived
+    from drivers.espa444.events import Config, Event
     from drivers.espa444.framer import RawBlock, Token
+    from drivers.espa444.outbox import End
 
 
 class Station(ABC):
@@ -23,8 +35,10 @@ class Station(ABC):
 
     def __init__(self, config: Config, now: float) -> None:
         self.config = config
-        self._framer = Framer(config.charset, check_bcc=config.check_bcc)
+        self._framer = Framer(config.charset, config.bcc)
         self._reception = Reception(config.watchdog)
+        self._outbox = Outbox()
+        self._status_pause = 0.0
         self._silences = {peer: Silence(peer, config, now) for peer in config.peers}
         self._out = bytearray()
         self._line_free = now
@@ -78,6 +92,61 @@ class Station(ABC):
         if self._reception.decide(now, accepted=False):
             self._refuse(reason, now)
 
+    # --- what we have to send -----------------------------------------------------------------------------------------
+
+    def send_call(self, block: Block, now: float, station: str = "") -> None:
+        """Call a station, the first of the peers unless named; a `BlockEnded` tells how it ended.
+
+        Raises LocalProtocolError while another call is under way, or for what no frame can carry.
+        """
+        self._outbox.put_call(self._outgoing(block, now, station))
+        self._offer(now)
+
+    def queue_status(self, block: Block, now: float, station: str = "") -> None:
+        """Send `block` when there is time for it, more than once if need be; a `BlockEnded` tells how it ended.
+
+        Raises LocalProtocolError for what no frame can carry.
+        """
+        pushed_out = self._outbox.put(self._outgoing(block, now, station))
+        if pushed_out is not None:
+            self._events.append(BlockEnded(pushed_out.block, Ending.PUSHED_OUT, "newer ones took its place"))
+        self._offer(now)
+
+    @property
+    def waiting_status(self) -> int:
+        """How many status blocks wait."""
+        return len(self._outbox)
+
+    @abstractmethod
+    def cancel_call(self) -> None:
+        """Take the call back: no `BlockEnded`, and nothing more of it on the line.
+
+        What was sent is still being answered, and the turn ends with that: the answer must not be taken for the next
+        call's.
+        """
+
+    @abstractmethod
+    def _offer(self, now: float) -> None:
+        """Look whether something new can be sent at once."""
+
+    def _outgoing(self, block: Block, now: float, station: str) -> Outgoing:
+        frame = block.to_bytes(self.config.charset, with_bcc=self.config.bcc is not Bcc.NONE)
+        return Outgoing(block, frame, station or self.config.peers[0], now)
+
+    def _settle(self, item: Outgoing, end: End, now: float) -> None:
+        """Take note of how the turn of a block ended, and tell when that was the last of it."""
+        is_call = item is self._outbox.call
+        if not self._outbox.settle(item, end[0], now + self._status_pause):
+            return
+        self._events.append(BlockEnded(item.block, *end))
+        if end[0] is Ending.NOT_READY and not is_call:
+            others = self._outbox.give_up(item.station)
+            self._events += [BlockEnded(other.block, Ending.NOT_READY, end[1]) for other in others]
+
+    @property
+    def _most_transmissions(self) -> int:
+        return 1 + self.config.retransmissions
+
     # --- what the two kinds do differently ----------------------------------------------------------------------------
 
     @abstractmethod
@@ -88,9 +157,10 @@ class Station(ABC):
     def _handle_timeout(self, now: float) -> None:
         """Act on the deadline of the present state."""
 
+    @property
     @abstractmethod
-    def _hand_on(self, block: Block) -> CallReceived | StatusReceived:
-        """Return the event for a new good block."""
+    def _sender(self) -> str:
+        """The station whose turn it is."""
 
     @abstractmethod
     def _patience(self, now: float) -> float | None:
@@ -113,7 +183,7 @@ class Station(ABC):
         except RemoteProtocolError as error:
             self._refuse_block(NakReason.INVALID, str(error), now)
             return
-        verdict = self._reception.take(token.content, now)
+        verdict = self._reception.take(self._sender, token.content, now)
         if verdict is Verdict.AGAIN:
             self._answer(bytes((ACK,)), now)
         elif verdict is Verdict.BUSY:
@@ -121,7 +191,7 @@ class Station(ABC):
         else:
             self._due = self._patience(now)
         if verdict is Verdict.NEW:
-            self._events.append(self._hand_on(block))
+            self._events.append(BlockReceived(block, self._sender))
 
     def _refuse_block(self, reason: NakReason, detail: str, now: float) -> None:
         self._events.append(BlockRefused(reason, detail))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from drivers.espa444.quirks import heard
 
-    from drivers.espa444.protocol import ControlStation, Event, PagingStation
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from drivers.espa444.protocol import ControlStation, Event, PolledStation
+    from drivers.espa444.quirks import Quirk
     from gatewayd.simulator import Faults
 
     Tamper = Callable[[bytes], tuple[bytes, float]]
@@ -22,8 +25,17 @@ class TamperedStation:
     now answers a block.
     """
 
-    def __init__(self, station: PagingStation | ControlStation, faults: Faults, tamper: Tamper) -> None:
+    def __init__(
+        self,
+        station: PolledStation | ControlStation,
+        faults: Faults,
+        tamper: Tamper,
+        own: str,
+        quirks: Collection[Quirk],
+    ) -> None:
         self._station = station
+        self._own = own
+        self._quirks = quirks
         self._faults = faults
         self._tamper = tamper
         self._now = 0.0
@@ -39,7 +51,7 @@ class TamperedStation:
             self.deaf_for -= 1
         elif not self._faults.standing("dead"):
             self.heard_block |= ETX in data
-            self._station.receive_data(data, now)
+            self._station.receive_data(heard(data, self._own, self._quirks), now)
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes that have to go out."""

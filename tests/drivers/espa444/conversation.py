@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from drivers.espa444.protocol import Config, ControlStation, Event, PagingStation, SelfPoll
+from drivers.espa444.protocol import Config, ControlStation, Event, PolledStation, SelfPoll
 
 if TYPE_CHECKING:
     from drivers.espa444.protocol import Block, NakReason
@@ -15,7 +15,7 @@ SELECT = SELF_POLL + POLL
 OPENING = EOT + SELECT
 
 
-StationT = TypeVar("StationT", bound=PagingStation | ControlStation)
+StationT = TypeVar("StationT", bound=PolledStation | ControlStation)
 
 
 class Conversation(Generic[StationT]):
@@ -68,10 +68,10 @@ class Conversation(Generic[StationT]):
         return [event for event in self.events() if isinstance(event, kind)]
 
 
-def paging(self_poll: SelfPoll = SelfPoll.STRICT, *, silent_after: float | None = None) -> Conversation[PagingStation]:
+def paging(self_poll: SelfPoll = SelfPoll.STRICT, *, silent_after: float | None = None) -> Conversation[PolledStation]:
     """Return a paging system with address 2 and a very fast line."""
     return Conversation(
-        PagingStation(Config("2", ("1",), self_poll=self_poll, silent_after=silent_after, char_time=0), 0.0)
+        PolledStation(Config("2", ("1",), self_poll=self_poll, silent_after=silent_after, char_time=0), 0.0)
     )
 
 

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from drivers.espa444.protocol import (
     Block,
-    CallEnded,
+    BlockEnded,
+    BlockReceived,
     ControlStation,
     Ending,
     LinkRestored,
     LinkSilent,
     NakReason,
     SelfPoll,
-    StatusReceived,
 )
 from gatewayd.errors import LocalProtocolError
 from tests.drivers.espa444.conversation import ACK, EOT, NAK, OPENING, POLL, SELF_POLL, Conversation, control
@@ -41,8 +41,8 @@ def ready() -> Conversation[ControlStation]:
 
 
 def ending(line: Conversation[ControlStation]) -> Ending:
-    (event,) = line.event(CallEnded)
-    assert isinstance(event, CallEnded)
+    (event,) = line.event(BlockEnded)
+    assert isinstance(event, BlockEnded)
     return event.ending
 
 
@@ -108,8 +108,8 @@ def test_select_that_is_answered_eot_is_explained_to_the_installer() -> None:
     line = calling()
     line.hears(EOT)
     line.waits(7)
-    (event,) = line.event(CallEnded)
-    assert isinstance(event, CallEnded)
+    (event,) = line.event(BlockEnded)
+    assert isinstance(event, BlockEnded)
     assert "self_poll" in event.detail
 
 
@@ -159,7 +159,7 @@ def test_call_that_is_taken_back_before_its_turn_leaves_no_trace() -> None:
     assert line.calls(FIRE_BLOCK) == b""
     line.station.cancel_call()
     assert line.hears(EOT) == b""
-    assert not line.event(CallEnded)
+    assert not line.event(BlockEnded)
 
 
 def test_call_that_is_taken_back_after_the_select_is_not_transmitted() -> None:
@@ -167,7 +167,7 @@ def test_call_that_is_taken_back_after_the_select_is_not_transmitted() -> None:
     line.station.cancel_call()
     assert line.hears(ACK) == EOT
     assert line.waits(60) == b""
-    assert not line.event(CallEnded)
+    assert not line.event(BlockEnded)
 
 
 @pytest.mark.parametrize("answer", [ACK, b"1\x15", b"2\x15"])
@@ -176,7 +176,7 @@ def test_call_that_is_taken_back_after_the_block_is_not_repeated(answer: bytes) 
     line.station.cancel_call()
     assert line.hears(answer) == EOT
     assert line.waits(60) == b""
-    assert not line.event(CallEnded)
+    assert not line.event(BlockEnded)
 
 
 def test_turn_of_a_call_that_was_taken_back_ends_even_without_an_answer() -> None:
@@ -224,7 +224,7 @@ def test_status_of_a_polled_station_is_acknowledged_once_the_driver_accepts() ->
     assert line.waits(0) == EOT + POLL
     assert line.hears(SELF_POLL) == ACK
     assert line.hears(STATUS) == b""
-    assert line.event(StatusReceived) == [StatusReceived(FRAMES["E10"][1])]
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E10"][1], "2")]
     assert line.accepts() == ACK
     assert line.hears(EOT) == b""
     assert line.waits(1) == EOT + POLL
@@ -256,7 +256,7 @@ def test_status_without_a_select_is_taken_from_the_polled_station() -> None:
     line = control(poll_interval=1)
     line.waits(0)
     line.hears(STATUS)
-    assert len(line.event(StatusReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
     assert line.accepts() == ACK
 
 
@@ -302,7 +302,7 @@ def test_after_any_noise_the_next_call_can_be_made(noise: bytes) -> None:
     line = control(poll_interval=1)
     line.waits(0)
     line.hears(noise)
-    if line.event(StatusReceived):
+    if line.event(BlockReceived):
         line.accepts()
     line.waits(15)
     line.hears(EOT)

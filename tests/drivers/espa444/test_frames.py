@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.espa444.charset import Charset
+from drivers.espa444.events import Bcc
 from drivers.espa444.framer import Enquiry, Eot, Framer, Nak, RawBlock, Token
 from drivers.espa444.frames import MAX_BLOCK, Block, Record, bcc
 from gatewayd.errors import LocalProtocolError, RemoteProtocolError
@@ -61,7 +62,7 @@ def test_a_flipped_bit_anywhere_makes_the_block_bad(position: int) -> None:
 
 
 def test_a_wrong_check_character_is_overlooked_where_it_is_to_be_ignored() -> None:
-    (token,) = Framer(SEVEN_BIT, check_bcc=False).feed(frame("E1")[:-1] + b"\x00")
+    (token,) = Framer(SEVEN_BIT, Bcc.IGNORE).feed(frame("E1")[:-1] + b"\x00")
     assert isinstance(token, RawBlock)
     assert token.good
 

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.espa444.calls import call_of
 from drivers.espa444.charset import Charset
-from drivers.espa444.mapping import call_of, reports_of
+from drivers.espa444.mapping import reports_of
 from drivers.espa444.protocol import Block, Record
 from gatewayd.model import AlarmActivated, AlarmReset, Priority, TextReceived
 from tests.drivers.espa444.conftest import espa, page
@@ -11,7 +12,7 @@ from tests.drivers.espa444.vectors import FRAMES
 
 
 def reported(block: Block, **options: object) -> object:
-    (report,) = reports_of(block, espa(**options))
+    (report,) = reports_of(block, "1", espa(**options))
     return report
 
 
@@ -86,7 +87,7 @@ def test_what_has_no_meaning_here_goes_to_a_person_with_every_record(name: str) 
 
 
 def test_status_request_is_only_answered() -> None:
-    assert reports_of(FRAMES["E3"][1], espa()) == []
+    assert reports_of(FRAMES["E3"][1], "1", espa()) == []
 
 
 def test_text_of_a_call_has_no_control_codes_left() -> None:
@@ -98,7 +99,7 @@ def test_text_of_a_call_has_no_control_codes_left() -> None:
 @settings(max_examples=150)
 def test_any_page_fits_into_a_frame(text: str, tone: str, encoding: str) -> None:
     line = espa(role="panel", bytesize=8, encoding=encoding, longest_text=40)
-    block = call_of(page(text, tone=tone), line)
+    block = call_of(page(text, tone=tone), line).block
     frame = block.to_bytes(line.charset)
     assert Block.from_bytes(frame[1:-2], line.charset) == block
 

@@ -74,7 +74,7 @@ def test_nothing_that_the_protocol_is_made_of_can_wait_or_do_input_and_output() 
             assert name.split(".")[0] not in WAITING_MODULES, f"{module} imports {name}"
             if name.startswith("drivers.espa444."):
                 waiting |= {name.rpartition(".")[2]} - seen
-    assert {"control", "paging", "station", "framer", "frames", "charset"} <= seen
+    assert {"control", "polled", "station", "framer", "frames", "charset"} <= seen
 
 
 def _imports(path: Path) -> list[str]:

@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.espa444.paging import MAX_WAITING_STATUS
+from drivers.espa444.outbox import MAX_WAITING
 from drivers.espa444.protocol import (
     Block,
+    BlockReceived,
     BlockRefused,
-    CallReceived,
     LinkRestored,
     LinkSilent,
     NakReason,
     Noise,
-    PagingStation,
+    PolledStation,
     SelfPoll,
 )
 from gatewayd.errors import LocalProtocolError
@@ -33,7 +33,7 @@ STATUS = frame("E10")
 STATUS_BLOCK = FRAMES["E10"][1]
 
 
-def selected(self_poll: SelfPoll = SelfPoll.STRICT) -> Conversation[PagingStation]:
+def selected(self_poll: SelfPoll = SelfPoll.STRICT) -> Conversation[PolledStation]:
     line = paging(self_poll)
     assert line.hears(OPENING) == ACK
     return line
@@ -70,7 +70,7 @@ def test_other_stations_are_left_alone() -> None:
     assert line.hears(EOT + b"3\x05") == b""
     assert line.hears(b"1\x05" + ACK + frame("E10") + EOT) == b""
     assert line.hears(EOT + SELF_POLL + b"3\x05" + FIRE) == b""
-    assert not line.event(CallReceived)
+    assert not line.event(BlockReceived)
 
 
 def test_a_station_that_was_polled_may_select_us() -> None:
@@ -81,7 +81,7 @@ def test_strict_takes_no_block_after_a_poll() -> None:
     line = paging(SelfPoll.STRICT)
     assert line.hears(EOT + POLL) == EOT
     assert line.hears(FIRE) == b""
-    assert not line.event(CallReceived)
+    assert not line.event(BlockReceived)
 
 
 def test_optional_still_tells_polls_from_selects_by_the_self_poll() -> None:
@@ -101,14 +101,14 @@ def test_optional_takes_a_block_that_follows_a_poll_at_once() -> None:
     line = paging(SelfPoll.OPTIONAL)
     assert line.hears(EOT + POLL) == EOT
     assert line.hears(FIRE) == b""
-    assert line.event(CallReceived) == [CallReceived(FRAMES["E7"][1])]
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E7"][1], "1")]
     assert line.accepts() == ACK
 
 
 def test_optional_takes_no_block_after_an_eot_of_the_panel() -> None:
     line = paging(SelfPoll.OPTIONAL)
     line.hears(EOT + POLL + EOT + FIRE)
-    assert not line.event(CallReceived)
+    assert not line.event(BlockReceived)
 
 
 def test_absent_takes_every_enquiry_as_a_select() -> None:
@@ -122,7 +122,7 @@ def test_absent_takes_every_enquiry_as_a_select() -> None:
 def test_absent_takes_a_block_without_any_enquiry() -> None:
     line = paging(SelfPoll.ABSENT)
     line.hears(FIRE)
-    assert line.event(CallReceived) == [CallReceived(FRAMES["E7"][1])]
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E7"][1], "1")]
     assert line.accepts() == ACK
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_acknowledged_before_the_driver_accepts() -> None:
     line = selected()
     assert line.hears(FIRE) == b""
     assert line.waits(60) == b""
-    assert line.event(CallReceived) == [CallReceived(FRAMES["E7"][1])]
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E7"][1], "1")]
     assert line.accepts() == ACK
     assert line.hears(EOT) == b""
 
@@ -142,7 +142,7 @@ def test_nothing_is_acknowledged_before_the_driver_accepts() -> None:
 def test_call_whose_check_character_is_a_control_code_gets_one_answer(text: str) -> None:
     line = selected()
     assert line.hears(trap(text)) == b""
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
     assert line.accepts() == ACK
 
 
@@ -150,7 +150,7 @@ def test_several_calls_fit_into_one_turn() -> None:
     line = selected()
     for name in ("E7", "E8", "E4"):
         line.hears(frame(name))
-        assert line.event(CallReceived) == [CallReceived(FRAMES[name][1])]
+        assert line.event(BlockReceived) == [BlockReceived(FRAMES[name][1], "1")]
         assert line.accepts() == ACK
 
 
@@ -188,7 +188,7 @@ def test_copy_of_an_acknowledged_block_is_acknowledged_again_and_not_reported_ag
     line.hears(FIRE)
     line.accepts()
     assert line.hears(FIRE) == ACK
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
 
 
 def test_the_same_call_in_another_turn_is_a_new_call() -> None:
@@ -197,7 +197,7 @@ def test_the_same_call_in_another_turn_is_a_new_call() -> None:
     line.accepts()
     line.hears(EOT)
     line.hears(OPENING + FIRE)
-    assert len(line.event(CallReceived)) == 2
+    assert len(line.event(BlockReceived)) == 2
 
 
 def test_the_same_call_much_later_in_one_turn_is_a_new_call() -> None:
@@ -207,7 +207,7 @@ def test_the_same_call_much_later_in_one_turn_is_a_new_call() -> None:
     for _ in range(3):
         line.waits(4)
         line.hears(FIRE)
-    assert len(line.event(CallReceived)) == 2
+    assert len(line.event(BlockReceived)) == 2
 
 
 def test_a_refused_block_that_comes_again_is_reported_again() -> None:
@@ -215,13 +215,13 @@ def test_a_refused_block_that_comes_again_is_reported_again() -> None:
     line.hears(FIRE)
     line.rejects(NakReason.BUSY)
     line.hears(FIRE)
-    assert len(line.event(CallReceived)) == 2
+    assert len(line.event(BlockReceived)) == 2
 
 
 def test_copies_that_come_while_the_first_is_undecided_get_one_answer() -> None:
     line = selected()
     assert line.hears(FIRE + FIRE + FIRE) == b""
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
     assert line.accepts() == ACK
 
 
@@ -244,7 +244,7 @@ def test_a_call_recorded_after_the_panel_gave_up_is_acknowledged_when_it_comes_a
     line.accepts()
     assert line.hears(OPENING) == ACK
     assert line.hears(FIRE) == ACK
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
 
 
 def test_a_call_that_comes_again_in_a_new_turn_while_undecided_is_answered_by_the_decision() -> None:
@@ -252,7 +252,7 @@ def test_a_call_that_comes_again_in_a_new_turn_while_undecided_is_answered_by_th
     line.hears(FIRE + EOT)
     assert line.hears(OPENING + FIRE) == ACK
     assert line.accepts() == ACK
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_a_block_that_takes_longer_than_the_watchdog_is_still_taken() -> None:
     for byte in FIRE:
         assert line.hears(bytes((byte,))) == b""
         line.waits(1)
-    assert len(line.event(CallReceived)) == 1
+    assert len(line.event(BlockReceived)) == 1
     assert line.accepts() == ACK
 
 
@@ -318,14 +318,14 @@ def test_noise_is_no_sign_of_life() -> None:
 # --- status blocks ----------------------------------------------------------------------------------------------------
 
 
-def polled_with_status() -> Conversation[PagingStation]:
+def polled_with_status() -> Conversation[PolledStation]:
     line = paging()
-    line.station.queue_status(STATUS_BLOCK)
+    line.station.queue_status(STATUS_BLOCK, line.now)
     assert line.hears(EOT + POLL) == SELF_POLL
     return line
 
 
-def waiting(line: Conversation[PagingStation]) -> int:
+def waiting(line: Conversation[PolledStation]) -> int:
     return line.station.waiting_status
 
 
@@ -339,7 +339,7 @@ def test_status_is_returned_when_the_panel_polls() -> None:
 
 def test_calls_are_taken_while_status_waits() -> None:
     line = paging()
-    line.station.queue_status(STATUS_BLOCK)
+    line.station.queue_status(STATUS_BLOCK, line.now)
     assert line.hears(OPENING) == ACK
     line.hears(FIRE)
     assert line.accepts() == ACK
@@ -403,17 +403,17 @@ def test_panel_that_polls_again_while_our_block_is_under_way_is_answered() -> No
 def test_acknowledgement_never_removes_a_block_that_was_not_sent() -> None:
     line = polled_with_status()
     line.hears(ACK)
-    for number in range(MAX_WAITING_STATUS):
-        line.station.queue_status(Block.of("2", {"1": str(number), "7": "3"}))
+    for number in range(MAX_WAITING):
+        line.station.queue_status(Block.of("2", {"1": str(number), "7": "3"}), line.now)
     assert b"1\x1f0\x1e" in line.hears(ACK)
-    assert waiting(line) == MAX_WAITING_STATUS
+    assert waiting(line) == MAX_WAITING
 
 
 def test_status_for_a_panel_that_never_polls_is_bounded_and_the_newest_stay() -> None:
     line = paging()
-    for number in range(MAX_WAITING_STATUS + 5):
-        line.station.queue_status(Block.of("2", {"1": str(number), "7": "3"}))
-    assert waiting(line) == MAX_WAITING_STATUS
+    for number in range(MAX_WAITING + 5):
+        line.station.queue_status(Block.of("2", {"1": str(number), "7": "3"}), line.now)
+    assert waiting(line) == MAX_WAITING
     line.hears(EOT + POLL)
     assert b"1\x1f5\x1e" in line.hears(ACK)
 
@@ -426,12 +426,12 @@ def test_status_for_a_panel_that_never_polls_is_bounded_and_the_newest_stay() ->
 def test_after_any_noise_and_a_pause_the_next_call_is_understood(noise: bytes, mode: SelfPoll) -> None:
     line = paging(mode)
     line.hears(noise)
-    if line.event(CallReceived):
+    if line.event(BlockReceived):
         line.accepts()
     line.waits(15)
     assert line.hears(OPENING)[-1:] == ACK
     line.hears(FIRE)
-    assert line.event(CallReceived) == [CallReceived(FRAMES["E7"][1])]
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E7"][1], "1")]
     assert line.accepts() == ACK
 
 

@@ -1,0 +1,165 @@
+"""The gateway as a paging system: panels call it, their calls become alarms, and they hear what became of those."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from drivers.espa444.calls import about
+from drivers.espa444.mapping import header_of, reports_of, status_of
+from drivers.espa444.protocol import BlockEnded, Ending, LinkRestored, LinkSilent
+from drivers.espa444.sessions import STORE_RETRY, Session
+from gatewayd.errors import StoreUnavailable
+from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
+
+if TYPE_CHECKING:
+    from drivers.espa444.ledger import Ledger, Standing
+    from drivers.espa444.protocol import Block
+    from drivers.espa444.settings import EspaSettings
+    from gatewayd.clock import TimerHandle
+    from gatewayd.driver import Line
+    from gatewayd.model import Report
+
+
+class PagerSession(Session):
+    """Calls become alarms. `ledger` outlives the session: it is the driver's."""
+
+    def __init__(self, line: Line, settings: EspaSettings, ledger: Ledger) -> None:
+        super().__init__(line, settings)
+        self._ledger = ledger
+        self._telling: dict[int, tuple[Block, str, str]] = {}
+        self._repeat_timer: TimerHandle | None = None
+
+    async def serve(self) -> None:
+        """Serve until cancelled; the line is up when its port is open if the panel speaks first, else when it answers.
+
+        Calls could not be repeated while there was no connection, so their time begins anew.
+        """
+        if not self._settings.controls:
+            self._line.up()
+        for station in self._settings.stations:
+            self._ledger.refresh(self._line.clock.now(), station)
+        for call in self._ledger.untold():
+            self._tell(call)
+        self._set_repeat_timer()
+        try:
+            await super().serve()
+        finally:
+            if self._repeat_timer is not None:
+                self._repeat_timer.cancel()
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    async def _record(self, block: Block, station: str) -> None:
+        now = self._line.clock.now()
+        for report in self._reports_of(block, station, now):
+            self._enter(report, block, station, now)
+            await self._line.report(report)
+            if isinstance(report, AlarmReset):
+                for key in self._ledger.standing(report.key, report.address):
+                    self._ledger.end(key)
+        await self._save()
+        self._set_repeat_timer()
+
+    def _reports_of(self, block: Block, station: str, now: float) -> list[Report]:
+        """Return the reports; texts get a reference by which to hear of them: every one is a text of its own."""
+        reports = reports_of(block, station, self._settings)
+        if not reports:
+            self._line.count("not_reported")
+        return [
+            replace(report, reference=f"{now:.3f}") if isinstance(report, TextReceived) and report.recipient else report
+            for report in reports
+        ]
+
+    def _enter(self, report: Report, block: Block, station: str, now: float) -> None:
+        """Enter the call before it is reported: word of it may come before the report returns."""
+        if isinstance(report, AlarmActivated) and not report.fault:
+            self._ledger.enter(report.key, report.address, station, block, now)
+        elif isinstance(report, TextReceived) and report.reference:
+            self._ledger.enter(report.reference, report.sender, station, block, now)
+
+    async def _save(self) -> None:
+        """Bring the line's memory up to date. Raises StoreUnavailable."""
+        changes = self._ledger.changes()
+        if changes:
+            await self._line.memory.save(changes)
+            self._ledger.saved(changes)
+
+    async def _save_aside(self) -> None:
+        try:
+            await self._save()
+        except StoreUnavailable:
+            self._later(STORE_RETRY, self._save_aside)
+
+    def _accepted(self, block: Block, station: str) -> None:
+        """Leave the status that the panel asked for, or expects after every call."""
+        meaning = header_of(block, self._settings)
+        if meaning == "request":
+            self._queue(about(block, self._settings), self._ledger.answer(block, station), station)
+        elif meaning == "call" and self._settings.status_after_call:
+            self._queue(about(block, self._settings), self._settings.status_after_call, station)
+
+    # --- word of calls ------------------------------------------------------------------------------------------------
+
+    def tell(self, call: Standing | None) -> None:
+        """Let a panel know what became of its call, if there is something new to say, and keep what is known of it."""
+        if call is not None:
+            self._tell(call)
+            self.adapter.flush()
+        self._work.put_nowait(self._save_aside)
+
+    def _tell(self, call: Standing) -> None:
+        block = self._queue(call.records, call.told, call.station)
+        if block is not None:
+            self._telling[id(block)] = (block, call.key, call.told)
+
+    def _queue(self, records: dict[str, str], value: str, station: str) -> Block | None:
+        """Queue a status block, except where nobody polls: there it could never leave."""
+        if self._settings.self_poll == "absent":
+            return None
+        block = status_of(records, value)
+        self._core.queue_status(block, self._line.clock.now(), station)
+        return block
+
+    def _handle_end(self, event: BlockEnded) -> None:
+        _, key, told = self._telling.pop(id(event.block), (event.block, "", ""))
+        self._ledger.settle(key, told)
+        self._work.put_nowait(self._save_aside)
+        if event.ending is Ending.TAKEN:
+            self._line.count("statuses")
+        else:
+            self._line.trouble("statuses_lost")
+            self._line.log.warning("a panel was not told the status of a call: %s", event.detail or event.ending.value)
+
+    # --- repeats ------------------------------------------------------------------------------------------------------
+
+    def _note_link(self, event: LinkSilent | LinkRestored) -> None:
+        super()._note_link(event)
+        if isinstance(event, LinkRestored):
+            self._ledger.refresh(self._line.clock.now(), event.station)
+        self._set_repeat_timer()
+
+    @property
+    def _audible(self) -> set[str]:
+        """The stations whose silence about a call means something. Where no link is supervised that is all of them."""
+        return set(self._settings.stations) if self._settings.silent_after is None else self._heard
+
+    def _set_repeat_timer(self) -> None:
+        if self._repeat_timer is not None:
+            self._repeat_timer.cancel()
+            self._repeat_timer = None
+        due = self._ledger.next_due(self._audible)
+        if due is not None:
+            self._repeat_timer = self._later(max(0.0, due - self._line.clock.now()), self._end_unrepeated)
+
+    async def _end_unrepeated(self) -> None:
+        """End the alarms whose panel, which can be heard, has stopped repeating them: it knows no resets."""
+        try:
+            for call in self._ledger.unrepeated(self._line.clock.now(), self._audible):
+                await self._line.report(AlarmReset(call.key, call.address))
+                self._ledger.end(call.key)
+            await self._save()
+        except StoreUnavailable:
+            self._repeat_timer = self._later(STORE_RETRY, self._end_unrepeated)
+        else:
+            self._set_repeat_timer()
