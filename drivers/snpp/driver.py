@@ -1,13 +1,17 @@
-"""The SNPP line: a server on the network; what clients SEND is on disk before they hear 250."""
+"""The SNPP line: a server on the network; what clients SEND is on disk before they hear that it was taken."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.snpp.events import CommandRefused, Event, MessageSubmitted, SessionEnded
+from drivers.snpp.draft import Wishes
+from drivers.snpp.events import CommandRefused, Event, MessageSubmitted, SessionEnded, TagGivenUp
+from drivers.snpp.following import Following
 from drivers.snpp.protocol import Session
+from drivers.snpp.twoway import HOUR
 from gatewayd.driver import Capabilities, Driver
 from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
 from gatewayd.model import TextReceived
@@ -15,9 +19,13 @@ from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.tcp import listen_tcp
 
 if TYPE_CHECKING:
+    from drivers.snpp.draft import Pager
     from drivers.snpp.settings import SnppSettings
     from gatewayd.clock import Clock
-    from gatewayd.driver import Address, Line
+    from gatewayd.driver import Address, Line, News
+
+ACCEPTED = "250 message accepted"
+NOT_STORED = "554 this cannot be stored now, send it again"
 
 
 class ClientConnection(StreamAdapter[Event]):
@@ -28,6 +36,7 @@ class ClientConnection(StreamAdapter[Event]):
         self._settings = settings
         self.core = core
         self.host = ""
+        self.id = secrets.token_hex(8)  # so that the same message, sent again, is not taken twice
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this once: bytes may flow."""
@@ -48,13 +57,14 @@ class SnppDriver(Driver):
         super().__init__(line)
         self._settings = settings
         self._rules = settings.rules()
+        self._following = Following(line, settings.tag_hours * HOUR)
         self._bound: Address | None = None
         self._clients: dict[ClientConnection, asyncio.Task[None]] = {}
 
     @property
     def capabilities(self) -> Capabilities:
-        """It receives and cannot send."""
-        return Capabilities(receives=True)
+        """It receives and cannot send; clients may follow what they sent."""
+        return Capabilities(receives=True, follows=self._settings.two_way)
 
     @property
     def port(self) -> str:
@@ -79,10 +89,16 @@ class SnppDriver(Driver):
             server.close()
             self._bound = None
             await self._send_away()
+            await self._following.close()
+
+    def tell(self, news: News) -> None:
+        """Note what became of a message that a client follows."""
+        self._following.tell(news)
 
     def _welcome(self) -> ClientConnection:
         clock = self.line.clock
-        client = ClientConnection(Session(self._rules, clock.now()), clock, self._settings)
+        session = Session(self._rules, clock.now(), self._following.tags)
+        client = ClientConnection(session, clock, self._settings)
         task = asyncio.get_running_loop().create_task(self._serve(client))
         self._clients[client] = task
         task.add_done_callback(partial(self._forget, client))
@@ -102,9 +118,8 @@ class SnppDriver(Driver):
     async def _serve(self, client: ClientConnection) -> None:
         try:
             async for event in client.events():
-                if isinstance(event, MessageSubmitted):
-                    client.core.settle(self.line.clock.now(), recorded=await self._record(event, client.host))
-                    client.flush()
+                if isinstance(event, MessageSubmitted | TagGivenUp):
+                    await self._settle(client, event)
                 elif isinstance(event, CommandRefused):
                     self.line.trouble("refused")
                 elif isinstance(event, SessionEnded):
@@ -114,16 +129,41 @@ class SnppDriver(Driver):
         finally:
             client.close()
 
-    async def _record(self, message: MessageSubmitted, host: str) -> bool:
-        """Report the message once for each pager; return whether all of them are on disk."""
-        for pager in message.pagers:
-            try:
-                await self.line.report(TextReceived(message.caller or host, message.text, pager))
-            except StoreUnavailable as error:
+    async def _settle(self, client: ClientConnection, event: MessageSubmitted | TagGivenUp) -> None:
+        """Record what a client waits for, and answer it."""
+        try:
+            if isinstance(event, TagGivenUp):
+                await self._following.give_up(event.number)
+                reply = "250 nobody asks after it any more"
+            elif event.two_way is not None:
+                reply = await self._follow(event, client)
+            else:
+                for pager in event.pagers:
+                    reference = f"{client.id}.{event.number}.{pager.id}"
+                    await self._report(event, client, pager, reference)
+                reply = ACCEPTED
+            recorded = True
+        except GatewayError as error:
+            reply, recorded = NOT_STORED, False
+            if isinstance(error, StoreUnavailable):
                 self.line.log.warning("a message could not be recorded: %s", error)
-                return False
-            except GatewayError:
+            else:
                 self.line.log.exception("a message cannot be recorded")
-                return False
-            self.line.count("messages")
-        return True
+        client.core.settle(self.line.clock.now(), reply, recorded=recorded)
+        client.flush()
+
+    async def _follow(self, message: MessageSubmitted, client: ClientConnection) -> str:
+        """Record a message that is followed, its tag first: news of it may come before it is answered."""
+        (pager,), wishes = message.pagers, message.two_way or Wishes()
+        tag = await self._following.begin(wishes)
+        try:
+            await self._report(message, client, pager, tag.number)
+        except GatewayError:
+            self._following.abandon(tag.number)
+            raise
+        return f"960 {tag.number} {tag.pass_code} message queued for delivery"
+
+    async def _report(self, message: MessageSubmitted, client: ClientConnection, pager: Pager, reference: str) -> None:
+        sender = message.caller or client.host
+        await self.line.report(TextReceived(sender, message.text, pager.id, reference, pager.priority))
+        self.line.count("messages")

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drivers.snpp.draft import Pager, Wishes
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSubmitted:
-    """A client said SEND and waits: `Session.settle` answers it."""
+    """A client said SEND and waits: `Session.settle` answers it.
 
-    pagers: tuple[str, ...]
+    `number` is the same when it sends the same message again because it was refused. `two_way`: it wants to follow it.
+    """
+
+    number: int
+    pagers: tuple[Pager, ...]
     text: str
     caller: str
+    two_way: Wishes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagGivenUp:
+    """A client does not want to know any more what becomes of a message, and waits for `Session.settle`."""
+
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +40,4 @@ class SessionEnded:
     """The last reply is on its way: the connection can be closed."""
 
 
-Event = MessageSubmitted | CommandRefused | SessionEnded
+Event = MessageSubmitted | TagGivenUp | CommandRefused | SessionEnded

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
-from drivers.snpp.protocol import Rules
+from drivers.snpp.protocol import LEVELS, Rules
+from drivers.snpp.twoway import MOST_HOURS
 from gatewayd.driver import LineSettings
+from gatewayd.model import Priority
 
 PagerId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
 Login = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
+Level = Annotated[str, StringConstraints(pattern=r"^([0-9]|1[01])$")]
+PriorityName = Literal["emergency", "high", "normal", "low"]
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -27,6 +31,11 @@ class SnppSettings(LineSettings):
     )
     longest_text: int = Field(1000, ge=1, le=8000, description="characters of one message")
     most_pagers: int = Field(16, ge=1, le=100, description="pagers of one message")
+    levels: dict[Level, PriorityName] = Field(
+        default_factory=dict, description="priorities of LEVEl; default: 0 high, 3 to 7 low, else normal"
+    )
+    two_way: bool = Field(default=True, description="whether clients may follow a message to its answer (level 3)")
+    tag_hours: int = Field(24, ge=1, le=MOST_HOURS, description="hours for which a followed message can be asked after")
     connections: int = Field(16, ge=1, le=256, description="connections at the same time")
     idle_timeout: float = Field(60.0, ge=1, le=3600, description="seconds after which a silent client is sent away")
 
@@ -45,6 +54,8 @@ class SnppSettings(LineSettings):
             longest_text=self.longest_text,
             most_pagers=self.most_pagers,
             idle_timeout=self.idle_timeout,
+            levels={**LEVELS, **{int(level): Priority[name.upper()] for level, name in self.levels.items()}},
+            two_way=self.two_way,
         )
 
     def serves(self, host: str) -> bool:

@@ -1,87 +1,28 @@
+"""The line: what clients send becomes texts, stored before it is acknowledged; who is served, and who is not."""
+
 from __future__ import annotations
 
 import asyncio
-import logging
-import shutil
-import subprocess
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
 from drivers.snpp import DRIVER, SETTINGS
-from drivers.snpp.simulator import ClientSettings, SnppClient
-from gatewayd.clock import SystemClock
+from drivers.snpp.simulator import SnppClient
 from gatewayd.errors import DeliveryFailedForNow, LineDown, StoreUnavailable
-from gatewayd.model import Recorded, TextReceived
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from gatewayd.driver import LineMemory
-    from gatewayd.model import Report
+from gatewayd.model import Priority, TextReceived
+from tests.drivers.snpp.site import Gateway, serving
 
 pytestmark = pytest.mark.timeout(20)
-
-
-class Gateway:
-    """What the driver sees of the gateway."""
-
-    name = "it"
-    memory: LineMemory
-
-    def __init__(self) -> None:
-        self.clock = SystemClock()
-        self.log = logging.LoggerAdapter(logging.getLogger("test.snpp"), {})
-        self.reports: list[Report] = []
-        self.counts: dict[str, int] = {}
-        self.is_up = asyncio.Event()
-        self.failures: list[Exception] = []
-        self.store_is_free = asyncio.Event()
-        self.store_is_free.set()
-        self.asked = asyncio.Event()
-
-    def up(self) -> None:
-        self.is_up.set()
-
-    def count(self, what: str, amount: int = 1) -> None:
-        self.counts[what] = self.counts.get(what, 0) + amount
-
-    def trouble(self, what: str, amount: int = 1) -> None:
-        self.count(what, amount)
-
-    async def report(self, report: Report) -> Recorded:
-        self.asked.set()
-        await self.store_is_free.wait()
-        if self.failures:
-            raise self.failures.pop(0)
-        self.reports.append(report)
-        return Recorded.FORWARDED
-
-
-@asynccontextmanager
-async def serving(**values: Any) -> AsyncIterator[tuple[Gateway, SnppClient]]:  # noqa: ANN401 - any setting
-    gateway = Gateway()
-    driver = DRIVER(gateway, SETTINGS(port=0, **values))
-    running = asyncio.create_task(driver.run())
-    await gateway.is_up.wait()
-    assert driver.bound is not None
-    try:
-        yield gateway, SnppClient(gateway.clock, ClientSettings(server=f"127.0.0.1:{driver.bound[1]}", caller="nagios"))
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    assert driver.bound is None
 
 
 async def test_a_page_becomes_a_text_for_the_recipient_of_that_id() -> None:
     async with serving() as (gateway, client):
         await client.page("100", "core switch down")
         await client.page("100", "two\nlines")
-    assert gateway.reports == [
-        TextReceived("nagios", "core switch down", "100"),
-        TextReceived("nagios", "two\nlines", "100"),
+    assert [(text.sender, text.text, text.recipient) for text in gateway.texts] == [
+        ("nagios", "core switch down", "100"),
+        ("nagios", "two\nlines", "100"),
     ]
     assert gateway.counts == {"messages": 2}
 
@@ -89,7 +30,7 @@ async def test_a_page_becomes_a_text_for_the_recipient_of_that_id() -> None:
 async def test_a_client_that_gives_no_name_is_known_by_its_address() -> None:
     async with serving() as (gateway, client):
         await client.session("PAGE 1", "PAGE 2", "MESS a", "SEND", "QUIT")
-    assert gateway.reports == [TextReceived("127.0.0.1", "a", "1"), TextReceived("127.0.0.1", "a", "2")]
+    assert [(text.sender, text.recipient) for text in gateway.texts] == [("127.0.0.1", "1"), ("127.0.0.1", "2")]
 
 
 async def test_the_client_hears_250_only_after_the_store_has_it() -> None:
@@ -112,6 +53,52 @@ async def test_a_full_disk_is_told_to_the_client() -> None:
             await client.page("100", "a")
         await client.page("100", "a")
     assert len(gateway.reports) == 1
+
+
+async def test_a_message_that_is_sent_again_after_a_refusal_is_known_by_its_reference() -> None:
+    async with serving() as (gateway, client):
+        gateway.failures = [StoreUnavailable("the disk is full")]
+        client.faults.plan("twice")
+        await client.session("PAGE 1", "PAGE 2", "MESS a", "SEND", "MESS b", "PAGE 1", "SEND", "QUIT")
+    first, second, other = gateway.texts
+    assert (first.recipient, second.recipient, other.text) == ("1", "2", "b")
+    assert len({first.reference, second.reference, other.reference}) == 3
+    numbers = [text.reference.split(".")[1] for text in gateway.texts]
+    assert numbers == ["0", "0", "1"]
+
+
+async def test_half_a_message_that_was_stored_keeps_its_reference_when_it_comes_again() -> None:
+    async with serving() as (gateway, client):
+        client.faults.plan("twice")
+        gateway.reports_before_failure = 1
+        await client.session("PAGE 1", "PAGE 2", "MESS a", "SEND", "QUIT")
+    assert [text.recipient for text in gateway.texts] == ["1", "1", "2"]
+    assert gateway.texts[0].reference == gateway.texts[1].reference
+
+
+async def test_level_and_alert_are_the_priority_of_the_text() -> None:
+    async with serving(levels={"5": "emergency"}) as (gateway, client):
+        await client.session("ALERT 1", "PAGE 1", "LEVEL 5", "PAGE 2", "PAGE 3", "MESS a", "SEND", "QUIT")
+    assert [text.priority for text in gateway.texts] == [Priority.HIGH, Priority.EMERGENCY, None]
+
+
+async def test_a_client_that_waits_for_nothing_is_served_in_order() -> None:
+    async with serving() as (gateway, client):
+        client.faults.plan("rush")
+        replies = await client.session("PAGE 1", "MESS a", "SEND", "PAGE 2", "MESS b", "SEND", "QUIT")
+    assert [reply[:3] for reply in replies] == ["220", *["250"] * 6, "221"]
+    assert [text.text for text in gateway.texts] == ["a", "b"]
+
+
+async def test_a_client_that_falls_silent_is_sent_away() -> None:
+    async with serving(idle_timeout=1.0) as (gateway, client):
+        client.faults.plan("mute")
+        with pytest.raises(DeliveryFailedForNow, match="Timeout"):
+            await client.page("1", "a")
+    assert gateway.reports == []
+
+
+# --- who is served ----------------------------------------------------------------------------------------------------
 
 
 async def test_who_is_not_on_the_list_is_sent_away_and_nothing_else() -> None:
@@ -163,32 +150,3 @@ def test_networks_hold_in_both_families(host: str, served: bool) -> None:  # noq
 def test_a_network_that_cannot_be_read_fails_when_the_configuration_is_checked() -> None:
     with pytest.raises(ValidationError, match=r"10\.0\.0\.0/33"):
         SETTINGS(networks=("10.0.0.0/33",))
-
-
-PERL = """
-use Net::SNPP;
-my $snpp = Net::SNPP->new("127.0.0.1", Port => $ARGV[0], Timeout => 10) or die "no connection";
-$snpp->caller_id("net-snpp") or die $snpp->message;
-$snpp->send(Pager => ["100", "101"], Message => "from perl", Coverage => 1, Alert => 1) or die $snpp->message;
-$snpp->quit;
-"""
-
-
-def perl_has_net_snpp() -> bool:
-    perl = shutil.which("perl")
-    return (
-        perl is not None
-        and subprocess.run([perl, "-MNet::SNPP", "-e1"], capture_output=True, check=False).returncode == 0
-    )
-
-
-@pytest.mark.peer
-async def test_net_snpp_of_perl_pages_through_us() -> None:
-    if not perl_has_net_snpp():
-        pytest.skip("Perl's Net::SNPP is not installed (Debian: libnet-snpp-perl)")
-    async with serving() as (gateway, client):
-        port = client._settings.server.rpartition(":")[2]
-        perl = await asyncio.create_subprocess_exec("perl", "-e", PERL, port, stderr=asyncio.subprocess.PIPE)
-        _, err = await perl.communicate()
-        assert perl.returncode == 0, err.decode()
-    assert gateway.reports == [TextReceived("net-snpp", "from perl", pager) for pager in ("100", "101")]

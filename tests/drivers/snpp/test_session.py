@@ -6,55 +6,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.snpp.draft import Pager
 from drivers.snpp.protocol import (
     MAX_ERRORS,
     MAX_LINE,
     MAX_WAITING,
     CommandRefused,
-    Event,
     MessageSubmitted,
     Rules,
-    Session,
     SessionEnded,
     State,
 )
-
-
-def said(session: Session, *lines: str, now: float = 0.0) -> list[str]:
-    """Say lines and return the replies."""
-    session.receive_data("".join(line + "\r\n" for line in lines).encode(), now)
-    return session.data_to_send().decode("ascii").splitlines()
-
-
-def codes(session: Session, *lines: str) -> list[str]:
-    return [reply[:3] for reply in said(session, *lines)]
-
-
-def events(session: Session) -> list[Event]:
-    found = []
-    while (event := session.next_event()) is not None:
-        found.append(event)
-    return found
-
-
-def submitted(session: Session) -> MessageSubmitted:
-    (message,) = (event for event in events(session) if isinstance(event, MessageSubmitted))
-    return message
-
-
-def new(**rules: object) -> Session:
-    session = Session(Rules(**rules), 0.0)  # type: ignore[arg-type]
-    session.greet()
-    assert session.data_to_send().startswith(b"220 ")
-    return session
+from gatewayd.model import Priority
+from tests.drivers.snpp.dialogue import codes, events, new, said, submitted
 
 
 def test_the_level_1_session_of_the_rfc() -> None:
     session = new()
     assert codes(session, "PAGE 5551212", "MESS Your network is hosed") == ["250", "250"]
     assert codes(session, "SEND") == []
-    assert submitted(session) == MessageSubmitted(("5551212",), "Your network is hosed", "")
-    session.settle(1.0, recorded=True)
+    assert submitted(session) == MessageSubmitted(0, (Pager("5551212"),), "Your network is hosed", "")
+    session.settle(1.0, "250 taken", recorded=True)
     assert session.data_to_send().startswith(b"250 ")
     assert codes(session, "QUIT") == ["221"]
     assert events(session) == [SessionEnded()]
@@ -69,7 +41,7 @@ def test_send_is_not_answered_before_the_message_is_on_disk() -> None:
     session = new()
     assert codes(session, "PAGE 1", "MESS a", "SEND", "QUIT") == ["250", "250"]
     assert session.get_timer() is None  # the client waits for us, not we for the client
-    session.settle(5.0, recorded=True)
+    session.settle(5.0, "250 taken", recorded=True)
     assert [line[:3] for line in session.data_to_send().decode().splitlines()] == ["250", "221"]
 
 
@@ -77,18 +49,21 @@ def test_a_message_that_could_not_be_stored_is_refused_and_may_be_sent_again() -
     session = new()
     said(session, "PAGE 1", "MESS a", "SEND")
     events(session)
-    session.settle(0.0, recorded=False)
+    session.settle(0.0, "554 not now", recorded=False)
     assert session.data_to_send().startswith(b"554 ")
     said(session, "SEND")
-    assert submitted(session).text == "a"
+    again = submitted(session)
+    assert (again.text, again.number) == ("a", 0)
 
 
 def test_a_message_that_was_sent_is_not_sent_again() -> None:
     session = new()
     said(session, "PAGE 1", "MESS a", "SEND")
-    session.settle(0.0, recorded=True)
+    session.settle(0.0, "250 taken", recorded=True)
     session.data_to_send()
     assert codes(session, "SEND") == ["503"]
+    said(session, "PAGE 1", "MESS a", "SEND")
+    assert [event.number for event in events(session) if isinstance(event, MessageSubmitted)] == [0, 1]
 
 
 def test_several_lines_end_at_a_lone_dot_and_dots_are_not_doubled() -> None:
@@ -100,7 +75,7 @@ def test_several_lines_end_at_a_lone_dot_and_dots_are_not_doubled() -> None:
 def test_caller_and_subject_belong_to_the_message() -> None:
     session = new()
     said(session, "CALL nagios", "SUBJ core switch", "PAGE 1", "PAGE 2", "PAGE 1", "MESS down", "SEND")
-    assert submitted(session) == MessageSubmitted(("1", "2"), "core switch: down", "nagios")
+    assert submitted(session) == MessageSubmitted(0, (Pager("1"), Pager("2")), "core switch: down", "nagios")
 
 
 def test_reset_forgets_everything_that_was_entered() -> None:
@@ -127,8 +102,6 @@ def test_reset_forgets_everything_that_was_entered() -> None:
         (("LEVE \u00b2",), "550"),
         (("ALER 2",), "550"),
         (("HOLD 261231120000",), "550"),
-        (("2WAY",), "550"),
-        (("MSTA 1 2",), "500"),
         (("nonsense",), "500"),
         (("MESS " + "x" * (MAX_LINE + 1),), "500"),
     ],
@@ -140,7 +113,33 @@ def test_what_cannot_be_done_is_refused_and_counted(lines: tuple[str, ...], code
 
 
 def test_options_are_taken() -> None:
-    assert codes(new(), "LEVE 0", "LEVE 11", "ALER 1", "COVE 2", "HELP") == ["250"] * 4 + ["214", "214", "250"]
+    assert codes(new(), "LEVE 0", "LEVE 11", "ALER 1", "COVE 2", "HELP") == ["250"] * 4 + ["214"] * 3 + ["250"]
+
+
+@pytest.mark.parametrize(
+    ("options", "priority"),
+    [
+        ((), None),
+        (("LEVE 0",), Priority.HIGH),
+        (("LEVE 1",), Priority.NORMAL),
+        (("LEVE 7",), Priority.LOW),
+        (("LEVE 11",), Priority.NORMAL),
+        (("ALER 1",), Priority.HIGH),
+        (("ALER 1", "LEVE 7"), Priority.HIGH),
+        (("ALER 0", "LEVE 7"), Priority.LOW),
+        (("ALER 1", "ALER 0"), None),
+    ],
+)
+def test_level_and_alert_say_how_urgent_the_next_pager_is(options: tuple[str, ...], priority: Priority | None) -> None:
+    session = new()
+    said(session, *options, "PAGE 1", "PAGE 2", "MESS a", "SEND")
+    assert submitted(session).pagers == (Pager("1", priority), Pager("2", None))
+
+
+def test_an_alert_makes_nothing_less_urgent() -> None:
+    session = new(levels={0: Priority.EMERGENCY})
+    assert codes(session, "LEVE 0", "ALER 1", "PAGE 1", "MESS a", "SEND") == ["250"] * 4
+    assert submitted(session).pagers == (Pager("1", Priority.EMERGENCY),)
 
 
 def test_where_logins_are_asked_for_nobody_pages_without_one() -> None:
@@ -185,20 +184,29 @@ def test_what_is_sent_ahead_is_bounded() -> None:
     assert len(session._waiting) == 0
 
 
-words = st.sampled_from(
-    [b"PAGE 1\r\n", b"MESS a\n", b"DATA\r\n", b".\r\n", b"SEND\r\n", b"RESE\r\n", b"\xff\x00", b"2WAY\n"]
-)
+WORDS = [
+    b"PAGE 1\r\n",
+    b"MESS a\n",
+    b"DATA\r\n",
+    b".\r\n",
+    b"SEND\r\n",
+    b"RESE\r\n",
+    b"\xff\x00",
+    b"LEVE 3\n",
+    b"PING 1\n",
+]
+WORDS += [b"2WAY\n", b"MCRE 1 \xe4\n", b"RTYP TEXT\n", b"EXPT 999999999999\n", b"MSTA 1 2\n", b"KTAG 1 2\r\n"]
 
 
 @settings(max_examples=150)
-@given(st.lists(st.one_of(words, st.binary(max_size=30)), max_size=30), st.booleans())
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=30)), max_size=30), st.booleans())
 def test_any_bytes_end_in_replies_and_the_next_session_command_is_understood(chunks: list[bytes], stored: bool) -> None:  # noqa: FBT001
     session = new()
     for chunk in chunks:
         session.receive_data(chunk, 0.0)
-        session.settle(0.0, recorded=stored)
+        session.settle(0.0, "250 taken", recorded=stored)
     session.receive_data(b"\r\n.\r\n", 0.0)
-    session.settle(0.0, recorded=stored)
+    session.settle(0.0, "250 taken", recorded=stored)
     assert all(re.fullmatch(r"\d{3} [ -~]+", line) for line in session.data_to_send().decode("ascii").splitlines())
     assert len(session._waiting) <= MAX_WAITING
     if session.state is not State.ENDED:
