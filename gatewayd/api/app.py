@@ -15,6 +15,7 @@ from gatewayd.api.guard import check_host
 from gatewayd.api.openapi import documentation
 from gatewayd.api.options import ApiOptions
 from gatewayd.api.render import json_failure, plain
+from gatewayd.api.target import target_of
 from gatewayd.api.view import View
 from gatewayd.errors import Invalid, NotFound
 from gatewayd.web import static_files
@@ -46,10 +47,11 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request.path
+        target = target_of(request)
+        path = target.path
         if (path == "/" or f"/{STATIC}/" in path) and request.method in SAFE_METHODS:
             return self._packaged(request, path)
-        return await self._view.handle(request)
+        return await self._view.handle(request, target)
 
     def _packaged(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         """Answer what needs nobody's token; the name of the host counts here too."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COOKIE = "gatewayd_session"
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+BEARER = "bearer"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 SAME_SITE = frozenset({"same-origin", "none"})
 NOBODY = User(0, "")
@@ -49,7 +50,7 @@ def _shown(request: web.BaseRequest) -> tuple[str, bool]:
     if header is None:
         return request.cookies.get(COOKIE, ""), True
     scheme, _, secret = header.strip().partition(" ")
-    return (secret.strip() if scheme.lower() == "bearer" else ""), False
+    return (secret.strip() if scheme.lower() == BEARER else ""), False
 
 
 def form_token(secret: str) -> str:

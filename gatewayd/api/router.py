@@ -18,6 +18,7 @@ API = "api"
 ANY_PREFIX = "*"
 ALIASES = {"user": "users"}  # the document has both /api/users/… and /api/user/…
 LONGEST_PATH = 1024
+MOST_KNOWN, LONGEST_KNOWN = 512, 100  # paths that are remembered, and their characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,23 @@ class Router:
             for method in operation.methods:
                 by_path.setdefault(operation.path, {})[method] = operation
         resources = [_resource(path, found) for path, found in by_path.items()]
+        self._known: dict[str, Found] = {}  # paths that were asked for before
         self._by_length: dict[int, list[Resource]] = {}
         for resource in sorted(resources, key=lambda one: len(one.names)):  # literal segments win over parameters
             self._by_length.setdefault(len(resource.pattern), []).append(resource)
 
     def find(self, path: str) -> Found:
         """Return what a decoded path means. Raises NotFound."""
+        found = self._known.get(path)
+        if found is None:
+            found = self._find(path)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            if len(path) <= LONGEST_KNOWN:
+                self._known[path] = found
+        return found
+
+    def _find(self, path: str) -> Found:
         base, segments = self.split(path)
         if segments:
             segments[0] = ALIASES.get(segments[0].lower(), segments[0])

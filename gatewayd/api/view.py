@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gatewayd.api.options import ApiOptions
     from gatewayd.api.render import Answer
     from gatewayd.api.router import Found
+    from gatewayd.api.target import Target
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
 
@@ -37,8 +38,11 @@ LONGEST_KEY = 255  # characters of an Idempotency-Key
 class Exchange:
     """One request on its way through the wrapper; what is known so far decides how a failure looks."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    __slots__ = ("base", "caller", "format", "operation", "request", "target", "values")
+
+    def __init__(self, request: web.BaseRequest, target: Target) -> None:
         self.request = request
+        self.target = target
         self.format = accepted(request.headers.get("Accept", ""))
         self.values: dict[str, Any] = {}
         self.base = "/api"
@@ -57,7 +61,7 @@ class Exchange:
     def query(self) -> Mapping[str, Any]:
         """Return the parameters of the query alone, without what must not stand in a link."""
         try:
-            found = body.from_query(self.request)
+            found = body.from_query(self.target.query)
         except GatewayError:
             return {}
         return {name: value for name, value in found.items() if name not in {"f", "username", "password", "next"}}
@@ -80,9 +84,9 @@ class View:
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
         self.router = Router(operations, options.prefixes)
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest, target: Target) -> web.Response:
         """Answer a request."""
-        exchange = Exchange(request)
+        exchange = Exchange(request, target)
         try:
             return await self._answer(exchange)
         except GatewayError as error:
@@ -94,9 +98,10 @@ class View:
     async def _answer(self, exchange: Exchange) -> Answer:
         request = exchange.request
         check_host(request.headers.get("Host"), self._hosts)
-        exchange.values = body.from_query(request)
-        exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
-        found = self.router.find(request.path)
+        accept = request.headers.get("Accept", "")
+        exchange.values = body.from_query(exchange.target.query)
+        exchange.format = chosen(exchange.values, accept)
+        found = self.router.find(exchange.target.path)
         exchange.base = found.base
         operation = exchange.operation = self._operation(found, exchange)
         if operation.always_json:
@@ -107,7 +112,7 @@ class View:
                 operation, exchange.caller, exchange.place, exchange.values, self._choices(operation)
             )
         exchange.values = await body.add_body(request, exchange.values, self._options.body_timeout)
-        exchange.format = chosen(exchange.values, request.headers.get("Accept", ""))
+        exchange.format = chosen(exchange.values, accept)
         auth.check_form(request, exchange.caller, exchange.values)
         return await self._call(operation, exchange, found)
 
@@ -150,8 +155,10 @@ class View:
             self._move_cookie(exchange.request, response, operation, reply)
         else:
             response = render.json_reply(reply)
-        response.headers.update(call.headers)
-        response.afterwards = call.afterwards
+        if call.headers:
+            response.headers.update(call.headers)
+        if call.afterwards:
+            response.afterwards = call.afterwards
         return response
 
     def _choices(self, operation: Operation | None) -> Choices | None:

@@ -41,7 +41,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the rules may know of the world at the moment of a decision."""
+    """What the rules may know of the world at the moment of a decision.
+
+    `is_in_flight` tells whether a page is leaving right now, or has left and is not written down yet.
+    """
 
     directory: Directory
     capabilities: Callable[[str], Capabilities | None]
@@ -49,7 +52,7 @@ class Context:
     now: float
     wall: float
     policy: Policy = Policy()
-    in_flight: frozenset[int] = frozenset()
+    is_in_flight: Callable[[int], bool] = lambda _: False
 
 
 class About(TypedDict, total=False):

@@ -53,9 +53,11 @@ class Core:
         running = self.lines.get(line)
         return frozenset(running.in_flight()) if running is not None else frozenset()
 
+    def _is_in_flight(self, page_id: int) -> bool:
+        return any(page_id in line.in_flight() for line in self.lines.values())
+
     def change(self) -> Change:
         """Begin a decision, at this moment."""
-        in_flight = frozenset(page_id for line in self.lines.values() for page_id in line.in_flight())
         return Change(
             Context(
                 self.directory,
@@ -64,7 +66,7 @@ class Core:
                 self.clock.now(),
                 self.clock.wall(),
                 self.policy,
-                in_flight,
+                self._is_in_flight,
             )
         )
 

@@ -23,7 +23,7 @@ from gatewayd.model import (
 )
 
 if TYPE_CHECKING:
-    from gatewayd.engine.change import Change
+    from gatewayd.engine.change import Change, Context
 
 UNANSWERED = "NOT ACCEPTED: "
 CUT_SHORT = "taken back while it was being sent"
@@ -64,7 +64,7 @@ def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> Non
         withdraw(change, push)
     change.concerned[alarm.id] = tuple(dict.fromkeys(event.user_id for event in case.events))
     cleared = replace(alarm, cleared_time=ctx.wall, cancelled_by=cancelled_by)
-    if alarm.send_resets and (case.events or _paged(case, ctx.in_flight)):
+    if alarm.send_resets and (case.events or _paged(case, ctx)):
         cleared = replace(cleared, reset_message_id=_post_reset(change, case, alarm))
     change.save(cleared)
     change.tell(case.message, Progress.CLEARED, cancelled_by)
@@ -96,7 +96,7 @@ def advance(change: Change, case: Case, run: Escalation, why: str) -> None:
 
 def withdraw(change: Change, page: Page) -> None:
     """Take back a page that waits; one that is on its way right now is noted as honestly unknown."""
-    if page.id in change.ctx.in_flight:
+    if change.ctx.is_in_flight(page.id):
         change.save(replace(page, state=PageState.UNKNOWN, detail=CUT_SHORT))
     else:
         change.save(replace(page, state=PageState.WITHDRAWN))
@@ -114,11 +114,11 @@ def _stop(change: Change, case: Case, state: EscalationState) -> None:
         withdraw(change, page)
 
 
-def _paged(case: Case, in_flight: frozenset[int]) -> list[Page]:
+def _paged(case: Case, ctx: Context) -> list[Page]:
     """Return one page for every address that the alarm may have reached."""
     reached: dict[tuple[str, str], Page] = {}
     for page in case.pages:
-        if page.state in DELIVERED or page.id in in_flight or (page.attempts and page.state is PageState.QUEUED):
+        if page.state in DELIVERED or ctx.is_in_flight(page.id) or (page.attempts and page.state is PageState.QUEUED):
             reached.setdefault((page.line, page.address), page)
     return list(reached.values())
 
@@ -140,7 +140,7 @@ def _post_reset(change: Change, case: Case, alarm: Alarm) -> int:
     change.save(message)
     for user_id in dict.fromkeys(event.user_id for event in case.events):
         change.announce(Event(ctx.new_id(Event), user_id, message.id, MsgStatus.QUEUED, ctx.wall))
-    for page in _paged(case, ctx.in_flight):
+    for page in _paged(case, ctx):
         change.save(_reset_page(change, message, page))
     return message.id
 

@@ -43,7 +43,7 @@ def page_moved(change: Change, case: Case, moved: Page) -> None:
 def take_next_way(change: Change, page: Page, pages: list[Page]) -> bool:
     """Bring the page of the person's next way forward; returns whether there was one."""
     held = delivery.next_way(page, pages)
-    if held is None or held.id in change.ctx.in_flight:
+    if held is None or change.ctx.is_in_flight(held.id):
         return False
     change.save(replace(held, held=False, due=change.ctx.now))
     return True

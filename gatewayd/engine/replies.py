@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Activate = Callable[[str, AlarmActivated, TextReceived | None], Awaitable[Recorded]]
 
 REFERENCE_LIFETIME = 3600.0  # seconds for which a text is known again by its device's reference
+FORGET_EVERY = 300.0  # seconds between two looks at references that are too old
 
 
 class Replies:
@@ -47,6 +48,7 @@ class Replies:
     def __init__(self, core: Core, activate: Activate) -> None:
         self._core = core
         self._activate = activate
+        self._forget_at = 0.0
 
     # --- texts --------------------------------------------------------------------------------------------------------
 
@@ -55,10 +57,18 @@ class Replies:
         if not report.reference:
             return await self._taken(line, report)
         async with self._core.locks(("text", line, report.sender, report.reference)):
+            await self._forget_old()
             before = self._core.store.changes.taken_once(line, report.sender, report.reference)
             if before is not None and self._core.clock.now() - before.created <= REFERENCE_LIFETIME:
                 return Recorded.REPEAT
             return await self._taken(line, report)
+
+    async def _forget_old(self) -> None:
+        """Forget references that are too old, now and then."""
+        now = self._core.clock.now()
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_EVERY
+            await self._core.store.record(TakenOnceExpired(now - REFERENCE_LIFETIME))
 
     async def _taken(self, line: str, report: TextReceived) -> Recorded:
         recipient_id = self._core.directory.addressed(report.recipient)
@@ -172,11 +182,9 @@ def source_of(written: TextReceived | None) -> str:
 
 
 def remember(change: Change, line: str, report: TextReceived) -> None:
-    """Have a text known again in case its device sends it once more, and forget what is too old."""
+    """Have a text known again in case its device sends it once more."""
     if report.reference:
-        now = change.ctx.now
-        change.others.append(TakenOnceExpired(now - REFERENCE_LIFETIME))
-        change.others.append(TakenOnce(line, report.sender, report.reference, now))
+        change.others.append(TakenOnce(line, report.sender, report.reference, change.ctx.now))
 
 
 def _whom(report: TextReceived, recipient_id: int | None, name: Callable[[int], str]) -> str:

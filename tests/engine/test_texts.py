@@ -220,3 +220,11 @@ async def test_a_line_that_does_not_follow_is_told_nothing(box: Box) -> None:
     await box.activates("12")
     await box.accepts(NURSE)
     assert box.alarm().accepted_by == NURSE
+
+
+async def test_references_that_are_too_old_leave_the_store(box: Box) -> None:
+    await says(box, "boiler is leaking", "doctor", "call-1")
+    await box.passes(HOUR + 1)
+    await says(box, "boiler is leaking", "doctor", "call-2")
+    kept = box.store._reader.all("SELECT reference FROM taken_once")
+    assert kept == [("call-2",)]
