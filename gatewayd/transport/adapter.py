@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -162,7 +162,7 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
     """Runs a `DatagramProtocol` on one socket.
 
     `trace` sees all of it: ("in" | "out", data, address); not given, it is that of the line in whose context this is
-    built.
+    built. `more` yields what has arrived beside the datagram that asyncio brings, and its source, without waiting.
     """
 
     def __init__(self, core: DatagramProtocol[EventT], clock: Clock, trace: DatagramTrace | None = None) -> None:
@@ -172,6 +172,7 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
         self._trace = trace or (recorder.datagrams if recorder is not None else None)
         self._transport: asyncio.DatagramTransport | None = None
         self._congested = False
+        self.more: Callable[[], Iterable[tuple[bytes, tuple[Any, ...]]]] = tuple
 
     @property
     def transport(self) -> asyncio.DatagramTransport | None:
@@ -194,21 +195,27 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
             self._run(_nothing)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Asyncio calls this with each datagram; while the driver is behind it is dropped, and the sender repeats."""
+        """Asyncio calls this with a datagram; what else has arrived is taken in the same turn."""
         if self.lost is not None:
             return
+
+        def receive() -> None:
+            self._take(data, addr)
+            for another in self.more():
+                self._take(*another)
+
+        self._run(receive)
+
+    def _take(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Hand one datagram to the core; while the driver is behind it is dropped, and the sender repeats."""
         if len(self._events) >= EVENTS_HIGH:
-            self._drop()
+            self.traffic.dropped += 1
             return
         self.traffic.bytes_in += len(data)
         source = _readable(addr)
-
-        def receive() -> None:
-            if self._trace is not None:
-                self._trace("in", data, source)
-            self._datagram.receive_datagram(data, source, self._clock.now())
-
-        self._run(receive)
+        if self._trace is not None:
+            self._trace("in", data, source)
+        self._datagram.receive_datagram(data, source, self._clock.now())
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that an earlier datagram was refused (ICMP): the core's own timers decide what that means."""

@@ -13,7 +13,7 @@ from gatewayd.errors import LineDown
 from gatewayd.transport.adapter import _readable
 from gatewayd.transport.base import EVENTS_HIGH
 from gatewayd.transport.capture import CURRENT, Recorder
-from gatewayd.transport.udp import open_udp
+from gatewayd.transport.udp import BATCH, _waiting, open_udp
 from tests.transport.cores import Sender
 
 if TYPE_CHECKING:
@@ -49,6 +49,24 @@ async def test_a_burst_fits_into_the_kernel_while_the_loop_is_busy(clock: Manual
             plain.sendto(b"%d" % number, target)
     assert [(await adapter.next_event())[0] for _ in range(50)] == [b"%d" % number for number in range(50)]
     await close(adapter)
+
+
+async def test_what_arrived_together_is_taken_in_one_turn_of_the_loop_but_not_without_end(clock: ManualClock) -> None:
+    adapter = Sender(clock)
+    target = await open_udp("127.0.0.1", 0, adapter)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        for number in range(BATCH + 10):
+            plain.sendto(b"%d" % number, target)
+    assert (await adapter.next_event())[0] == b"0"
+    assert len(adapter._events) == BATCH - 1
+    assert [(await adapter.next_event())[0] for _ in range(BATCH + 9)][-1] == b"%d" % (BATCH + 9)
+    await close(adapter)
+
+
+async def test_an_error_of_the_socket_is_left_to_the_loop() -> None:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.close()
+    assert list(_waiting(sock)) == []
 
 
 async def test_an_address_that_is_not_ours_or_taken_is_line_down(clock: ManualClock) -> None:
