@@ -1,0 +1,125 @@
+"""What goes over the connection itself: bodies that wait to be asked for, pieces, and what is no HTTP at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.api.conftest import Gateway, Person
+
+PATIENCE = 5.0  # seconds
+SEND = "/api/users/self/events/send?f=json"
+
+
+class Wire:
+    """A bare connection to the API."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of the next answer."""
+        async with asyncio.timeout(PATIENCE):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return int(head[0].split()[1]), headers, body
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.writer.write(piece)
+
+
+@pytest.fixture
+async def wire(gateway: Gateway) -> AsyncIterator[Wire]:
+    url = gateway.client.make_url("")
+    opened = Wire(*await asyncio.open_connection(url.host, url.port))
+    yield opened
+    opened.writer.close()
+    await opened.writer.wait_closed()
+
+
+def head(person: Person, length: int, *more: str) -> bytes:
+    lines = [
+        f"POST {SEND} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {person.token}",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {length}",
+        *more,
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+BODY = b"text=ROOM+12%21&recipients=5"
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on(wire: Wire, nurse: Person) -> None:
+    wire.send(head(nurse, len(BODY), "Expect: 100-continue"))
+    async with asyncio.timeout(PATIENCE):
+        assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    wire.send(BODY)
+    status, _, body = await wire.answer()
+    assert (status, json.loads(body)) == (200, {"message_id": 1})
+
+
+async def test_a_body_in_pieces_is_read_to_its_end(wire: Wire, nurse: Person, gateway: Gateway) -> None:
+    wire.send(head(nurse, len(BODY)), BODY[:7])
+    await wire.writer.drain()
+    await asyncio.sleep(0.01)
+    wire.send(BODY[7:])
+    assert (await wire.answer())[0] == 200
+    assert gateway.texts_of(5) == ["ROOM 12!"]
+
+
+async def test_one_connection_carries_many_requests_also_sent_at_once(wire: Wire, nurse: Person) -> None:
+    wire.send((head(nurse, len(BODY)) + BODY) * 3)
+    assert [json.loads((await wire.answer())[2]) for _ in range(3)] == [{"message_id": number} for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",  # TLS
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /api/alarms HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /api/alarms HTTP/1.1\r\nBad Header\r\n\r\n",
+        b"POST /api/alarms HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n",
+    ],
+    ids=["tls", "long line", "long header", "bad header", "bad length"],
+)
+async def test_what_is_no_http_is_refused_as_everything_else_and_logged_in_a_line(
+    wire: Wire, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    caplog.set_level(logging.INFO)
+    wire.send(nonsense)
+    status, headers, body = await wire.answer()
+    assert status == 400
+    assert "request line" in json.loads(body)["error"]["description"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert await wire.reader.read() == b""  # closed: what follows cannot be understood either
+    records = [record for record in caplog.records if "bad input" in record.message]
+    assert len(records) == 1
+    assert records[0].exc_info is None
+
+
+async def test_the_start_page_leads_to_the_board_and_only_by_reading(wire: Wire) -> None:
+    wire.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    status, headers, _ = await wire.answer()
+    assert (status, headers["location"]) == (303, "/api/alarms/active")
+    wire.send(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n")
+    assert (await wire.answer())[0] == 404
+
+
+async def test_a_full_request_target_and_one_with_escapes_lead_to_the_same(wire: Wire, nurse: Person) -> None:
+    for target in ("http://127.0.0.1/api/alarms/active?f=json", "/api/%61larms/active?f=json"):
+        wire.send(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {nurse.token}\r\n\r\n".encode())
+        assert (await wire.answer())[0] == 200
