@@ -30,6 +30,8 @@ _FOR_GOOD = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 484, 485, 488, 493, 501, 505, 513}
 )
 _AGAIN_WITHOUT_FORM = frozenset({415, 488, 606})
+# RFC 3261 25.1 `word`, of which this much is enough.
+_WORD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,128}")
 Device = tuple[str, str]
 
 
@@ -122,7 +124,7 @@ class Attempt:
         self._form = self._first_form = pager.habits.first_form(target, delivery.outgoing.forms)
         self._credentials: dict[str, list[str]] = {}
         tokens = self._pager.tokens
-        self._call_id, self._tag = tokens(12), tokens(6)
+        self._call_id, self._tag = _call_id(delivery.outgoing.reference) or tokens(12), tokens(6)
 
     def start(self, now: float) -> None:
         """Find the way, then send."""
@@ -248,6 +250,11 @@ class Attempt:
         if self._transaction is not None:
             return Receipt(Outcome.UNKNOWN, "no answer")
         return Receipt(Outcome.FAILED, "no connection to the phone")
+
+
+def _call_id(reference: str) -> str:
+    """Return the reference of a page if it can be a Call-ID: by that some phones name it when they say it was read."""
+    return reference if _WORD.fullmatch(reference) else ""
 
 
 def _listening_address(target: Target) -> Address:

@@ -62,8 +62,9 @@ class Mailroom:
             return Receipt(Outcome.FAILED, "registered at no PBX", retry_after=PBX_RETRY)
         if not targets:
             return self._no_target(user)
-        to = targets[0].uri if elsewhere is not None or targets[0].route else self.address_of(user)
-        return self._pager.send(self._outgoing(user, to, page, now), targets, now)
+        through_pbx = bool(targets[0].route)
+        to = targets[0].uri if elsewhere is not None or through_pbx else self.address_of(user)
+        return self._pager.send(self._outgoing(user, to, page, now, through_pbx=through_pbx), targets, now)
 
     def user_of(self, address: str) -> str:
         """Return the user whom an address names; the address itself when it is somewhere else, or not proper."""
@@ -111,7 +112,12 @@ class Mailroom:
             return Receipt(Outcome.REFUSED, f"no phone {printable(user)} is configured")
         return Receipt(Outcome.FAILED, "not registered", retry_after=self._settings.retry_after)
 
-    def _outgoing(self, user: str, to: str, page: Page, now: float) -> Outgoing:
+    def _own_address(self, *, through_pbx: bool) -> str:
+        if through_pbx and self.trunk is not None:
+            return self.trunk.own_address
+        return self.address_of(self._settings.sender)
+
+    def _outgoing(self, user: str, to: str, page: Page, now: float, *, through_pbx: bool) -> Outgoing:
         """Draw up a page; its reference names the user too, whose phone alone may tell what became of it."""
         settings, account = self._settings, self._settings.accounts.get(user)
         profile = (account.profile if account else "") or settings.profile
@@ -124,7 +130,7 @@ class Mailroom:
             self._headers(page, now),
             PROFILES[profile],
             notify,
-            self._pager.identity.from_,
+            f"<{self._own_address(through_pbx=through_pbx)}>",  # some phones refuse CPIM with a name in quotes
             page.priority,
             self._outside.wall(),
         )

@@ -11,6 +11,7 @@ from drivers.sip.brake import Brake
 from drivers.sip.content import ACCEPT, Content, Kind, read_content
 from drivers.sip.dates import http_date
 from drivers.sip.digest import Authenticator, Verdict
+from drivers.sip.encoding import ACCEPT_ENCODING, unpack
 from drivers.sip.events import BindingsChanged, CallDeclined, CallReceived, Event, MessageReceived, Notified, Registered
 from drivers.sip.grammar import Malformed
 from drivers.sip.message import printable
@@ -254,9 +255,10 @@ class UserAgentServer:
         self._check_sender(admitted)
         request = admitted.request
         recipient = self._recipient(request, admitted)
-        if request.first("content-encoding").lower() not in {"", "identity"}:
-            raise Refusal(415, {"accept-encoding": ["identity"]})
-        content = read_content(request.first("content-type"), request.body)
+        body = unpack(request.body, request.first("content-encoding"))
+        if body is None:
+            raise Refusal(415, {"accept-encoding": [ACCEPT_ENCODING]})
+        content = read_content(request.first("content-type"), body)
         if content.kind is Kind.UNKNOWN:
             raise Refusal(415, {"accept": [ACCEPT]})
         self._take_content(content, admitted, recipient, now)

@@ -64,6 +64,25 @@ def messages(site: Site) -> list[Request]:
     return [each for each in site.net.requests(PHONE) if each.method == "MESSAGE"]
 
 
+def test_the_wish_names_the_sender_without_quotes_which_some_phones_refuse() -> None:
+    site, _ = page_with_wish()
+    [sent] = messages(site)
+    assert sent.body.startswith(b"From: <sip:alarm@gateway.local>\r\n")
+
+
+def test_a_page_is_known_by_its_call_id_too() -> None:
+    """Linphone names by it a text that did not come in CPIM."""
+    site = Site()
+    site.register()
+    for address in ("2001", "sip:2001@10.0.0.5:5062"):
+        site.gateway.send_page(page(address=address), site.net.now)
+        site.net.run()
+    plain, full = [done.receipt.reference for done in site.of(PageDone)]
+    assert messages(site)[0].call_id == plain
+    assert "@" in full
+    assert "@" not in messages(site)[1].call_id
+
+
 def test_a_wish_for_notifications_goes_out_in_cpim() -> None:
     site, reference = page_with_wish()
     [sent] = messages(site)
