@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gatewayd.errors import Conflict
+
 if TYPE_CHECKING:
     import logging
 
@@ -230,6 +232,14 @@ class Driver(ABC):
 
     def tell(self, news: News) -> None:  # noqa: B027 - most devices do not ask
         """Take note of what became of something that this line reported; on disk already. Called if `follows`."""
+
+    async def command(self, text: str, seconds: float, *, force: bool) -> list[str]:
+        """Have the device carry out one command of its own language; return what it said, at most for `seconds`.
+
+        What may disturb the line is refused unless it is forced. Raises Conflict, Invalid, LineDown.
+        """
+        del text, seconds, force
+        raise Conflict(f"a {self.kind} line takes no commands")
 
     def held_back(self) -> float:
         """Return for how many seconds `send` would hold the next page back; in a pool another line gets it then."""

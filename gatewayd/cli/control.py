@@ -24,6 +24,7 @@ DEFAULT_FILE = Path("/etc/gatewayd/gatewayd.toml")
 DEFAULT_DATA = "./data"
 VARIABLE = "GATEWAYD_GATEWAY__DATA_DIR"
 TIMEOUT = 10.0  # seconds for an answer
+EXPLAINED = (http.client.BAD_REQUEST, http.client.CONFLICT, http.client.SERVICE_UNAVAILABLE)
 HINT = "is the gateway running? With --data DIR or --config FILE you say which one is meant"
 
 
@@ -67,6 +68,12 @@ def ask(arguments: argparse.Namespace, resource: str) -> Any:  # noqa: ANN401  #
         return _understood(response.read())
 
 
+def order(arguments: argparse.Namespace, resource: str, wish: dict[str, Any], timeout: float) -> Any:  # noqa: ANN401
+    """Have the daemon do something and return its answer, as JSON both. Raises as `ask`."""
+    with _answer(arguments, resource, timeout, json.dumps(wish)) as response:
+        return _understood(response.read())
+
+
 def listen(arguments: argparse.Namespace, resource: str) -> Iterator[Any]:
     """Yield the JSON lines of an answer as they come; it may never end. Raises as `ask`."""
     with _answer(arguments, resource, None) as response:
@@ -76,14 +83,18 @@ def listen(arguments: argparse.Namespace, resource: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _answer(arguments: argparse.Namespace, resource: str, timeout: float | None) -> Iterator[http.client.HTTPResponse]:
+def _answer(
+    arguments: argparse.Namespace, resource: str, timeout: float | None, body: str | None = None
+) -> Iterator[http.client.HTTPResponse]:
     path = data_dir(arguments) / SOCKET
     try:
         with closing(_Connection(path, timeout)) as connection:
-            connection.request("GET", resource)
+            connection.request("GET" if body is None else "POST", resource, body)
             response = connection.getresponse()
             if response.status == http.client.NOT_FOUND:
                 raise NotFound(str(_understood(response.read()).get("error", "the daemon does not know that")))
+            if body is not None and response.status in EXPLAINED:
+                raise GatewayError(str(_understood(response.read()).get("error", response.reason)))
             if response.status != http.client.OK:
                 raise GatewayError(f"the daemon answered {response.status} {response.reason}")
             yield response

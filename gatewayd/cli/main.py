@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate_device(commands)
     _add_status(commands)
     _add_capture(commands)
+    _add_modem(commands)
     _add_replay(commands)
     _add_rules(commands)
     return parser
@@ -172,6 +173,21 @@ def _add_capture(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--save", metavar="FILE", help="write a new file for `gatewayd replay`; it may hold secrets")
     _add_files(parser)
     _add_json(parser)
+
+
+def _add_modem(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "ask the modem of a running line something"
+    parser = commands.add_parser("modem", help=text, description=text, epilog=EXIT_CODES)
+    parser.add_argument("line", metavar="LINE", help="the name of the line")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    text = "send one AT command between those of the gateway and print what the modem says; an error is a failure"
+    action = _add(actions, "at", "modem:at", text)
+    action.add_argument("command", metavar="COMMAND", help='for example "AT+CSQ"')
+    action.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds for the answer (default: 10)")
+    risky = "also what may change something; the modem is initialised anew afterwards"
+    action.add_argument("--force", action="store_true", help=risky)
+    _add_files(action)
+    _add_json(action)
 
 
 def _add_replay(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -33,6 +33,11 @@ def complain(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def printable(text: str) -> str:
+    """Return text without control codes: a device may have had a say in it."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def emit(value: Any) -> None:  # noqa: ANN401  # any JSON value
     """Print one JSON document for programs."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

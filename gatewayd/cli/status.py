@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.cli.control import ask
-from gatewayd.cli.output import Exit, emit, say
+from gatewayd.cli.output import Exit, emit, printable, say
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
     received = line["received"]
     ago = "never" if received is None else f"{duration(time.time() - received)} ago"
-    return line["name"], line["kind"], _printable(line["port"]), _state(line), str(line["queue"]), ago
+    return line["name"], line["kind"], printable(line["port"]), _state(line), str(line["queue"]), ago
 
 
 def _state(line: dict[str, Any]) -> str:
@@ -70,11 +70,6 @@ def _say_more(line: dict[str, Any]) -> None:
     if line.get("pool"):
         say(f"    in the pool {line['pool']}")
     if line["reason"]:
-        say(f"    {_printable(line['reason'])}")
+        say(f"    {printable(line['reason'])}")
     if line["counters"]:
         say("    " + ", ".join(f"{what} {count}" for what, count in line["counters"].items()))
-
-
-def _printable(text: str) -> str:
-    """Return text without control codes: a device may have had a say in it."""
-    return "".join(character if character.isprintable() else "?" for character in text)
