@@ -7,11 +7,13 @@ import json
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientConnectionError, web
 
 from gatewayd.control import SOCKET, short_path, views
+from gatewayd.control.commands import commanded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +59,7 @@ class Control:
         app.router.add_get("/status", self._status)
         app.router.add_get("/lines", self._lines)
         app.router.add_get("/lines/{name}/capture", self._capture)
+        app.router.add_post("/lines/{name}/command", partial(commanded, self._engine))
         return app
 
     async def _status(self, _: web.Request) -> web.Response:
