@@ -50,6 +50,7 @@ class Directory:
         everyone = self._recipients.values()
         self._by_name = {one.name.casefold(): one.id for one in reversed(everyone)}
         self._by_address = {contact.address: contact.id for contact in reversed(site.contacts)}
+        self.has_text_routes = any(route.source == "text" for route in site.routes)
         self._owners = {way.contact_id: user for user in reversed(site.users) for way in user.ways}
 
     def everybody(self) -> tuple[Recipient, ...]:

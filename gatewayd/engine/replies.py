@@ -81,9 +81,10 @@ class Replies:
                 text = f"answer {report.text.strip()!r} from {report.sender}: nothing is open"
                 await self._note(line, text, report)
                 return Recorded.NOTED
-        alarm = routing.as_alarm(report)
-        if routing.match(line, alarm, self._core.directory, routing.TEXT).definition is not None:
-            return await self._activate(line, alarm, report)
+        if self._core.directory.has_text_routes:
+            alarm = routing.as_alarm(report)
+            if routing.match(line, alarm, self._core.directory, routing.TEXT).definition is not None:
+                return await self._activate(line, alarm, report)
         return await self._forward(line, report, recipient_id)
 
     def _meant(self, line: str, sender: str, code: int | None) -> Page | None:
