@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-ARROWS = {"in": "<", "out": ">", "open": "=", "page": "#", "withdraw": "-"}
+ARROWS = {"in": "<", "out": ">", "open": "=", "connect": "(", "close": ")", "page": "#", "withdraw": "-", "news": "!"}
 
 
 def capture(arguments: argparse.Namespace) -> int:
@@ -34,6 +34,8 @@ def capture(arguments: argparse.Namespace) -> int:
         file = None if arguments.save is None else stack.enter_context(_private(Path(arguments.save)))
         if file is not None:
             file.write(header(_headers(about)))
+        elif about["forgotten"] and not arguments.json:
+            say(f"# forgotten: {about['forgotten']} earlier pieces, {about['forgotten_bytes']} bytes")
         shown = 0
         with suppress(KeyboardInterrupt):
             shown = _go_through(arguments, about, answer, file)
@@ -50,6 +52,9 @@ def _go_through(
     """Show and save what comes; return how many pieces that were."""
     shown, last = 0, about["time"]
     for entry in answer:
+        if "lost" in entry:
+            _tell_lost(arguments, int(entry["lost"]), file)
+            continue
         piece = Piece(entry["time"], entry["what"], entry["channel"], unreadable(entry["data"]))
         if file is not None:
             file.write(line(piece, about["time"]))
@@ -61,6 +66,16 @@ def _go_through(
         last = piece.time
         shown += 1
     return shown
+
+
+def _tell_lost(arguments: argparse.Namespace, count: int, file: TextIO | None) -> None:
+    """Say, and write down, that the line was faster than we were."""
+    if file is not None:
+        file.write(f"# {count} pieces were missed here\n")
+    if arguments.json:
+        emit({"lost": count})
+    else:
+        say(f"# {count} pieces were missed here")
 
 
 def _show(arguments: argparse.Namespace, entry: dict[str, Any], wall: float, delta: float) -> None:
@@ -75,7 +90,8 @@ def _show(arguments: argparse.Namespace, entry: dict[str, Any], wall: float, del
 def _headers(about: dict[str, Any]) -> dict[str, str]:
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about["wall"]))
     headers = {"line": about["line"], "kind": about["kind"], "port": about["port"], "began": began}
-    return headers | ({"forgotten": f"{about['forgotten']} earlier pieces"} if about["forgotten"] else {})
+    forgotten = f"{about['forgotten']} earlier pieces, {about['forgotten_bytes']} bytes"
+    return headers | ({"forgotten": forgotten} if about["forgotten_bytes"] or about["forgotten"] else {})
 
 
 def _finish(arguments: argparse.Namespace, count: int) -> None:

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
+import pkgutil
+import sys
 from contextlib import suppress
-from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+from gatewayd.cli.rehearsal import NOBODY, SERIAL, Rehearsal
+from gatewayd.cli.replayline import ReplayLine, words
 from gatewayd.clock import ManualClock, settle
-from gatewayd.driver import Outcome, Receipt
+from gatewayd.driver import News, Outcome, Progress, Receipt
 from gatewayd.errors import GatewayError, Invalid, LineDown
-from gatewayd.model import Page, Priority, Recorded
-from gatewayd.transport.capture import IN, OPEN, OUT, PAGE, WITHDRAW
-from gatewayd.transport.memory import MemoryTransport, connect
+from gatewayd.model import Page, Priority
+from gatewayd.transport.capture import CLOSE, CONNECT, IN, NEWS, OPEN, OUT, PAGE, SEPARATOR, WITHDRAW
 from gatewayd.transport.serial import open_serial
+from gatewayd.transport.stage import STAGE
+from gatewayd.transport.tcp import connect_tcp, listen_tcp
+from gatewayd.transport.udp import open_udp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatewayd.driver import Driver, LineSettings
-    from gatewayd.model import Report
+    from gatewayd.driver import Address, LineSettings
     from gatewayd.registry import Kind
-    from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.capture import Piece
     from gatewayd.transport.capturefile import Capture
 
     Tell = Callable[[float, str], None]
 
+__all__ = ["Player", "require_playable", "words"]
+
+OPENERS = (open_serial, connect_tcp, listen_tcp, open_udp)
+NOT_OF_THE_LINE = frozenset({"simulator", "tester"})  # modules of a kind that its line does not need
 TAIL = 5.0  # seconds after the last byte: what silence alone brings about belongs to it
 LIFETIME = 3600.0  # seconds; a page in a capture has not expired
 
@@ -37,21 +43,29 @@ class Player:
     """One capture on one driver. `tell` hears of everything that happens: seconds since the first piece, and what."""
 
     def __init__(self, kind: Kind, settings: LineSettings, capture: Capture, tell: Tell, speed: float = 0.0) -> None:
-        """`speed` 0: at once. Raises Invalid when drivers of this kind have no serial port."""
+        """`speed` 0: at once. Raises Invalid when lines of this kind cannot be replayed."""
+        require_playable(kind)
         self._clock = ManualClock()
         self._start = self._clock.now()
         self._capture = capture
         self._tell_at = tell
         self._speed = speed
-        self._socket = _Socket(self._clock)
+        self._stage = Rehearsal(self._clock)
         self._line = ReplayLine(kind.name, self._clock, self._tell)
-        self._driver = _driver(kind, self._line, settings, self._socket)
+        self._driver = kind.driver(self._line, settings)
         self._running: asyncio.Task[None] | None = None
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._channel: str | None = None
 
     async def play(self) -> None:
         """Go through the capture from its beginning to its end and a little longer."""
+        token = STAGE.set(self._stage)
+        try:
+            await self._play()
+        finally:
+            STAGE.reset(token)
+
+    async def _play(self) -> None:
         try:
             if self._capture.pieces and self._capture.pieces[0].what != OPEN:
                 await self._open()
@@ -74,22 +88,47 @@ class Player:
     async def _live_through(self, piece: Piece) -> None:
         if piece.what == OPEN:
             await self._open()
-        elif piece.what in {IN, OUT}:
-            await self._carry(piece)
         elif piece.what == PAGE:
             self._sending[piece.channel] = asyncio.create_task(self._send(piece))
-        elif piece.what == WITHDRAW and (sending := self._sending.pop(piece.channel, None)) is not None:
-            sending.cancel()
+        elif piece.what == WITHDRAW:
+            self._withdraw(piece.channel)
+        elif piece.what == NEWS:
+            self._driver.tell(_news(piece))
+        else:
+            await self._carry(piece)
         await settle()
 
+    def _withdraw(self, channel: str) -> None:
+        sending = self._sending.pop(channel, None)
+        if sending is not None:
+            sending.cancel()
+
     async def _carry(self, piece: Piece) -> None:
-        """Let bytes arrive; those of another connection only when the present one is cut."""
-        if self._channel not in {None, piece.channel}:
-            self._socket.cut()
-            await settle()
-        self._channel = piece.channel
-        if piece.what == IN and not self._socket.feed(piece.data):
+        """Let a connection begin or end, or bytes arrive. On a serial line another connection cuts the present one."""
+        if ":" in piece.channel:
+            heard = piece.what == OUT or self._stage.feed_datagram(_address(piece.channel), piece.data)
+        else:
+            await self._turn_to(piece.channel)
+            heard = self._conduct(piece)
+        if not heard and piece.what == IN:
             self._tell(f"{len(piece.data)} bytes were not heard: the line is not open")
+
+    def _conduct(self, piece: Piece) -> bool:
+        stage, channel = self._stage, piece.channel
+        if piece.what == CLOSE:
+            stage.end(channel)
+            return True
+        peer, own = (
+            (*piece.data.decode("utf-8", "replace").split(SEPARATOR), "", "")[:2] if piece.what == CONNECT else ("", "")
+        )
+        stage.begin(channel, _address(peer), _address(own))
+        return piece.what != IN or stage.feed(channel, piece.data)
+
+    async def _turn_to(self, channel: str) -> None:
+        if self._stage.is_serial and self._channel not in {None, channel}:
+            self._stage.cut()
+            await settle()
+        self._channel = channel
 
     async def _open(self) -> None:
         """Start the driver, as the supervisor does after a loss."""
@@ -105,7 +144,7 @@ class Player:
             self._tell(f"down: {error}")
 
     async def _close(self) -> None:
-        self._socket.cut()
+        self._stage.cut()
         await settle()
         if self._running is not None:
             self._running.cancel()
@@ -133,104 +172,42 @@ class Player:
 
     def _compare(self) -> None:
         """Say whether the driver answered as it did then: another edition of it may do so on purpose."""
-        then = b"".join(piece.data for piece in self._capture.pieces if piece.what == OUT)
-        now = bytes(self._socket.sent)
-        if then == now:
-            self._tell(f"sent as recorded: {len(now)} bytes")
+        then, now = self._said_then(), self._stage.sent
+        channels = list(dict.fromkeys([*then, *now]))
+        before = b"".join(then.get(channel, b"") for channel in channels)
+        after = b"".join(bytes(now.get(channel, b"")) for channel in channels)
+        if before == after:
+            self._tell(f"sent as recorded: {len(after)} bytes")
             return
-        same = next((n for n, (a, b) in enumerate(zip(then, now, strict=False)) if a != b), min(len(then), len(now)))
-        self._tell(f"sent otherwise than recorded: {len(now)} bytes instead of {len(then)}, the first {same} agree")
+        pairs = enumerate(zip(before, after, strict=False))
+        same = next((number for number, (a, b) in pairs if a != b), min(len(before), len(after)))
+        self._tell(f"sent otherwise than recorded: {len(after)} bytes instead of {len(before)}, the first {same} agree")
+
+    def _said_then(self) -> dict[str, bytes]:
+        said: dict[str, bytes] = {}
+        for piece in self._capture.pieces:
+            if piece.what == OUT:
+                channel = SERIAL if self._stage.is_serial else piece.channel
+                said[channel] = said.get(channel, b"") + piece.data
+        return said
 
     def _tell(self, text: str) -> None:
         self._tell_at(self._clock.now() - self._start, text)
 
 
-class ReplayLine:
-    """What the driver sees of the gateway: nothing is kept longer than the replay, everything is told."""
+def require_playable(kind: Kind) -> None:
+    """Raise Invalid unless lines of this kind open their connections through the transports, so that a stage fits in.
 
-    def __init__(self, name: str, clock: ManualClock, tell: Callable[[str], None]) -> None:
-        self.name = name
-        self.clock = clock
-        self.log = logging.LoggerAdapter(logging.getLogger("gatewayd.replay"), {"line": name})
-        self.memory = _Memory()
-        self.counters: dict[str, int] = {}
-        self._tell = tell
-
-    def up(self) -> None:
-        """Tell that the device answers."""
-        self._tell("up")
-
-    def count(self, what: str, amount: int = 1) -> None:
-        """Count; the sums are told at the end."""
-        self.counters[what] = self.counters.get(what, 0) + amount
-
-    def trouble(self, what: str, amount: int = 1) -> None:
-        """Count bad input, and tell it at once."""
-        self.count(what, amount)
-        self._tell(f"trouble {what}: {amount}")
-
-    async def report(self, report: Report) -> Recorded:
-        """Tell a report."""
-        self._tell(words(report))
-        return Recorded.NEW
-
-
-class _Memory:
-    """A line's memory that forgets when the replay ends."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Any] = {}
-
-    def items(self) -> dict[str, Any]:
-        return dict(self._kept)
-
-    async def save(self, changes: dict[str, Any]) -> None:
-        self._kept = {key: value for key, value in (self._kept | changes).items() if value is not None}
-
-
-class _Socket:
-    """Where the driver plugs its adapters in instead of a port."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-        self._near: MemoryTransport | None = None
-        self._far: MemoryTransport | None = None
-        self.sent = bytearray()
-
-    async def open(self, settings: object, adapter: StreamAdapter[Any]) -> None:
-        """Join an adapter to the recorded device."""
-        del settings
-        self._near, self._far = connect(adapter, _Device(self.sent), self._clock)
-
-    def feed(self, data: bytes) -> bool:
-        """Let bytes arrive; return whether anybody listens."""
-        if self._far is None or self._far.is_closing():
-            return False
-        self._far.write(data)
-        return True
-
-    def cut(self) -> None:
-        """Pull the plug."""
-        if self._near is not None:
-            self._near.cut(OSError("the recorded connection ended"))
-
-
-class _Device(asyncio.Protocol):
-    """The other end: it keeps what it hears."""
-
-    def __init__(self, heard: bytearray) -> None:
-        self._heard = heard
-
-    def data_received(self, data: bytes) -> None:
-        self._heard += data
-
-
-def _driver(kind: Kind, line: ReplayLine, settings: LineSettings, socket: _Socket) -> Driver:
-    """Build the driver with its port replaced: by the argument whose default is `open_serial`."""
-    for name, parameter in inspect.signature(kind.driver).parameters.items():
-        if parameter.default is open_serial:
-            return kind.driver(line, settings, **{name: socket.open})
-    raise Invalid("kind", f"lines of kind {kind.name!r} cannot be replayed: they have no serial port")
+    Web Push, for one, leaves that to a library.
+    """
+    package = import_module(kind.driver.__module__.rpartition(".")[0])
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if info.name not in NOT_OF_THE_LINE]
+    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    parents = [sys.modules[parent.__module__] for parent in kind.driver.__mro__ if parent.__module__ in sys.modules]
+    found = (value for module in (*modules, *parents) for value in vars(module).values() if callable(value))
+    if not any(value in OPENERS for value in found):
+        reason = "cannot be replayed: their bytes go through a library of their own, and captures do not have them"
+        raise Invalid("kind", f"lines of kind {kind.name!r} {reason}")
 
 
 def _page(piece: Piece, now: float) -> Page:
@@ -243,12 +220,12 @@ def _page(piece: Piece, now: float) -> Page:
     return Page(number, number, "", address, text, urgency, now, now, now + LIFETIME, now, tone=tone)
 
 
-def words(report: Report) -> str:
-    """Return a report in words: its name and whatever is not as usual in it; printable, whatever the device sent."""
-    said = []
-    for field in fields(report):
-        usual = field.default_factory() if field.default_factory is not MISSING else field.default
-        value = getattr(report, field.name)
-        if value != usual:
-            said.append(f"{field.name}={value!r}")
-    return f"{type(report).__name__} {' '.join(said)}"
+def _news(piece: Piece) -> News:
+    key, progress, who, number = (*piece.data.decode("utf-8", "replace").split(SEPARATOR, 3), "", "", "", "")[:4]
+    known = progress in {each.value for each in Progress}
+    return News(key, Progress(progress) if known else Progress.PAGED, who, int(number) if number.isdecimal() else 0)
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host and port.isdecimal() else NOBODY

@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from gatewayd import registry
 from gatewayd.cli.output import Exit, emit, say
-from gatewayd.cli.player import Player
+from gatewayd.cli.player import Player, require_playable
+from gatewayd.cli.rehearsal import Isolated
 from gatewayd.errors import ConfigError, Invalid, NotFound, Problem
 from gatewayd.settings import load
 from gatewayd.shape import walk
 from gatewayd.sources import from_text
 from gatewayd.transport.capturefile import MAX_FILE, parse
+from gatewayd.transport.settings import SerialSettings
 from gatewayd.validation import findings, suggestion
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def replay(arguments: argparse.Namespace) -> int:
         else:
             say(f"{seconds:10.3f}  {text}")
 
-    asyncio.run(Player(kind, settings, capture, tell, arguments.speed).play())
+    with asyncio.Runner(loop_factory=Isolated) as runner:
+        runner.run(Player(kind, settings, capture, tell, arguments.speed).play())
     if arguments.json:
         emit(told)
     return Exit.OK
@@ -75,17 +78,23 @@ def _line(arguments: argparse.Namespace, capture: Capture) -> tuple[registry.Kin
     if not name:
         raise Invalid("kind", "the capture does not name one; say --kind")
     kind = registry.load(name)
-    return kind, checked(kind, dict(_pair(text) for text in arguments.set))
+    require_playable(kind)
+    given = dict(_pair(text) for text in arguments.set)
+    return kind, checked(kind, given, capture.headers.get("port", PORT))
 
 
-def checked(kind: registry.Kind, given: dict[str, Any]) -> LineSettings:
-    """Return the settings of a line without a real port; texts become what the setting is. Raises ConfigError."""
+def checked(kind: registry.Kind, given: dict[str, Any], port: str = PORT) -> LineSettings:
+    """Return the settings of a line whose port is never opened; texts become what the setting is. Raises ConfigError.
+
+    `port` is where a line with a serial port was connected, unless that is given.
+    """
 
     def prepare(annotation: Annotation, value: Value, _: Place) -> Value:
         return from_text(annotation, value) if isinstance(value, str) else value
 
     try:
-        return kind.settings.model_validate(walk(kind.settings, {"port": PORT, **given}, prepare))
+        usual = {"port": port} if issubclass(kind.settings, SerialSettings) else {}
+        return kind.settings.model_validate(walk(kind.settings, {**usual, **given}, prepare))
     except ValidationError as error:
         wrong = findings(error, kind.settings)
         problems = [Problem(COMMAND_LINE, ".".join(map(str, place)), reason) for place, reason in wrong]

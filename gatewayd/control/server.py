@@ -91,7 +91,7 @@ async def _show(response: web.StreamResponse, running: RunningLine) -> int:
 
 
 async def _follow(response: web.StreamResponse, recorder: Recorder, number: int, pulse: float) -> None:
-    """Write what comes, for ever. Raises ClientConnectionError when the follower has gone."""
+    """Write what comes, for ever, and how many pieces a slow follower missed. Raises ClientConnectionError."""
     while True:
         try:
             async with asyncio.timeout(pulse):
@@ -99,8 +99,9 @@ async def _follow(response: web.StreamResponse, recorder: Recorder, number: int,
         except TimeoutError:
             await response.write(b"\n")
             continue
+        missed: list[views.Json] = [{"lost": recorder.first_number - number}] if recorder.first_number > number else []
         pieces, number = recorder.pieces(number), recorder.next_number
-        await response.write(_encoded([views.piece(piece) for piece in pieces]))
+        await response.write(_encoded([*missed, *map(views.piece, pieces)]))
 
 
 def _encoded(values: list[views.Json]) -> bytes:

@@ -58,7 +58,8 @@ def capture_header(running: RunningLine, pieces: list[Piece]) -> Json:
         "line": running.name,
         "kind": running.kind,
         "port": running.port,
-        "forgotten": running.recorder.first_number,
+        "forgotten": running.recorder.forgotten,
+        "forgotten_bytes": running.recorder.forgotten_bytes,
         "time": start,
         "wall": clock.wall() - (clock.now() - start),
     }

@@ -148,6 +148,7 @@ class RunningLine:
         driver = self.driver
         if driver is None or not driver.capabilities.follows:
             return
+        self.recorder.told(news)
         try:
             driver.tell(news)
         except Exception:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.base import EVENTS_HIGH, Adapter
-from gatewayd.transport.capture import CURRENT
+from gatewayd.transport.capture import CLOSE, CONNECT, CURRENT, SEPARATOR
 
 if TYPE_CHECKING:
     from gatewayd.clock import Clock, TimerHandle
@@ -47,6 +47,7 @@ class StreamAdapter(Adapter[EventT], asyncio.Protocol):
         self._trace = trace or (recorder.stream() if recorder is not None else None)
         self._transport: asyncio.Transport | None = None
         self._idle_timer: TimerHandle | None = None
+        self._connected = False  # over a network, and that was recorded
         self._last_input = clock.now()
 
     @property
@@ -97,10 +98,17 @@ class StreamAdapter(Adapter[EventT], asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this once: bytes may flow."""
         self._transport = cast("asyncio.Transport", transport)
+        self._connected = self._trace is not None and self._note_connection(transport)
         if self.lost is not None:
             self._transport.abort()
         else:
             self._run(_nothing)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio calls this once: the device or the peer is gone."""
+        if self._connected and self._trace is not None:
+            self._trace(CLOSE, b"")
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio calls this with what arrived."""
@@ -122,6 +130,14 @@ class StreamAdapter(Adapter[EventT], asyncio.Protocol):
         return False
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _note_connection(self, transport: asyncio.BaseTransport) -> bool:
+        """Have the beginning of a network connection recorded; return whether it is one."""
+        ends = [transport.get_extra_info(name) for name in ("peername", "sockname")]
+        if not ends[0] or self._trace is None:
+            return False
+        self._trace(CONNECT, SEPARATOR.join(_host_and_port(end) for end in ends).encode())
+        return True
 
     def _abort(self) -> None:
         if self._transport is None:
@@ -263,6 +279,10 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
 
 def _nothing() -> None:
     """Do nothing: the connection may have been waiting for what the core wanted to say first."""
+
+
+def _host_and_port(end: object) -> str:
+    return f"{end[0]}:{end[1]}" if isinstance(end, tuple) else ""
 
 
 def _readable(addr: tuple[Any, ...]) -> Address:

@@ -9,30 +9,35 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from contextvars import ContextVar
-from itertools import islice
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewayd.clock import Clock
-    from gatewayd.driver import Address
+    from gatewayd.driver import Address, News
     from gatewayd.model import Page
 
 RING_BYTES = 64 * 1024  # of one line; a minute of a busy 9600 Bd line
 RING_PIECES = 2_048  # of one line; an entry costs some 200 bytes beside its data
 IN, OUT = "in", "out"
 BYTES = {IN: "bytes_in", OUT: "bytes_out"}
-OPEN = "open"  # the driver starts a new connection
+OPEN = "open"  # the driver (re)starts
+CONNECT, CLOSE = "connect", "close"  # a connection over the network begins and ends
 PAGE, WITHDRAW = "page", "withdraw"  # the driver was given a page, and had it taken away again
-KINDS = frozenset({IN, OUT, OPEN, PAGE, WITHDRAW})
+NEWS = "news"  # the driver was told what became of something that it had reported
+KINDS = frozenset({IN, OUT, OPEN, CONNECT, CLOSE, PAGE, WITHDRAW, NEWS})
+ATTEMPT = frozenset({OPEN, CONNECT, CLOSE})
+SEPARATOR = "\x1f"  # between the fields of a page, of news and of a connection
 
 
 class Piece(NamedTuple):
     """One entry: when (timeline), what, on which channel, and its bytes.
 
-    The channel is the number of a connection, `host:port` of a datagram's other end, or the number of a page. The bytes
-    of a page are its address, priority, tone and text with unit separators (1F) between them.
+    The channel is the number of a connection, `host:port` of a datagram's other end, or the number of a page. With unit
+    separators (1F) between them, the bytes of a page are its address, priority, tone and text; those of `connect` the
+    peer's and our own `host:port`; those of `news` its key, progress, who and message number.
     """
 
     time: float
@@ -42,25 +47,26 @@ class Piece(NamedTuple):
 
 
 class Recorder:
-    """The ring of one line. `next_number` counts all pieces ever; the oldest that is kept has `first_number`."""
+    """The ring of one line. Pieces are numbered; of `forgotten` ones only the number and the bytes are known."""
 
     def __init__(self, clock: Clock, most_bytes: int = RING_BYTES, most_pieces: int = RING_PIECES) -> None:
         self._clock = clock
         self._most_bytes = most_bytes
         self._most_pieces = most_pieces
-        self._ring: deque[Piece] = deque()
+        self._ring: deque[tuple[int, Piece]] = deque()
         self._size = 0
+        self.next_number = 0  # that the next piece will have
         self._channels = 0
         self._followers: list[asyncio.Event] = []
-        self.first_number = 0
+        self.forgotten = 0
         self.forgotten_bytes = 0
         self.last_received: float | None = None
         self.tallies: Counter[str] = Counter()
 
     @property
-    def next_number(self) -> int:
-        """The number that the next piece will have."""
-        return self.first_number + len(self._ring)
+    def first_number(self) -> int:
+        """The number of the oldest piece that is kept."""
+        return self._ring[0][0] if self._ring else self.next_number
 
     def record(self, what: str, channel: str, data: bytes) -> None:
         """Add a piece; the oldest go. Of a piece that is longer than the whole ring only the beginning is kept."""
@@ -69,14 +75,15 @@ class Recorder:
             self.tallies[BYTES[what]] += len(data)
             if what == IN:
                 self.last_received = piece.time
-        ring.append(piece)
+        ring.append((self.next_number, piece))
+        self.next_number += 1
         self._size += len(piece.data)
         self.forgotten_bytes += len(data) - len(piece.data)
         while self._size > self._most_bytes or len(ring) > self._most_pieces:
-            oldest = len(ring.popleft().data)
+            oldest = len(ring.popleft()[1].data)
             self._size -= oldest
             self.forgotten_bytes += oldest
-            self.first_number += 1
+            self.forgotten += 1
         for follower in self._followers:
             follower.set()
 
@@ -86,14 +93,23 @@ class Recorder:
 
     def opening(self) -> None:
         """Note that the driver starts anew. A device that stays away must not fill the ring with attempts."""
-        if self._ring and self._ring[-1].what == OPEN:
-            self._ring.pop()
+        attempt = list(takewhile(lambda entry: entry[1].what in ATTEMPT, reversed(self._ring)))
+        if any(piece.what == OPEN for _, piece in attempt):
+            for _, piece in attempt:
+                self._ring.pop()
+                self._size -= len(piece.data)
         self.record(OPEN, "-", b"")
 
     def ordered(self, page: Page) -> None:
         """Note that the driver was given a page."""
-        words = (page.address, str(int(page.priority)), page.tone, page.text)
-        self.record(PAGE, str(page.id), "\x1f".join(words).encode("utf-8", "replace"))
+        self._words(PAGE, str(page.id), page.address, str(int(page.priority)), page.tone, page.text)
+
+    def told(self, news: News) -> None:
+        """Note that the driver was told something."""
+        self._words(NEWS, "-", news.key, news.progress.value, news.who, str(news.message_id))
+
+    def _words(self, what: str, channel: str, *words: str) -> None:
+        self.record(what, channel, SEPARATOR.join(words).encode("utf-8", "replace"))
 
     def stream(self) -> Callable[[str, bytes], None]:
         """Return the trace of a new connection."""
@@ -111,7 +127,8 @@ class Recorder:
 
     def pieces(self, number: int = 0) -> list[Piece]:
         """Return what is kept, from piece `number` on."""
-        return list(islice(self._ring, max(0, number - self.first_number), None))
+        newest_first = [piece for _, piece in takewhile(lambda entry: entry[0] >= number, reversed(self._ring))]
+        return newest_first[::-1]
 
     async def wait_for(self, number: int) -> None:
         """Wait until piece `number` has been recorded."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gatewayd.clock import Clock
 
@@ -49,10 +49,13 @@ def flip_bits(rng: random.Random, rate: float = 0.01) -> Callable[[bytes], bytes
 
 
 class MemoryTransport(asyncio.Transport):
-    """One end of a wire; what is written here arrives at the other end, in order, in a later turn of the loop."""
+    """One end of a wire; what is written here arrives at the other end, in order, in a later turn of the loop.
 
-    def __init__(self, clock: Clock, wire: Wire) -> None:
-        super().__init__()
+    `extra` is what `get_extra_info` knows: `peername`, `sockname`.
+    """
+
+    def __init__(self, clock: Clock, wire: Wire, extra: Mapping[str, object] | None = None) -> None:
+        super().__init__(dict(extra or {}))
         self._clock = clock
         self._wire = wire
         self._peer: MemoryTransport | None = None

@@ -18,6 +18,7 @@ from gatewayd.transport.framing import SevenBits, software_framing
 from gatewayd.transport.guard import PortGuard
 from gatewayd.transport.link import Link
 from gatewayd.transport.settings import BAUD_RATES, SerialSettings
+from gatewayd.transport.stage import STAGE
 from gatewayd.transport.tcp import connect_tcp
 from gatewayd.transport.timing import within
 
@@ -36,6 +37,9 @@ BACKENDS = ("serial_asyncio_fast", "serial_asyncio")  # the same interface; the 
 
 async def open_serial(settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
     """Open the port and join it to `adapter`. Raises LineDown when it cannot be opened within OPEN_LIMIT."""
+    if (stage := STAGE.get()) is not None:
+        await stage.open_serial(adapter)
+        return
     try:
         if (address := settings.address) is not None:
             framing, echo = software_framing(settings, forced=False), _echo(settings)

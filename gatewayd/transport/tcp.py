@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.adapter import HIGHEST_PORT, StreamAdapter
+from gatewayd.transport.stage import STAGE
 from gatewayd.transport.timing import within
 
 if TYPE_CHECKING:
@@ -55,10 +56,13 @@ async def connect_tcp(
 
     `tls_name` is what the certificate has to be for, where that is not `host`.
     """
-    loop = asyncio.get_running_loop()
+    loop, stage = asyncio.get_running_loop(), STAGE.get()
     try:
         check_port(port, lowest=1)
         async with within(adapter.clock, CONNECT_LIMIT):
+            if stage is not None:
+                await stage.connect_tcp(host, port, adapter)
+                return
             transport, _ = await loop.create_connection(
                 lambda: adapter, host, port, ssl=ssl, server_hostname=tls_name if ssl else None
             )
@@ -79,6 +83,8 @@ async def listen_tcp(
 
     More than `limit` connections at a time are refused. A factory may call `close_when_idle` on what it makes.
     """
+    if (stage := STAGE.get()) is not None:
+        return await stage.listen_tcp(host, port, factory)
     listener = _Listener(factory, limit, tls=ssl is not None)
     try:
         check_port(port)

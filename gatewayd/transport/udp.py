@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.errors import LineDown
+from gatewayd.transport.stage import STAGE
 from gatewayd.transport.tcp import check_port, reason_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ LARGEST = 65_536  # bytes; no datagram is longer
 
 async def open_udp(host: str, port: int, adapter: DatagramAdapter[Any]) -> Address:
     """Bind a socket and join it to `adapter`; return the actual host and port. Raises LineDown."""
+    if (stage := STAGE.get()) is not None:
+        return await stage.open_udp(host, port, adapter)
     loop = asyncio.get_running_loop()
     try:
         check_port(port)

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd import registry
+from gatewayd.cli.player import require_playable
+from gatewayd.errors import Invalid
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -89,7 +93,7 @@ def test_with_a_speed_it_takes_its_time(shell: Shell) -> None:
         (PRINTED + "1 in\n", (), 4),
         (PRINTED.replace("# kind: ascii\n", ""), (), 1),
         (PRINTED, ("--kind", "nothing"), 1),
-        (PRINTED, ("--kind", "webpush"), 4),
+        (PRINTED, ("--kind", "webpush"), 1),
         (PRINTED, ("--set", "framing=nothing"), 4),
         (PRINTED, ("--set", "framing"), 1),
         (PRINTED, ("--speed", "-1"), 1),
@@ -100,9 +104,34 @@ def test_what_cannot_be_replayed_is_refused(text: str, words: tuple[str, ...], c
     assert shell.type("replay", shell.write("some.capture", text), *words).code == code
 
 
-def test_a_kind_without_a_serial_port_cannot_be_replayed(shell: Shell) -> None:
-    ended = shell.type("replay", shell.write("a", HEADER + "0 in 1 x\n"), "--kind", "sip", "--set", "port=0")
-    assert (ended.code, "they have no serial port" in ended.err) == (1, True)
+def test_a_kind_whose_bytes_a_library_carries_cannot_be_replayed_and_says_so(shell: Shell) -> None:
+    ended = shell.type("replay", shell.write("a", HEADER + "0 in 1 x\n"), "--kind", "webpush")
+    assert (ended.code, "their bytes go through a library of their own" in ended.err) == (1, True)
+
+
+PLAYED = ("ascii", "comp2", "espa444", "gsm", "scope", "sip", "snpp", "tap", "waveware")
+
+
+@pytest.mark.parametrize("kind", PLAYED)
+def test_every_kind_with_bytes_of_its_own_can_be_replayed(kind: str, shell: Shell) -> None:
+    opened = HEADER + f"# kind: {kind}\n0 open -\n1 in 1 ?\n2 page 7 2001<US>2<US><US>FIRE\n"
+    words = [what for _, what in told(shell, opened)]
+    assert any(what.startswith("page 7 to '2001'") for what in words)
+    assert any(what.startswith("sent ") for what in words)
+    assert not any("not heard" in what for what in words)
+
+
+def test_a_kind_is_played_or_refused_with_the_reason_and_nothing_in_between() -> None:
+    played = []
+    for name in registry.kinds():
+        try:
+            require_playable(registry.load(name))
+        except Invalid as error:
+            assert "a library of their own" in error.reason  # noqa: PT017 - most are not refused
+        else:
+            played.append(name)
+    assert set(PLAYED) <= set(played)
+    assert "webpush" not in played
 
 
 def test_a_file_that_is_not_there_is_named(shell: Shell, tmp_path: Path) -> None:

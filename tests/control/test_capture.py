@@ -7,7 +7,11 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import ClientConnectionError
 
+from gatewayd.clock import ManualClock
+from gatewayd.control.server import _follow
+from gatewayd.transport.capture import Recorder
 from gatewayd.transport.capturefile import parse
 from tests.control.box import running
 
@@ -90,3 +94,25 @@ async def test_a_line_that_does_not_exist_is_named(tmp_path: Path) -> None:
     async with running(tmp_path) as box:
         code, _, err = await box.type("capture", "no/such line")
         assert (code, err) == (1, "gatewayd: there is no line 'no/such line'\n")
+
+
+class Slow:
+    """A follower's connection that ends after its first piece of news."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    async def write(self, data: bytes) -> None:
+        self.written += data
+        raise ClientConnectionError
+
+
+async def test_a_follower_that_is_too_slow_is_told_how_much_it_missed() -> None:
+    recorder, slow = Recorder(ManualClock(), most_pieces=3), Slow()
+    for number in range(10):
+        recorder.record("in", "1", b"%d" % number)
+    with pytest.raises(ClientConnectionError):
+        await _follow(slow, recorder, 2, 1.0)  # type: ignore[arg-type]  # it only has to write
+    lost, *pieces = [json.loads(text) for text in slow.written.splitlines()]
+    assert lost == {"lost": 5}
+    assert [piece["data"] for piece in pieces] == ["7", "8", "9"]

@@ -36,6 +36,7 @@ def test_of_a_piece_longer_than_the_ring_the_beginning_is_kept() -> None:
     recorder = Recorder(ManualClock(), most_bytes=4)
     recorder.record("in", "1", b"123456")
     assert [piece.data for piece in recorder.pieces()] == [b"1234"]
+    assert (recorder.forgotten, recorder.forgotten_bytes) == (0, 2)
 
 
 def test_a_device_that_stays_away_does_not_fill_the_ring() -> None:
@@ -43,6 +44,50 @@ def test_a_device_that_stays_away_does_not_fill_the_ring() -> None:
     for _ in range(100):
         recorder.opening()
     assert len(recorder.pieces()) == 1
+
+
+def test_a_device_server_that_hangs_up_at_once_does_not_fill_the_ring() -> None:
+    recorder = Recorder(ManualClock())
+    recorder.record("in", "0", b"what was there before")
+    for _ in range(100):
+        recorder.opening()
+        recorder.record("connect", "1", b"192.0.2.1:1")
+        recorder.record("close", "1", b"")
+    assert [piece.what for piece in recorder.pieces()] == ["in", "open", "connect", "close"]
+    assert recorder.pieces(recorder.next_number) == []
+    assert recorder.forgotten == 0
+
+
+def test_the_end_of_a_connection_that_carried_bytes_is_kept_when_the_line_opens_again() -> None:
+    recorder = Recorder(ManualClock())
+    for what in ("open", "connect", "in", "close"):
+        recorder.record(what, "1", b"")
+    recorder.opening()
+    assert [piece.what for piece in recorder.pieces()] == ["open", "connect", "in", "close", "open"]
+
+
+def test_the_ring_says_what_it_dropped() -> None:
+    recorder = Recorder(ManualClock(), most_bytes=10)
+    for _ in range(5):
+        recorder.record("in", "1", b"1234")
+    assert (recorder.forgotten, recorder.forgotten_bytes) == (3, 12)
+
+
+def test_collapsing_attempts_gives_the_ring_its_bytes_back() -> None:
+    recorder = Recorder(ManualClock(), most_bytes=100)
+    for _ in range(1_000):
+        recorder.opening()
+        recorder.record("connect", "1", b"x" * 20)
+    recorder.record("in", "1", b"y" * 70)
+    assert recorder.forgotten == 0
+
+
+def test_a_follower_hears_of_every_new_attempt() -> None:
+    recorder = Recorder(ManualClock())
+    recorder.opening()
+    number = recorder.next_number
+    recorder.opening()
+    assert [piece.what for piece in recorder.pieces(number)] == ["open"]
 
 
 def test_pieces_have_the_time_of_the_clock_and_only_input_counts_as_received() -> None:
