@@ -1,4 +1,4 @@
-"""Real programs of others against the line: sipp sends texts with an MD5 digest, aiosip registers."""
+"""Real programs of others against the line: sipp sends texts with an MD5 digest, aiosip registers and sends one."""
 
 from __future__ import annotations
 
@@ -79,22 +79,27 @@ async def test_sipp_repeats_what_was_lost_and_no_text_comes_twice(tmp_path: Path
     assert line.counters["retransmissions"] > 0
 
 
-async def test_aiosip_registers(tmp_path: Path) -> None:
+def aiosip(port: int, password: str) -> list[str]:
+    return [sys.executable, str(CLIENT), str(port), "2001", password, "help in room 12"]
+
+
+async def test_aiosip_registers_and_sends_a_text(tmp_path: Path) -> None:
     """It knows MD5 alone, repeats the branch on its second request, and computes digests as RFC 2069 says."""
     line = FakeLine()
     async with gateway(line, algorithms=("MD5",)) as driver:
         assert driver.bound is not None
-        client = str(CLIENT)
-        status, said = await run(sys.executable, client, str(driver.bound[1]), "2001", "s3cret", folder=tmp_path)
-        assert (status, said) == (0, "200"), said[-3000:]
+        status, said = await run(*aiosip(driver.bound[1], "s3cret"), folder=tmp_path)
+        assert (status, said) == (0, "200 200"), said[-3000:]
     assert "bindings/2001" in line.memory.saved
+    assert line.said == [("2001", "help in room 12")]
 
 
 async def test_aiosip_with_a_wrong_password_does_not(tmp_path: Path) -> None:
     line = FakeLine()
     async with gateway(line, algorithms=("MD5",)) as driver:
         assert driver.bound is not None
-        status, _ = await run(sys.executable, str(CLIENT), str(driver.bound[1]), "2001", "guess", folder=tmp_path)
+        status, _ = await run(*aiosip(driver.bound[1], "guess"), folder=tmp_path)
     assert status != 0
     assert line.counters["wrong_passwords"] > 0
     assert "bindings/2001" not in line.memory.saved
+    assert line.reports == []
