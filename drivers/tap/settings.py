@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from drivers.tap.profile import Profile
+from drivers.tap.terminal_settings import TerminalKnobs, checked_password
 from drivers.tap.timing import Timing
-from gatewayd.transport.serial import SerialSettings
+from gatewayd.transport.settings import LONGEST_PORT, SerialSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-MAX_PASSWORD = 32
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
-class TapSettings(SerialSettings):
-    """The port and the profile of one paging terminal; the knobs are explained in the driver's README."""
+class TapSettings(SerialSettings, TerminalKnobs):
+    """One TAP line; the README explains every key.
 
+    `role` is what the gateway is: `entry`, an entry device that sends to a paging terminal, or the `terminal` itself.
+    """
+
+    role: Literal["entry", "terminal"] = "entry"
+    port: str = Field("", max_length=LONGEST_PORT)
     service: Annotated[str, Field(pattern=r"^[A-Z0-9]{3}$")] = "PG1"
     password: SecretStr = SecretStr("")
     send_crs: bool = True
@@ -41,14 +46,19 @@ class TapSettings(SerialSettings):
     @field_validator("password")
     @classmethod
     def _password_fits_a_line(cls, password: SecretStr) -> SecretStr:
-        text = password.get_secret_value()
-        if not text.isascii() or (text and not text.isprintable()) or len(text) > MAX_PASSWORD:
-            raise ValueError(f"a TAP password has at most {MAX_PASSWORD} printable ASCII characters")
-        return password
+        return checked_password(password)
+
+    @model_validator(mode="after")
+    def _is_connected_somewhere(self) -> TapSettings:
+        if bool(self.port) == bool(self.listen):
+            raise ValueError("needs port or listen, and not both")
+        if self.listen and self.role == "entry":
+            raise ValueError("listen is for role terminal: an entry device opens its port")
+        return self
 
     @model_validator(mode="after")
     def _logs_off_before_the_terminal_gives_up(self) -> TapSettings:
-        if not self.permanent and self.idle_logout >= self.t4:
+        if self.role == "entry" and not self.permanent and self.idle_logout >= self.t4:
             raise ValueError("idle_logout has to be less than t4, or the terminal ends every session with an error")
         return self
 

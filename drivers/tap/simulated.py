@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.tap import verdicts
@@ -143,3 +144,9 @@ class SimulatedTerminal(PagingTerminal):
     @property
     def _codes(self) -> bool:
         return self._rules.codes and not self._faults.standing("no-codes")
+
+
+def is_device(port: str) -> bool:
+    """Tell a serial device from the link of an earlier simulation, which is replaced."""
+    path = Path(port)
+    return path.is_char_device() and not (path.is_symlink() and path.resolve().is_relative_to("/dev/pts"))

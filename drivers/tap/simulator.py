@@ -1,9 +1,14 @@
-"""A paging terminal on a PTY of its own or on a real port: for tests, the demo and training.
+"""Simulated devices that speak TAP, on a PTY of their own or on a real port: for tests, the demo and training.
 
-Faults: `nak` (answers 514 and NAK), `rs` (511 and RS), `full` (512 and RS), `hangup` (ESC EOT instead of an answer),
-`drop` (takes the page and says nothing), `late` (takes the page, answers `late_by` seconds later), `garble` (takes the
-page, the control byte of the answer is damaged), `dead` (hears and says nothing until repaired), `no-codes` (control
-bytes only, until repaired).
+`tap` is a paging terminal. Its faults: `nak` (answers 514 and NAK), `rs` (511 and RS), `full` (512 and RS), `hangup`
+(ESC EOT instead of an answer), `drop` (takes the page and says nothing), `late` (takes the page, answers `late_by`
+seconds later), `garble` (takes the page, the control byte of the answer is damaged), `dead` (hears and says nothing
+until repaired), `no-codes` (control bytes only, until repaired).
+
+`tap-client` is an entry device that pages us. Its faults: `garble` (a block arrives damaged), `misheard` (takes ACK for
+NAK and sends the block again), `linefeed` (leaves a line feed behind every CR), `stray` (characters before the block),
+`half` and `hangup` (breaks off in the middle of a block, or behind it), `no-eot` (leaves without a log-off), `dead`
+(says nothing until repaired).
 """
 
 from __future__ import annotations
@@ -13,7 +18,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings
+from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings, is_device
+from drivers.tap.simulated_client import TapClient
 from gatewayd import clock as clocks
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
@@ -54,7 +60,7 @@ class TapSimulator(Simulator):
 
     async def run(self) -> None:
         """Answer calls until cancelled. Raises LineDown when a real port cannot be opened or is lost."""
-        if _is_device(self._settings.port):
+        if is_device(self._settings.port):
             await self._run_on_device()
         else:
             await self._run_on_pty()
@@ -112,12 +118,6 @@ class TapSimulator(Simulator):
             adapter.close()
 
 
-def _is_device(port: str) -> bool:
-    """Tell a serial device from the link of an earlier simulation, which is replaced."""
-    path = Path(port)
-    return path.is_char_device() and not (path.is_symlink() and path.resolve().is_relative_to("/dev/pts"))
-
-
 __all__ = ["SIMULATORS", "ReceivedPage", "TapSimulator", "TerminalSettings"]
 
-SIMULATORS: dict[str, type[Simulator]] = {"tap": TapSimulator}
+SIMULATORS: dict[str, type[Simulator]] = {"tap": TapSimulator, "tap-client": TapClient}

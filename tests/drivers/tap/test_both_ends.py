@@ -13,6 +13,7 @@ from drivers.tap.driver import TapDriver
 from drivers.tap.profile import Profile
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.settings import TapSettings
+from drivers.tap.simulated_client import TapClient
 from drivers.tap.simulator import SIMULATORS, TapSimulator, TerminalSettings
 from gatewayd.clock import ManualClock, SystemClock
 from gatewayd.driver import Outcome
@@ -166,8 +167,8 @@ async def test_page_that_is_expected_before_it_comes_is_found() -> None:
     assert (await expected).text == "FIRE 4"
 
 
-def test_simulator_is_found_by_its_kind() -> None:
-    assert {"tap": TapSimulator} == SIMULATORS
+def test_simulators_are_found_by_their_names() -> None:
+    assert {"tap": TapSimulator, "tap-client": TapClient} == SIMULATORS
     assert TapSimulator.Settings is TerminalSettings
 
 

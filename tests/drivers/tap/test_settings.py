@@ -77,6 +77,34 @@ def test_setting_that_cannot_work_is_refused_without_showing_it(wrong: dict[str,
     assert "gehei" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": ""},
+        {"port": "/dev/ttyS0", "listen": "127.0.0.1:4001", "role": "terminal"},
+        {"port": "", "listen": "127.0.0.1:4001"},
+        *(
+            {"port": "", "role": "terminal", "listen": listen}
+            for listen in ("127.0.0.1", ":1", "a:b", "h:70000", "u@h:1")
+        ),
+        {"role": "terminal", "passwords": ("geheim\r",)},
+        {"role": "terminal", "networks": ("10.0.0.0/33",)},
+        {"role": "terminal", "pagers": {"20 01": "Ward"}},
+        {"role": "terminal", "priority": "loud"},
+    ],
+)
+def test_terminal_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        made(**wrong)
+    assert "geheim" not in str(caught.value)
+
+
+def test_terminal_listens_where_it_is_told() -> None:
+    settings = made(port="", role="terminal", listen="[::1]:4001")
+    assert settings.listening == ("::1", 4001)
+    assert made().listening is None
+
+
 def test_permanent_line_needs_no_idle_logout_below_t4() -> None:
     assert made(permanent=True, idle_logout=10).permanent
 
