@@ -1,4 +1,4 @@
-"""Are the phones still there? An OPTIONS to each binding now and then; any answer at all means yes."""
+"""Are the phones still there? An OPTIONS to each device now and then; any answer at all means yes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from drivers.sip.flow import Flow
-    from drivers.sip.registrar import Binding, Registrar
+    from drivers.sip.registrar import Registrar
     from drivers.sip.timing import Deadline
     from drivers.sip.transactions import ClientTransaction, Failure
 
@@ -33,6 +33,7 @@ class Liveness:
         self._tell = tell
         self._silent: set[Device] = set()
         self._watched: dict[Device, Deadline] = {}
+        self._static: dict[Device, Flow] = {}
         self.interval = 0.0
         self.patience = 8.0
         self.draw_up: Callable[[Device, float], Request] | None = None
@@ -49,8 +50,8 @@ class Liveness:
 
     def missed(self, device: Device) -> None:
         """Note that the device let a request pass unanswered."""
-        if device not in self._silent and self._binding(device, 0.0) is not None:
-            self._silent = {each for each in self._silent if self._binding(each, 0.0) is not None} | {device}
+        if device not in self._silent and self._way_to(device, 0.0) is not None:
+            self._silent = {each for each in self._silent if self._way_to(each, 0.0) is not None} | {device}
             self._tell(device, False)  # noqa: FBT003 - the value of the flag is the news
 
     def watch(self, user: str, now: float) -> None:
@@ -59,6 +60,13 @@ class Liveness:
             device = (user, binding.uri)
             if self.interval and device not in self._watched:
                 self._plan(device, now)
+
+    def watch_static(self, user: str, uri: str, flow: Flow, now: float) -> None:
+        """Ask a device that never registers from now on."""
+        device = (user, uri)
+        self._static[device] = flow
+        if self.interval:
+            self._plan(device, now)
 
     def connection_lost(self, number: int, now: float) -> None:
         """Every device that was reached over this connection is silent for now."""
@@ -71,8 +79,8 @@ class Liveness:
         self._watched[device] = self._at(now + self.interval, lambda now: self._ping(device, now))
 
     def _ping(self, device: Device, now: float) -> None:
-        binding = self._binding(device, now)
-        if binding is None or self.draw_up is None:
+        flow = self._way_to(device, now)
+        if flow is None or self.draw_up is None:
             del self._watched[device]
             self._silent.discard(device)
             return
@@ -86,8 +94,11 @@ class Liveness:
             else:
                 self.missed(device)
 
-        self._ask(self.draw_up(device, now), binding.flow, now, on_result)
+        self._ask(self.draw_up(device, now), flow, now, on_result)
 
-    def _binding(self, device: Device, now: float) -> Binding | None:
-        found = (each for each in self._registrar.current(device[0], now) if each.uri == device[1])
+    def _way_to(self, device: Device, now: float) -> Flow | None:
+        """Return the flow of a device that is there to be asked."""
+        if device in self._static:
+            return self._static[device]
+        found = (each.flow for each in self._registrar.current(device[0], now) if each.uri == device[1])
         return next(found, None)

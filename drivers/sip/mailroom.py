@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drivers.sip.attempt import Target
@@ -95,7 +96,8 @@ class Mailroom:
             for each in self._registrar.current(user, now)
         ]
         if not found and user in self._settings.static:
-            return [direct_target(user, self._settings.static[user])]
+            static = direct_target(user, self._settings.static[user])
+            return [replace(static, silent=self._liveness.is_silent((user, static.uri)))]
         if not found and self.trunk is not None and user not in self._settings.accounts:
             return [self._by_pbx(user)]
         return found

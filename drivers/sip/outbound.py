@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class Pager:
         self.habits = Habits(lambda changes: emit(HabitsLearned(changes)))
         self._handles = 0
         self._deliveries: dict[int, _Delivery] = {}
-        self._lanes: dict[str, deque[_Delivery]] = {}
+        self._lanes: dict[str, list[_Delivery]] = {}  # by user; the first is under way
         self._waiting: dict[tuple[str, Address], list[Callable[[Flow | None, float], None]]] = {}
 
     def send(self, outgoing: Outgoing, targets: list[Target], now: float) -> int:
@@ -47,8 +47,8 @@ class Pager:
         self._handles += 1
         delivery = _Delivery(self, self._handles, outgoing, self.habits.willing(targets, now))
         self._deliveries[self._handles] = delivery
-        lane = self._lanes.setdefault(outgoing.user, deque())
-        lane.append(delivery)
+        lane = self._lanes.setdefault(outgoing.user, [])
+        _queue(lane, delivery)
         if len(lane) == 1:
             delivery.start(now)
         return self._handles
@@ -89,8 +89,20 @@ class Pager:
             then(flow, now)
 
 
+def _queue(lane: list[_Delivery], delivery: _Delivery) -> None:
+    """Put a delivery behind the one that is under way and behind whatever is as urgent as it is."""
+    place = len(lane)
+    while place > 1 and lane[place - 1].outgoing.priority > delivery.outgoing.priority:
+        place -= 1
+    lane.insert(place, delivery)
+
+
 class _Delivery:
-    """One page to all devices of one user: groups of equal rank one after the other, within a group all at once."""
+    """One page to all devices of one user: groups of equal rank one after the other, within a group all at once.
+
+    That nobody answered is UNKNOWN, because the page may be on a display. When none of the devices had answered before
+    either it is FAILED: they are gone, and the page has to go out again when one of them is back.
+    """
 
     def __init__(self, pager: Pager, handle: int, outgoing: Outgoing, targets: list[Target]) -> None:
         self.pager = pager
@@ -149,6 +161,8 @@ class _Delivery:
         best = min(receipts, key=lambda receipt: _RANK.index(receipt.outcome))
         self._outcome = best.outcome
         receipt = Receipt(best.outcome, best.detail, self.outgoing.reference, best.retry_after)
+        if best.outcome is Outcome.UNKNOWN and all(attempt.target.silent for attempt in self._attempts):
+            receipt = replace(receipt, outcome=Outcome.FAILED, detail="no answer, like before")
         self.pager.finished(self, receipt, now)
 
     def stop(self) -> None:

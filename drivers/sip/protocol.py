@@ -12,7 +12,7 @@ from drivers.sip.digest import Account, Authenticator
 from drivers.sip.events import BindingsChanged, Event, PbxLost, PhonePresence, Reachability
 from drivers.sip.grammar import DEFAULT_PORT, quote
 from drivers.sip.liveness import Liveness
-from drivers.sip.mailroom import Mailroom
+from drivers.sip.mailroom import Mailroom, direct_target
 from drivers.sip.message import Request, printable
 from drivers.sip.outbound import Pager
 from drivers.sip.presence import Presence
@@ -176,8 +176,8 @@ class Endpoint(Core[Event]):
 
     def _is_here(self, user: str, now: float) -> bool:
         bindings = self.registrar.current(user, now)
-        if not bindings:
-            return user in self._settings.static
+        if not bindings and user in self._settings.static:
+            return not self._liveness.is_silent((user, self._settings.static[user]))
         return any(not self._liveness.is_silent((user, each.uri)) for each in bindings)
 
     def _tell_presence(self, user: str, lost: bool) -> None:  # noqa: FBT001 - a callback
@@ -199,10 +199,18 @@ class Endpoint(Core[Event]):
 
     def start(self, now: float, *, pbx_lost: bool = False) -> None:
         """Register at the site's PBX, if there is one; `pbx_lost`: the alarm of a lost one may stand from before."""
+        self._watch_static(now)
         if self._trunk is not None:
             self._trunk.start(now, lost=pbx_lost)
         elif pbx_lost:
             self.events.append(PbxLost(lost=False))
+
+    def _watch_static(self, now: float) -> None:
+        """Ask the phones that never register whether they are there; those on streams show it when they are paged."""
+        for user, uri in self._settings.static.items():
+            target = direct_target(user, uri)
+            if not target.flow.is_stream:
+                self._liveness.watch_static(user, target.uri, target.flow, now)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

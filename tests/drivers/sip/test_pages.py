@@ -114,6 +114,47 @@ def test_one_page_at_a_time_to_one_user_and_all_at_once_to_different_users(site:
     assert [text.text for text in site.of(TextArrived, PHONE)] == ["a", "b"]
 
 
+def test_an_urgent_page_goes_ahead_of_those_that_wait_for_the_same_user(site: Site) -> None:
+    site.faults.plan("drop")
+    priorities = {
+        "first": Priority.LOW,
+        "low": Priority.LOW,
+        "fire": Priority.EMERGENCY,
+        "fire too": Priority.EMERGENCY,
+    }
+    for text, priority in priorities.items():
+        site.gateway.send_page(page(text, priority=priority), site.net.now)
+    site.net.advance(1)
+    assert [text.text for text in site.of(TextArrived, PHONE)] == ["first", "fire", "fire too", "low"]
+
+
+def test_a_page_to_a_phone_that_was_silent_before_has_failed_and_is_still_confirmed_late(site: Site) -> None:
+    """The first may be on its display; a phone that stays silent is gone, and gets the page when it is back."""
+    site.faults.plan("dead")
+    site.gateway.send_page(page(), site.net.now)
+    site.net.advance(10)
+    site.gateway.send_page(page(), site.net.now)
+    site.net.advance(10)
+    assert [(each.outcome, each.detail) for each in receipts(site)] == [
+        (Outcome.UNKNOWN, "no answer"),
+        (Outcome.FAILED, "no answer, like before"),
+    ]
+    answer_once(site, "200 OK")
+    assert site.of(PageConfirmedLate) == [PageConfirmedLate(receipts(site)[1].reference, Outcome.RECEIVED)]
+
+
+def test_a_page_of_which_one_device_was_heard_lately_may_have_arrived(site: Site) -> None:
+    site.faults.plan("dead")
+    site.gateway.send_page(page(), site.net.now)
+    site.net.advance(10)
+    faults = Faults()
+    site.register(site.add_phone(SECOND, "2001", faults))
+    faults.plan("dead")
+    site.gateway.send_page(page(), site.net.now)
+    site.net.advance(10)
+    assert receipts(site)[-1].outcome is Outcome.UNKNOWN
+
+
 def test_every_device_of_a_user_shows_the_page(site: Site) -> None:
     site.register(site.add_phone(SECOND, "2001"))
     site.gateway.send_page(page(), site.net.now)
@@ -240,6 +281,25 @@ def test_a_phone_that_does_not_answer_options_is_silent_but_still_paged() -> Non
     assert receipts(site)[-1].outcome is Outcome.RECEIVED
     assert [each.reachable for each in site.of(Reachability)] == [False, True]
     assert isinstance(parse_message(site.net.sent[-1][2]), Response)
+
+
+def test_a_phone_that_never_registers_is_asked_too() -> None:
+    site = Site(options_interval=60, static={"2009": "sip:2009@10.0.0.6:5062"})
+    site.gateway.start(site.net.now)
+    site.net.advance(70)
+    assert site.of(Reachability) == [Reachability("2009", "sip:2009@10.0.0.6:5062", reachable=False)]
+    site.gateway.send_page(page(address="2009"), site.net.now)
+    site.net.advance(10)
+    assert receipts(site)[-1].outcome is Outcome.FAILED
+    site.add_phone(SECOND, "2009")
+    site.net.advance(60)
+    assert [each.reachable for each in site.of(Reachability)] == [False, True]
+
+
+def test_a_phone_that_never_registers_and_listens_on_a_stream_is_not_asked() -> None:
+    site = Site(options_interval=60, static={"2009": "sip:2009@10.0.0.6:5062;transport=tcp"})
+    site.gateway.start(site.net.now)
+    assert site.gateway.get_timer() is None
 
 
 def test_a_phone_is_asked_again_and_again_as_long_as_it_is_registered() -> None:
