@@ -120,6 +120,14 @@ class EspaSettings(SerialSettings):
         return self
 
     @model_validator(mode="after")
+    def _repeats_can_be_missed(self) -> EspaSettings:
+        if self.repeat_timeout and self.role == "panel":
+            raise ValueError("repeat_timeout is for calls that come: only a pager has them")
+        if 0 < self.repeat_timeout <= (self.silent_after or 0):
+            raise ValueError("repeat_timeout has to be longer than link_silent_after: a cut cable ends no alarm")
+        return self
+
+    @model_validator(mode="after")
     def _character_fits(self) -> EspaSettings:
         if self.bytesize == 7 and not self.charset.is_seven_bit:  # noqa: PLR2004 - data bits
             raise ValueError(f"encoding {self.encoding} needs bytesize 8")

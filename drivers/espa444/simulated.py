@@ -56,7 +56,7 @@ class StationSettings(SimulatorSettings):
             charset=self.encoding,
             bcc=self.bcc,
             ack_timeout=self.ack_timeout,
-            poll_interval=self.poll_interval if self.control else 0.0,
+            poll_interval=self.poll_interval if self.control and self.self_poll is not SelfPoll.ABSENT else 0.0,
             char_time=10 / self.baudrate,
         )
 

@@ -77,7 +77,11 @@ class SimulatedPager(StationSimulator):
 
     def queue_status(self, records: dict[str, str]) -> None:
         """Queue a status block of any records."""
-        self._station.queue_status(Block.of(Header.STATUS, records), self.clock.now())
+        self.queue_block(Header.STATUS, records)
+
+    def queue_block(self, header: str, records: dict[str, str]) -> None:
+        """Queue a block of any header and records."""
+        self._station.queue_status(Block.of(header, records), self.clock.now())
         self.adapter.flush()
 
     def _handle(self, event: Event) -> None:

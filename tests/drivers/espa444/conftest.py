@@ -12,8 +12,9 @@ import pytest
 from drivers.espa444 import DRIVER, SETTINGS
 from drivers.espa444.simulator import PagerSettings, PanelSettings, SimulatedPager, SimulatedPanel
 from gatewayd.clock import ManualClock, settle
+from gatewayd.driver import News, Progress
 from gatewayd.errors import StoreUnavailable
-from gatewayd.model import AlarmActivated, AlarmReset, Page, Priority, Recorded
+from gatewayd.model import AlarmActivated, AlarmReset, Page, Priority, Recorded, TextReceived
 from gatewayd.transport.memory import MemoryTransport, Wire, connect
 
 if TYPE_CHECKING:
@@ -24,18 +25,24 @@ if TYPE_CHECKING:
     from gatewayd.model import Report
     from gatewayd.transport.adapter import StreamAdapter
 
+KEY = "2001|FIRE ZONE 3"
+
 
 @dataclass
 class Memory:
     """The line's memory, without a disk."""
 
     kept: dict[str, Any] = field(default_factory=dict)
+    failures: int = 0
 
     def items(self) -> dict[str, Any]:
         return dict(self.kept)
 
     async def save(self, changes: dict[str, Any]) -> None:
-        self.kept |= changes
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the disk is full")
+        self.kept = {key: value for key, value in (self.kept | changes).items() if value is not None}
 
 
 @dataclass
@@ -50,6 +57,7 @@ class Gateway:
     is_up: bool = False
     store_is_free: asyncio.Event = field(default_factory=asyncio.Event)
     failures: int = 0
+    on_report: Callable[[Report], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.store_is_free.set()
@@ -73,7 +81,12 @@ class Gateway:
             self.failures -= 1
             raise StoreUnavailable("the disk is full")
         self.reports.append(report)
+        self.on_report(report)
         return Recorded.NEW
+
+    @property
+    def texts(self) -> list[TextReceived]:
+        return [report for report in self.reports if isinstance(report, TextReceived)]
 
     @property
     def alarms(self) -> list[AlarmActivated]:
@@ -93,6 +106,23 @@ def espa(**options: object) -> EspaSettings:
     return SETTINGS.model_validate({"port": "memory"} | options)
 
 
+class Tap(asyncio.Protocol):
+    """Where a station is tapped into a bus: what it says is heard by all the others."""
+
+    def __init__(self, taps: list[Tap]) -> None:
+        self._taps = taps
+        taps.append(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for tap in self._taps:
+            if tap is not self:
+                tap.transport.write(data)
+
+
 class Site:
     """A gateway, a device, and the wire between them. `said` are the bytes that the gateway has sent."""
 
@@ -102,6 +132,7 @@ class Site:
         self.wire: MemoryTransport | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self.driver: Any = None
+        self.device: Any = None
 
     @property
     def said(self) -> bytes:
@@ -114,8 +145,10 @@ class Site:
         return task
 
     async def join(self, device: StreamAdapter[Any] | asyncio.Protocol, wire: Wire | None, settings: Any) -> None:  # noqa: ANN401
+        self.device = device
+
         async def open_port(_settings: object, adapter: StreamAdapter[Any]) -> None:
-            self.wire, _ = connect(adapter, device, self.clock, wire)
+            self.wire, _ = connect(adapter, self.device, self.clock, wire)
 
         self.driver = DRIVER(self.gateway, settings, open_port)
         self.start(self.driver.run())
@@ -138,6 +171,36 @@ class Site:
         await self.join(pager.adapter, wire, espa(role="panel", **settings))
         self.start(pager.serve())
         return pager
+
+    async def bus(self, devices: list[SimulatedPager] | list[SimulatedPanel], **settings: object) -> None:
+        """Join several simulated devices to one line, as on RS-485."""
+        taps: list[Tap] = []
+        for device in devices:
+            connect(device.adapter, Tap(taps), self.clock)
+        await self.join(Tap(taps), None, espa(**settings))
+        for device in devices:
+            self.start(device.serve())
+
+    async def reconnect(self) -> SimulatedPanel:
+        """Plug a panel in again after the wire was cut: the same driver runs anew, as under its supervisor."""
+        panel = SimulatedPanel(self.clock)
+        self.device = panel.adapter
+        self.start(self.driver.run())
+        await settle()
+        self.start(panel.serve())
+        return panel
+
+    async def restart(self) -> None:
+        """End everything without notice; what is joined next has the same memory."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+        self.gateway.reports.clear()
+
+    def tells(self, progress: Progress, key: str = KEY) -> None:
+        """Let the engine tell the line what became of something that it reported."""
+        self.driver.tell(News(key, progress, "Anna", 1))
 
     async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Let time pass until `condition` holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from drivers.espa444.protocol import Config, ControlStation, Event, PolledStation, SelfPoll
 
@@ -75,16 +75,7 @@ def paging(self_poll: SelfPoll = SelfPoll.STRICT, *, silent_after: float | None 
     )
 
 
-def control(
-    *peers: str, self_poll: SelfPoll = SelfPoll.STRICT, poll_interval: float = 0, char_time: float = 0
-) -> Conversation[ControlStation]:
+def control(*peers: str, **options: Any) -> Conversation[ControlStation]:  # noqa: ANN401 - those of Config
     """Return a control station with address 1 and, unless told otherwise, a very fast line and no polls."""
-    config = Config(
-        "1",
-        peers or ("2",),
-        self_poll=self_poll,
-        poll_interval=poll_interval,
-        silent_after=30 if poll_interval else None,
-        char_time=char_time,
-    )
-    return Conversation(ControlStation(config, 0.0))
+    usual = {"poll_interval": 0, "char_time": 0, "silent_after": 30 if options.get("poll_interval") else None}
+    return Conversation(ControlStation(Config("1", peers or ("2",), **(usual | options)), 0.0))

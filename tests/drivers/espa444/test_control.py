@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.espa444.protocol import (
+    Bcc,
     Block,
     BlockEnded,
     BlockReceived,
@@ -13,6 +14,7 @@ from drivers.espa444.protocol import (
     LinkRestored,
     LinkSilent,
     NakReason,
+    Select,
     SelfPoll,
 )
 from gatewayd.errors import LocalProtocolError
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
 FIRE_BLOCK = FRAMES["E7"][1]
 FIRE = frame("E7")
 STATUS = frame("E10")
+STATUS_BLOCK = FRAMES["E10"][1]
 
 
 def calling(**options: object) -> Conversation[ControlStation]:
-    line = control(**options)  # type: ignore[arg-type]
+    line = control(**options)
     line.calls(FIRE_BLOCK)
     return line
 
@@ -200,9 +203,9 @@ def test_stations_are_polled_in_turn() -> None:
     line = control("2", "4", poll_interval=1)
     assert line.waits(0) == EOT + b"2\x05"
     line.hears(EOT)
-    assert line.waits(1) == EOT + b"4\x05"
+    assert line.waits(0.5) == EOT + b"4\x05"
     line.hears(EOT)
-    assert line.waits(1) == EOT + b"2\x05"
+    assert line.waits(0.5) == EOT + b"2\x05"
 
 
 def test_call_waits_for_the_end_of_a_poll() -> None:
@@ -294,6 +297,115 @@ def test_each_station_is_missed_and_welcomed_by_itself() -> None:
         said = line.waits(1)
         seen += line.events()
     assert seen == [LinkRestored("2"), LinkSilent("4")]
+
+
+def test_station_that_leaves_its_polls_unanswered_is_asked_less_often() -> None:
+    line = control("2", "4", poll_interval=1, absent_interval=10)
+    asked = []
+    said = line.waits(0)
+    for _ in range(60):
+        asked.append(said)
+        if said.endswith(POLL):
+            line.hears(EOT)
+        said = line.waits(0.5)
+    polls = b"".join(asked[30:])
+    assert polls.count(b"4\x05") in (1, 2)
+    assert polls.count(POLL) > 15
+
+
+# --- other ways to select ---------------------------------------------------------------------------------------------
+
+
+def test_select_may_do_without_an_address() -> None:
+    line = control(self_poll=SelfPoll.ABSENT, select=Select.BARE)
+    assert line.calls(FIRE_BLOCK) == EOT + b"\x05"
+    assert line.hears(ACK) == FIRE
+
+
+def test_block_may_go_out_without_a_select_and_is_repeated_when_it_is_not_answered() -> None:
+    line = control(self_poll=SelfPoll.ABSENT, select=Select.NONE)
+    assert line.calls(FIRE_BLOCK) == EOT + FIRE
+    assert line.waits(2.1) == FIRE
+    assert line.hears(ACK) == EOT
+    assert ending(line) is Ending.TAKEN
+
+
+def test_block_goes_out_without_a_check_character_where_there_is_none() -> None:
+    line = control(bcc=Bcc.NONE)
+    line.calls(FIRE_BLOCK)
+    assert line.hears(ACK) == FIRE[:-1]
+
+
+# --- status blocks of ours --------------------------------------------------------------------------------------------
+
+
+def test_status_goes_out_by_itself_and_after_a_call() -> None:
+    line = control("2", "4", poll_interval=1)
+    line.waits(0)
+    line.station.queue_status(STATUS_BLOCK, line.now, "4")
+    line.station.send_call(FIRE_BLOCK, line.now)
+    assert line.hears(EOT) == OPENING
+    assert line.hears(ACK) == FIRE
+    assert line.hears(ACK) == EOT + EOT + SELF_POLL + b"4\x05"
+    assert line.hears(ACK) == STATUS
+    assert line.hears(ACK) == EOT
+    assert [event.block for event in line.event(BlockEnded) if isinstance(event, BlockEnded)] == [
+        FIRE_BLOCK,
+        STATUS_BLOCK,
+    ]
+
+
+def test_refused_status_is_offered_again_after_a_pause_in_which_calls_go_out() -> None:
+    line = control()
+    line.station.queue_status(STATUS_BLOCK, line.now)
+    assert line.station.data_to_send() == OPENING
+    assert line.hears(b"2\x15") == EOT
+    assert line.calls(FIRE_BLOCK) == OPENING
+    line.hears(ACK)
+    assert line.hears(ACK) == EOT
+    assert line.waits(1.1) == OPENING
+    line.hears(ACK)
+    assert line.hears(ACK) == EOT
+    assert line.station.waiting_status == 0
+
+
+def test_status_that_is_always_refused_is_given_up_and_told() -> None:
+    line = control()
+    line.station.queue_status(STATUS_BLOCK, line.now)
+    line.station.data_to_send()
+    for _ in range(12):
+        line.hears(NAK)
+        line.waits(1.1)
+    (event,) = line.event(BlockEnded)
+    assert isinstance(event, BlockEnded)
+    assert event.ending is Ending.BUSY
+
+
+def test_status_for_a_station_that_is_not_there_is_given_up_with_all_others_for_it() -> None:
+    line = control("2", "4")
+    for address in ("1", "2"):
+        line.station.queue_status(Block.of("2", {"1": address, "7": "3"}), line.now, "2")
+    line.station.queue_status(STATUS_BLOCK, line.now, "4")
+    said = line.waits(30)
+    assert said.count(SELF_POLL + POLL) == 9
+    assert len(line.event(BlockEnded)) == 2
+    assert line.station.waiting_status <= 1
+    line.hears(ACK)
+    assert line.hears(ACK) == EOT
+
+
+# --- slow lines -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("baudrate", [300, 1_200, 2_400, 9_600])
+def test_what_a_character_takes_is_added_to_every_timeout(baudrate: int) -> None:
+    line = calling(char_time=11 / baudrate)
+    opening = len(OPENING) * 11 / baudrate
+    assert line.waits(opening + 1.9) == b""
+    assert line.hears(ACK) == FIRE
+    block = len(FIRE) * 11 / baudrate
+    assert line.waits(block + 1.9) == b""
+    assert line.waits(0.2) == FIRE
 
 
 @given(st.binary(max_size=200))

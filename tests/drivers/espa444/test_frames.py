@@ -67,6 +67,14 @@ def test_a_wrong_check_character_is_overlooked_where_it_is_to_be_ignored() -> No
     assert token.good
 
 
+@pytest.mark.parametrize("text", TRAPS)
+def test_where_there_is_no_check_character_the_next_byte_is_a_code_of_its_own(text: str) -> None:
+    framer = Framer(SEVEN_BIT, Bcc.NONE)
+    found = list(framer.feed(trap(text)[:-1] + b"\x04" + frame("E1")[:-1] + b"2\x05"))
+    assert [type(token) for token in found] == [RawBlock, Eot, RawBlock, Enquiry]
+    assert all(token.good for token in found if isinstance(token, RawBlock))
+
+
 @given(blocks)
 @settings(max_examples=100)
 def test_any_block_comes_back_as_it_was_sent(block: Block) -> None:

@@ -74,6 +74,12 @@ def test_transmitter_failure_is_a_fault() -> None:
     assert "transmitter failure" in fault.text
 
 
+@pytest.mark.parametrize(("value", "well"), [("0", True), ("1", False), ("9", False), ("5", True), ("51", True)])
+def test_system_status_means_what_the_line_says_and_else_a_fault(value: str, well: bool) -> None:  # noqa: FBT001
+    report = reported(Block.of("2", {"8": value}), system_status={"0": "well", "1": "fault", "5": "well"})
+    assert isinstance(report, AlarmReset if well else AlarmActivated)
+
+
 def test_fault_indication_of_a_call_is_a_fault() -> None:
     assert activated(Block.of("2", {"1": "7", "7": "8"})).fault
 
