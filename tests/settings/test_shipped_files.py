@@ -62,6 +62,7 @@ def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings)
     assert {name: line.kind for name, line in complete.lines.items()} == {
         "ward-panel": "espa444",
         "pager": "tap",
+        "nurse-call": "tap",
         "phones": "sip",
     }
 
