@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.comp2.protocol import Call, sender
+from drivers.comp2.frames import Call
+from drivers.comp2.protocol import sender
 from gatewayd.encoder.driver import EncoderDriver, Frame, OpenPort
 from gatewayd.transport.serial import open_serial
 

@@ -4,41 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.comp2.frames import LONGEST_TEXT, Call
 from drivers.comp2.replies import ErrorLines
 from gatewayd.driver import Outcome
-from gatewayd.encoder.exchange import (
-    Event,
-    Exchange,
-    FrameSent,
-    LateReply,
-    LineHeld,
-    Noise,
-    PageSettled,
-    Reply,
-    State,
-    Timing,
-)
+from gatewayd.encoder.exchange import Exchange, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "LONGEST_TEXT",
-    "Call",
-    "ErrorLines",
-    "Event",
-    "Exchange",
-    "FrameSent",
-    "LateReply",
-    "LineHeld",
-    "Noise",
-    "PageSettled",
-    "Reply",
-    "State",
-    "Timing",
-    "sender",
-]
+    from gatewayd.encoder.exchange import Timing
 
 WORD = "handed to the encoder, which acknowledges nothing"
 

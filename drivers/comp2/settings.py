@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drivers.comp2.protocol import LONGEST_TEXT, Timing
+from drivers.comp2.frames import LONGEST_TEXT
 from gatewayd.encoder.driver import EncoderSettings
+from gatewayd.encoder.exchange import Timing
 
 
 class Comp2Settings(EncoderSettings):
@@ -27,5 +28,4 @@ class Comp2Settings(EncoderSettings):
     @property
     def timing(self) -> Timing:
         """The times of the exchange."""
-        bits = 1 + self.bytesize + (self.parity != "none") + self.stopbits
-        return Timing(self.error_wait, self.hold_limit, bits / self.baudrate)
+        return Timing(self.error_wait, self.hold_limit, self.byte_time)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.scope.protocol import Call, sender
+from drivers.scope.frames import Call
+from drivers.scope.protocol import sender
 from gatewayd.encoder.driver import EncoderDriver, Frame, OpenPort
 from gatewayd.transport.serial import open_serial
 

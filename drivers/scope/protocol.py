@@ -4,54 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.scope.frames import (
-    HIGHEST_CAPCODE,
-    LONGEST_TEXT,
-    LOWEST_CAPCODE,
-    POCSAG_CAPCODES,
-    Call,
-    Defaults,
-    Dialect,
-)
 from drivers.scope.replies import ScopeReplies
 from gatewayd.driver import Outcome
-from gatewayd.encoder.exchange import (
-    Event,
-    Exchange,
-    FrameSent,
-    LateReply,
-    LineHeld,
-    Noise,
-    PageSettled,
-    Reply,
-    State,
-    Timing,
-)
+from gatewayd.encoder.exchange import Exchange, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "HIGHEST_CAPCODE",
-    "LONGEST_TEXT",
-    "LOWEST_CAPCODE",
-    "POCSAG_CAPCODES",
-    "Call",
-    "Defaults",
-    "Dialect",
-    "Event",
-    "Exchange",
-    "FrameSent",
-    "LateReply",
-    "LineHeld",
-    "Noise",
-    "PageSettled",
-    "Reply",
-    "ScopeReplies",
-    "State",
-    "Timing",
-    "sender",
-]
+    from gatewayd.encoder.exchange import Timing
 
 UNANSWERED = Reply(Outcome.UNKNOWN, "the encoder did not reply")
 HANDED_OVER = Reply(Outcome.SENT, "handed to the encoder, which acknowledges nothing")

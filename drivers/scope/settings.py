@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drivers.scope.protocol import (
+from drivers.scope.frames import (
     HIGHEST_CAPCODE,
     LONGEST_TEXT,
     LOWEST_CAPCODE,
     POCSAG_CAPCODES,
     Defaults,
     Dialect,
-    Timing,
 )
 from gatewayd.encoder.driver import EncoderSettings
+from gatewayd.encoder.exchange import Timing
 
 RATES: dict[int, str] = {512: "N", 1200: "F", 2400: "S"}  # bit/s on the air
 
@@ -53,5 +53,4 @@ class ScopeSettings(EncoderSettings):
     @property
     def timing(self) -> Timing:
         """The times of the exchange."""
-        bits = 1 + self.bytesize + (self.parity != "none") + self.stopbits
-        return Timing(self.reply_timeout if self.answered else 0.0, self.hold_limit, bits / self.baudrate)
+        return Timing(self.reply_timeout if self.answered else 0.0, self.hold_limit, self.byte_time)

@@ -4,52 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.waveware.frames import (
-    HIGHEST_CAPCODE,
-    LONGEST_TEXT,
-    LOWEST_CAPCODE,
-    POCSAG_CAPCODES,
-    Call,
-    Defaults,
-)
 from drivers.waveware.replies import WaveWareReplies
 from gatewayd.driver import Outcome
-from gatewayd.encoder.exchange import (
-    Event,
-    Exchange,
-    FrameSent,
-    LateReply,
-    LineHeld,
-    Noise,
-    PageSettled,
-    Reply,
-    State,
-    Timing,
-)
+from gatewayd.encoder.exchange import Exchange, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "HIGHEST_CAPCODE",
-    "LONGEST_TEXT",
-    "LOWEST_CAPCODE",
-    "POCSAG_CAPCODES",
-    "Call",
-    "Defaults",
-    "Event",
-    "Exchange",
-    "FrameSent",
-    "LateReply",
-    "LineHeld",
-    "Noise",
-    "PageSettled",
-    "Reply",
-    "State",
-    "Timing",
-    "WaveWareReplies",
-    "sender",
-]
+    from gatewayd.encoder.exchange import Timing
 
 UNANSWERED = Reply(Outcome.UNKNOWN, "the encoder did not reply")
 

@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drivers.waveware.protocol import (
+from drivers.waveware.frames import (
     HIGHEST_CAPCODE,
     LONGEST_TEXT,
     LOWEST_CAPCODE,
     POCSAG_CAPCODES,
     Defaults,
-    Timing,
 )
 from gatewayd.encoder.driver import EncoderSettings
+from gatewayd.encoder.exchange import Timing
 
 RATES: dict[int, str] = {512: "5", 1200: "1", 2400: "2"}  # bit/s on the air
 
@@ -46,5 +46,4 @@ class WaveWareSettings(EncoderSettings):
     @property
     def timing(self) -> Timing:
         """The times of the exchange."""
-        bits = 1 + self.bytesize + (self.parity != "none") + self.stopbits
-        return Timing(self.reply_timeout, self.hold_limit, bits / self.baudrate)
+        return Timing(self.reply_timeout, self.hold_limit, self.byte_time)

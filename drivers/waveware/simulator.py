@@ -1,171 +1,76 @@
-"""A WaveWare encoder on a PTY of its own or on a real port: for tests, the demo and training.
+"""A WaveWare encoder that speaks its own protocol: for tests, the demo and training.
 
-Faults, each of one page: `nak` (refuses the capcode), `full` (no room), `drop` (loses the page and says nothing),
-`garble` (takes the page, its reply arrives damaged), `late` (takes the page, replies `late_by` seconds later); `dead`
-(hears and says nothing until repaired).
+Faults beside those of every encoder, each of one page: `nak` (refuses the capcode), `full` (no room), `overflow` (we
+ignored its flow control), `eeprom` (it is broken inside).
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from drivers.waveware.frames import EOT, SOH, Call
 from drivers.waveware.replies import MAX_FRAME
+from gatewayd.encoder.simulator import EncoderEnd, EncoderSimulator, EncoderSimulatorSettings, Faults, PagedText
 from gatewayd.errors import RemoteProtocolError
-from gatewayd.simulator import Faults, Simulator, SimulatorSettings
-from gatewayd.transport.adapter import StreamAdapter
-from gatewayd.transport.pty import open_pty
-from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
     from gatewayd.clock import Clock
-
-log = logging.getLogger(__name__)
+    from gatewayd.simulator import Simulator, SimulatorSettings
 
 ACK, NAK = b"\x06", b"\x15"
+BAD_FORMAT = b"08"
+REFUSALS = {"nak": b"03", "full": b"05", "overflow": b"04", "eeprom": b"07"}
 
 
-class EncoderSettings(SimulatorSettings):
-    """An encoder.
+class EncoderSettings(EncoderSimulatorSettings):
+    """A WaveWare encoder; `echo`: it repeats each command before it replies."""
 
-    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port. `echo`: it repeats each
-    command before it replies. `throttle` makes a PTY as slow as `baudrate`.
-    """
-
-    port: str = ""
-    baudrate: int = 9600
-    throttle: bool = False
     echo: bool = True
-    late_by: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class PagedText:
-    """A page that the encoder has queued; `head` is all that stands before the text."""
+class Encoder(EncoderEnd):
+    """The encoder's protocol."""
 
-    head: str
-    text: str
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__(Faults(settings.faults), settings.late_by)
+        self._echo = settings.echo
 
+    def split(self, buffer: bytearray) -> list[bytes]:
+        """Take commands out: from the last SOH to an EOT, for a SOH always begins anew."""
+        *frames, rest = bytes(buffer).split(EOT)
+        buffer[:] = rest[-MAX_FRAME:]
+        return [command for _, begun, command in (frame.rpartition(SOH) for frame in frames) if begun]
 
-class Encoder:
-    """The encoder's protocol, a `StreamProtocol`; its events are the pages that it queues."""
+    def take(self, frame: bytes) -> tuple[PagedText | None, bytes]:
+        """Queue a page, or refuse it."""
+        page, reply = self._taken(frame)
+        echo = SOH + frame + EOT if self._echo else b""
+        return page, echo + SOH + reply + EOT
 
-    def __init__(self, settings: EncoderSettings, faults: Faults) -> None:
-        self._settings = settings
-        self._faults = faults
-        self._buffer = bytearray()
-        self._out = bytearray()
-        self._late: deque[tuple[float, bytes]] = deque()
-        self._pages: deque[PagedText] = deque()
+    def damage(self, said: bytes) -> bytes:
+        """Damage the reply, not the echo before it nor its ends."""
+        before, begun, reply = said.rpartition(SOH)
+        return before + begun + super().damage(reply.removesuffix(EOT)) + EOT
 
-    def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the gateway. A SOH always begins anew."""
-        if self._faults.standing("dead"):
-            return
-        self._buffer += data
-        *frames, rest = bytes(self._buffer).split(EOT)
-        self._buffer[:] = rest[-MAX_FRAME:]
-        for frame in frames:
-            before, begun, command = frame.rpartition(SOH)
-            del before
-            if begun:
-                self._take(command, now)
-
-    def data_to_send(self) -> bytes:
-        """Return, and forget, what the encoder says."""
-        data = bytes(self._out)
-        self._out.clear()
-        return data
-
-    def next_event(self) -> PagedText | None:
-        """Return the next page that it transmits."""
-        return self._pages.popleft() if self._pages else None
-
-    def get_timer(self) -> float | None:
-        """Return when it says something late."""
-        return self._late[0][0] if self._late else None
-
-    def handle_timer(self, now: float) -> None:
-        """Say what is late."""
-        while self._late and self._late[0][0] <= now:
-            self._out += self._late.popleft()[1]
-
-    def _take(self, command: bytes, now: float) -> None:
-        if self._faults.take("drop"):
-            return
+    def _taken(self, frame: bytes) -> tuple[PagedText | None, bytes]:
         try:
-            call = Call.from_bytes(command)
+            call = Call.from_bytes(frame)
         except RemoteProtocolError:
-            self._say(command, NAK + b"08", now)
-            return
-        if self._faults.take("nak"):
-            self._say(command, NAK + b"03", now)
-        elif self._faults.take("full"):
-            self._say(command, NAK + b"05", now)
-        else:
-            self._pages.append(PagedText(f"{call.pager_type}{call.rate}{call.capcode}", call.text))
-            self._say(command, ACK + b"V9.01,01,0,0,00", now)
-
-    def _say(self, command: bytes, reply: bytes, now: float) -> None:
-        echo = SOH + command + EOT if self._settings.echo else b""
-        if self._faults.take("garble"):
-            reply = bytes(byte ^ 0x10 for byte in reply)
-        said = echo + SOH + reply + EOT
-        if self._faults.take("late"):
-            self._late.append((now + self._settings.late_by, said))
-        else:
-            self._out += said
+            return None, NAK + BAD_FORMAT
+        for fault, code in REFUSALS.items():
+            if self.faults.take(fault):
+                return None, NAK + code
+        return PagedText(f"{call.pager_type}{call.rate}{call.capcode}", call.text), ACK + b"V9.01,01,0,0,00"
 
 
-class SimulatedEncoder(Simulator):
-    """A WaveWare encoder that speaks its own protocol.
-
-    `pages` has everything that it took. `adapter` may be joined to a wire instead of `run`; then `serve` is to be run.
-    """
+class SimulatedEncoder(EncoderSimulator):
+    """A WaveWare encoder that speaks its own protocol."""
 
     Settings: ClassVar[type[SimulatorSettings]] = EncoderSettings
 
     def __init__(self, clock: Clock, settings: EncoderSettings | None = None) -> None:
-        super().__init__(clock)
-        self.settings = settings or EncoderSettings()
-        self.faults = Faults(self.settings.faults)
-        self.adapter: StreamAdapter[PagedText] = StreamAdapter(Encoder(self.settings, self.faults), clock)
-        self.pages: list[PagedText] = []
-        self._arrived = asyncio.Event()
-
-    async def run(self) -> None:
-        """Open the port and serve until cancelled. Raises LineDown when an existing port is lost."""
-        settings = self.settings
-        if settings.port.startswith(("/dev/", "socket://")):
-            await open_serial(SerialSettings(port=settings.port, baudrate=settings.baudrate), self.adapter)
-        else:
-            link = Path(settings.port) if settings.port else None
-            open_pty(self.adapter, link, baudrate=settings.baudrate if settings.throttle else None)
-        log.info("an encoder listens at %s", settings.port)
-        try:
-            await self.serve()
-        finally:
-            self.adapter.close()
-            await self.adapter.wait_closed()
-
-    async def serve(self) -> None:
-        """Transmit pages until cancelled."""
-        async for page in self.adapter.events():
-            log.info("page for %s: %s", page.head, page.text)
-            self.pages.append(page)
-            self._arrived.set()
-
-    async def expect(self, text: str) -> PagedText:
-        """Wait for a page with this text."""
-        while (found := next((page for page in self.pages if page.text == text), None)) is None:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return found
+        settings = settings or EncoderSettings()
+        super().__init__(clock, settings, Encoder(settings))
 
 
 SIMULATORS: dict[str, type[Simulator]] = {"waveware": SimulatedEncoder}

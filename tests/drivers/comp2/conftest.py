@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.drivers.comp2.site import Site
+from tests.encoder.kinds import COMP2
+from tests.encoder.site import sites
 
-Make = Callable[..., Awaitable[Site]]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.encoder.site import Make
 
 
 @pytest.fixture
 async def make() -> AsyncIterator[Make]:
-    sites: list[Site] = []
-
-    async def build(encoder: dict[str, Any] | None = None, **line: Any) -> Site:  # noqa: ANN401 - any setting
-        site = Site(encoder, **line)
-        sites.append(site)
-        await site.start()
-        return site
-
-    yield build
-    for site in sites:
-        await site.stop()
+    async with sites(COMP2) as build:
+        yield build

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.comp2.frames import Call
-from drivers.comp2.protocol import ErrorLines, Reply
+from drivers.comp2.replies import ErrorLines
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 VECTOR = bytes.fromhex("7F 7F 7F 31 30 31 0D 46 49 52 45 0D")

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.scope.frames import Call, Defaults, Dialect
-from drivers.scope.protocol import Reply, ScopeReplies
+from drivers.scope.replies import ScopeReplies
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 SCOPE = Defaults()

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.waveware.frames import Call, Defaults
-from drivers.waveware.protocol import Reply, WaveWareReplies
+from drivers.waveware.replies import WaveWareReplies
 from gatewayd.driver import Outcome
+from gatewayd.encoder.exchange import Reply
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 PLAIN = Defaults()

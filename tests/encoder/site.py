@@ -1,23 +1,51 @@
-"""A Scope line and an encoder, joined in memory."""
+"""A line to an encoder of any kind, and the encoder, joined in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drivers.scope import DRIVER, SETTINGS
-from drivers.scope.simulator import EncoderSettings, SimulatedEncoder
 from gatewayd.clock import ManualClock, settle
 from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import Page, Priority, Recorded
 from gatewayd.transport.memory import MemoryTransport, connect
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
     from gatewayd.clock import Clock
     from gatewayd.driver import Receipt
+    from gatewayd.encoder.driver import EncoderDriver, EncoderSettings
+    from gatewayd.encoder.exchange import Exchange, Timing
+    from gatewayd.encoder.simulator import EncoderSimulator
     from gatewayd.model import Report
     from gatewayd.transport.adapter import StreamAdapter
+
+    Make = Callable[..., Awaitable["Site"]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of encoder: its driver and its simulator, how its line is set, and what goes over it.
+
+    `address` is one that it takes, `numeric` one that takes no letters; `frame` is "FIRE 3" to `address`. A kind that
+    replies says `good`, which the receipt tells as `taken`.
+    """
+
+    name: str
+    driver: type[EncoderDriver]
+    settings: type[EncoderSettings]
+    simulator: type[EncoderSimulator]
+    sender: Callable[[Timing], Exchange]
+    address: str
+    numeric: str
+    frame: bytes
+    line: dict[str, Any] = field(default_factory=dict)
+    good: bytes = b""
+    taken: str = ""
 
 
 class Gateway:
@@ -68,7 +96,7 @@ class HeldTransport(MemoryTransport):
         return self.port if name == "serial" else default
 
 
-def page(text: str = "FIRE 3", address: str = "12300", number: int = 1, tone: str = "") -> Page:
+def page(address: str, text: str = "FIRE 3", number: int = 1, tone: str = "") -> Page:
     return Page(
         number, 1, "pager", address, text, Priority.HIGH, created=0, due=0, expires=1e12, queue_time=0, tone=tone
     )
@@ -77,13 +105,13 @@ def page(text: str = "FIRE 3", address: str = "12300", number: int = 1, tone: st
 class Site:
     """The line under test, its encoder, and the wire between them."""
 
-    def __init__(self, encoder: dict[str, Any] | None = None, **line: Any) -> None:  # noqa: ANN401 - any setting
+    def __init__(self, kind: Kind, encoder: dict[str, Any] | None = None, **line: Any) -> None:  # noqa: ANN401 - any setting
+        self.kind = kind
         self.clock = ManualClock()
         self.gateway = Gateway(self.clock)
-        self.encoder = SimulatedEncoder(self.clock, EncoderSettings(**(encoder or {})))
-        self.driver = DRIVER(
-            self.gateway, SETTINGS.model_validate({"port": "memory", "dialect": "waveware"} | line), self._open
-        )
+        self.encoder: EncoderSimulator = kind.simulator(self.clock, kind.simulator.Settings(**(encoder or {})))  # type: ignore[call-arg, arg-type]
+        settings = kind.settings.model_validate({"port": "memory"} | kind.line | line)
+        self.driver = kind.driver(self.gateway, settings, self._open)
         self.tasks: list[asyncio.Task[Any]] = []
         self.near: MemoryTransport | None = None
         self.port = Held()
@@ -105,24 +133,29 @@ class Site:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def sending(self, what: Page | None = None) -> asyncio.Task[Receipt]:
-        task = asyncio.create_task(self.driver.send(what or page()))
+    def page(self, text: str = "FIRE 3", address: str = "", number: int = 1, tone: str = "") -> Page:
+        """Return a page to an address that the kind takes, or to this one."""
+        return page(address or self.kind.address, text, number, tone)
+
+    async def sending(self, text: str = "FIRE 3", **what: Any) -> asyncio.Task[Receipt]:  # noqa: ANN401 - of a page
+        task = asyncio.create_task(self.driver.send(self.page(text, **what)))
         self.tasks.append(task)
         await settle()
         return task
 
-    async def sends(self, what: Page | None = None, within: float = 1.0) -> Receipt:
+    async def sends(self, text: str = "FIRE 3", *, within: float = 1.0, **what: Any) -> Receipt:  # noqa: ANN401
         """Send a page, letting `within` seconds pass for it."""
-        task = await self.sending(what)
+        task = await self.sending(text, **what)
         await self.clock.advance(within)
         assert task.done()
         return task.result()
 
-    def answers(self, data: bytes) -> None:
+    async def answers(self, data: bytes) -> None:
         """Let the encoder say something of its own accord."""
         transport = self.encoder.adapter.transport
         assert transport is not None
         transport.write(data)
+        await settle()
 
     @property
     def wrote(self) -> bytes:
@@ -130,8 +163,29 @@ class Site:
         assert self.near is not None
         return bytes(self.near.written)
 
-    async def down(self) -> str:
+    async def unplug(self) -> None:
+        assert self.near is not None
+        self.near.cut(OSError("unplugged"))
+        await settle()
+
+    def down(self) -> str:
         """Return why the line went down; it has done so already."""
         error = self.tasks[0].exception()
         assert isinstance(error, LineDown)
         return str(error)
+
+
+@asynccontextmanager
+async def sites(kind: Kind) -> AsyncIterator[Make]:
+    """Build sites of a kind, which end with their test."""
+    built: list[Site] = []
+
+    async def build(encoder: dict[str, Any] | None = None, **line: Any) -> Site:  # noqa: ANN401 - any setting
+        site = Site(kind, encoder, **line)
+        built.append(site)
+        await site.start()
+        return site
+
+    yield build
+    for site in built:
+        await site.stop()
