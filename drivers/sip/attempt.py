@@ -39,8 +39,8 @@ Device = tuple[str, str]
 class Target:
     """One device: its request URI, the way to it, its rank, and whether it was silent lately.
 
-    `model` is by what it is known again when it registers anew. Through a PBX: its `route`, who we are there, and with
-    which account.
+    `model` is by what it is known again when it registers anew, `path` are the proxies before it. Through a PBX: its
+    `route`, who we are there, and with which account.
     """
 
     user: str
@@ -49,9 +49,15 @@ class Target:
     q: float = 1.0
     silent: bool = False
     model: str = ""
+    path: tuple[str, ...] = ()
     route: str = ""
     from_: str = ""
     account: Account | None = None
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """Every proxy on the way, the nearest first."""
+        return (self.route,) if self.route else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ class Attempt:
         form = outgoing.forms[self._form]
         headers = {
             "max-forwards": ["70"],
-            **({"route": [self.target.route]} if self.target.route else {}),
+            **({"route": list(route)} if (route := self.target.way) else {}),
             "from": [f"{self.target.from_ or self._pager.identity.from_};tag={self._tag}"],
             "to": [f"<{outgoing.to}>"],
             "call-id": [self._call_id],
@@ -258,9 +264,9 @@ def _call_id(reference: str) -> str:
 
 
 def _listening_address(target: Target) -> Address:
-    """Return where the device listens: the address in its contact, or where it registered from."""
+    """Return where the next hop listens: the address in its URI, or where the registration came from."""
     try:
-        uri = Uri.parse(target.uri)
+        uri = Uri.parse(NameAddr.parse(target.way[0]).uri if target.way else target.uri)
     except Malformed:
         return target.flow.peer
     return (uri.numeric_host or target.flow.peer[0], uri.port or default_port(uri.transport))

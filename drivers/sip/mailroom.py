@@ -92,7 +92,15 @@ class Mailroom:
 
     def _targets(self, user: str, now: float) -> list[Target]:
         found = [
-            Target(user, each.uri, each.flow, each.q, self._liveness.is_silent((user, each.uri)), each.model)
+            Target(
+                user,
+                each.uri,
+                each.flow,
+                each.q,
+                self._liveness.is_silent((user, each.uri)),
+                each.model,
+                each.path,
+            )
             for each in self._registrar.current(user, now)
         ]
         if not found and user in self._settings.static:

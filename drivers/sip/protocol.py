@@ -17,8 +17,9 @@ from drivers.sip.message import Request, printable
 from drivers.sip.outbound import Pager
 from drivers.sip.presence import Presence
 from drivers.sip.registrar import Limits, Registrar
+from drivers.sip.registrations import RETRY_AFTER
 from drivers.sip.trunk import Trunk
-from drivers.sip.uas import RETRY_AFTER, Policy, UserAgentServer
+from drivers.sip.uas import Policy, UserAgentServer
 from drivers.sip.uri import Uri, address_of_record, host_of_uri
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Endpoint(Core[Event]):
         user, server = self._registering.pop(transaction, None), self.layer.pending(transaction)
         if user is None or server is None:
             return
-        self._uas.bindings_saved(user, now, saved=saved)
+        self._uas.registrations.saved(user, now, saved=saved)
         for binding in self.registrar.current(user, now):
             if binding.flow == server.flow:
                 self._liveness.heard((user, binding.uri))
@@ -227,10 +228,12 @@ class Endpoint(Core[Event]):
         self.events.append(Reachability(device[0], printable(device[1], 128), reachable))
 
     def _draw_up_options(self, device: tuple[str, str], now: float) -> Request:
-        del now
         tokens = self.outside.tokens
+        found = (each.path for each in self.registrar.current(device[0], now) if each.uri == device[1])
+        path = next(found, ())
         headers = {
             "max-forwards": ["70"],
+            **({"route": list(path)} if path else {}),
             "from": [f"{self._pager.identity.from_};tag={tokens(6)}"],
             "to": [f"<{self._aor(device[0])}>"],
             "call-id": [tokens(12)],

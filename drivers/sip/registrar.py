@@ -24,6 +24,8 @@ MAX_BINDINGS = 10
 # RFC 3261 10.3 step 7 allows 423 only for requests below one hour.
 LONGEST_REFUSED = 3600
 MAX_URI = 512
+# Proxies on one site between a phone and us: one at its edge, perhaps one more.
+MAX_PATH = 8
 
 
 class Refusal(Exception):
@@ -46,7 +48,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One device of a user. `expires` lies on the timeline; `flow` is the way on which it registered."""
+    """One device of a user. `expires` lies on the timeline; `flow` is the way on which it registered.
+
+    `path` are the proxies between it and us, the nearest to us first (RFC 3327).
+    """
 
     uri: str
     expires: float
@@ -56,6 +61,7 @@ class Binding:
     q: float = 1.0
     instance: str = ""
     user_agent: str = ""
+    path: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -74,6 +80,7 @@ class Binding:
             "q": self.q,
             "instance": self.instance,
             "user_agent": self.user_agent,
+            "path": list(self.path),
         }
 
     @classmethod
@@ -82,7 +89,7 @@ class Binding:
         transport, (host, port) = saved["transport"], saved["peer"]
         flow = Flow(transport, (str(host), int(port)), 0 if transport == UDP else -1)
         names = ("uri", "expires", "call_id", "cseq", "q", "instance", "user_agent")
-        return cls(flow=flow, **{name: saved[name] for name in names})
+        return cls(flow=flow, path=tuple(saved.get("path", ())), **{name: saved[name] for name in names})
 
     def contact(self, now: float) -> str:
         """Return the Contact value that lists this binding with its remaining seconds."""
@@ -169,6 +176,7 @@ class Registrar:
             q=_quality(address.params.get("q", "")),
             instance=address.params.get("+sip.instance", "")[:MAX_URI],
             user_agent=printable(request.first("user-agent")),
+            path=_path(request),
         )
 
     def _lifetime(self, address: NameAddr, request: Request) -> int:
@@ -192,6 +200,17 @@ class _Order:
     def check(self, old: Binding) -> None:
         if old.call_id == self.call_id and self.cseq <= old.cseq:
             raise Refusal(500)
+
+
+def _path(request: Request) -> tuple[str, ...]:
+    """Return the Path of a registration as it came. Raises Malformed."""
+    values = request.every("path")
+    if len(values) > MAX_PATH:
+        raise Malformed("the path is too long")
+    for value in values:
+        if len(value) > MAX_URI or Uri.parse(NameAddr.parse(value).uri).scheme == "tel":
+            raise Malformed("the path is not proper")
+    return tuple(values)
 
 
 def _quality(text: str) -> float:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
 from drivers.sip.brake import Brake
 from drivers.sip.content import ACCEPT, Content, Kind, read_content
-from drivers.sip.dates import http_date
 from drivers.sip.digest import Authenticator, Verdict
 from drivers.sip.encoding import ACCEPT_ENCODING, unpack
-from drivers.sip.events import BindingsChanged, CallDeclined, CallReceived, Event, MessageReceived, Notified, Registered
+from drivers.sip.events import CallDeclined, CallReceived, Event, MessageReceived, Notified
 from drivers.sip.grammar import Malformed
 from drivers.sip.message import printable
-from drivers.sip.registrar import Bindings, Refusal, Registrar
+from drivers.sip.registrar import Refusal
+from drivers.sip.registrations import RETRY_AFTER, Admitted, Registrations
 from drivers.sip.texts import priority_of, reference_of
 from drivers.sip.uri import Uri
 
@@ -25,19 +24,13 @@ if TYPE_CHECKING:
     from drivers.sip.flow import Flow
     from drivers.sip.layer import TransactionLayer
     from drivers.sip.message import Request
-    from drivers.sip.transactions import ServerTransaction
+    from drivers.sip.registrar import Registrar
 
 ALLOW = "MESSAGE, OPTIONS, REGISTER, INVITE, ACK, CANCEL"
 # Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
 OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
-# Seconds that a phone should wait when we cannot write to disk.
-RETRY_AFTER = "10"
-MAX_QUEUED_REGISTERS = 16
-
-
-def memory_key(user: str) -> str:
-    """Return the key under which the bindings of `user` are remembered."""
-    return f"bindings/{user}"
+# What a registration may require: that the proxies on its way are remembered (RFC 3327).
+EXTENSIONS = frozenset({"path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +53,6 @@ class Policy:
     is_from_pbx: Callable[[Request, Flow], bool] = lambda _request, _flow: False
 
 
-@dataclass(frozen=True, slots=True)
-class _Admitted:
-    """A request that passed the checks that all have in common, and who sent it."""
-
-    server: ServerTransaction
-    user: str
-
-    @property
-    def request(self) -> Request:
-        return self.server.request
-
-
-@dataclass(slots=True)
-class _Saving:
-    """A registration on its way to the disk, and the requests of the same user behind it."""
-
-    admitted: _Admitted
-    bindings: Bindings
-    behind: deque[_Admitted] = field(default_factory=deque)
-
-
 class UserAgentServer:
     """Answers requests. What has to be on disk first becomes an event."""
 
@@ -93,11 +65,10 @@ class UserAgentServer:
         emit: Callable[[Event], None],
     ) -> None:
         self._layer = layer
-        self._registrar = registrar
         self._authenticator = authenticator
         self._policy = policy
         self._emit = emit
-        self._saving: dict[str, _Saving] = {}
+        self.registrations = Registrations(layer, registrar, policy.wall, emit)
         self._brake = Brake()
 
     def handle(self, request: Request, flow: Flow, now: float) -> None:
@@ -129,10 +100,11 @@ class UserAgentServer:
         if not self._policy.is_ours(uri):
             self._layer.reply(request, flow, 404)
             return True
-        required = request.every("require")
-        if required:
-            self._layer.reply(request, flow, 420, {"unsupported": required})
-        return bool(required)
+        known = EXTENSIONS if request.method == "REGISTER" else frozenset()
+        unsupported = [name for name in request.every("require") if name.lower() not in known]
+        if unsupported:
+            self._layer.reply(request, flow, 420, {"unsupported": unsupported})
+        return bool(unsupported)
 
     def _serve(self, request: Request, flow: Flow, now: float) -> None:
         if request.method == "OPTIONS":
@@ -149,7 +121,7 @@ class UserAgentServer:
         except Refusal as refusal:
             self._layer.respond(admitted.server, refusal.status, now, refusal.headers)
 
-    def _admit(self, request: Request, flow: Flow, now: float) -> _Admitted | None:
+    def _admit(self, request: Request, flow: Flow, now: float) -> Admitted | None:
         """Check who it is; only then is anything kept of the request."""
         user = self._authenticated_user(request, flow, now)
         if user is None:
@@ -159,7 +131,7 @@ class UserAgentServer:
             self._policy.count("overloaded")
             self._layer.reply(request, flow, 503, {"retry-after": [RETRY_AFTER]})
             return None
-        return _Admitted(server, user)
+        return Admitted(server, user)
 
     def _authenticated_user(self, request: Request, flow: Flow, now: float) -> str | None:
         """Return the sender's user name; None when the request was challenged.
@@ -191,67 +163,21 @@ class UserAgentServer:
 
     # --- REGISTER ---------------------------------------------------------------------------------------------------
 
-    def _handle_register(self, admitted: _Admitted, now: float) -> None:
+    def _handle_register(self, admitted: Admitted, now: float) -> None:
         to = Uri.parse(admitted.request.to.uri)
         if not self._policy.is_ours(to) or (self._policy.users and to.user not in self._policy.users) or not to.user:
             raise Refusal(404)
         if to.user != admitted.user:
             raise Refusal(403)
-        saving = self._saving.get(admitted.user)
-        if saving is None:
-            self._plan(admitted, now)
-        elif len(saving.behind) < MAX_QUEUED_REGISTERS:
-            saving.behind.append(admitted)
-        else:
-            raise Refusal(503, {"retry-after": [RETRY_AFTER]})
-
-    def _plan(self, admitted: _Admitted, now: float) -> None:
-        user, server = admitted.user, admitted.server
-        before = self._registrar.current(user, now)
-        after = self._registrar.plan(user, server.request, server.flow, now)
-        if after == before:
-            self._list_bindings(admitted, now)
-            return
-        self._saving[user] = _Saving(admitted, after)
-        remembered = [binding.to_json() for binding in after] or None
-        self._emit(BindingsChanged(server.number, user, {memory_key(user): remembered}))
-
-    def bindings_saved(self, user: str, now: float, *, saved: bool) -> None:
-        """Answer the registration of `user` that was on its way to the disk, then take the next one."""
-        saving = self._saving.pop(user)
-        if saved:
-            self._registrar.apply(user, saving.bindings)
-            self._list_bindings(saving.admitted, now)
-            if saving.bindings:
-                self._emit(Registered(user))
-        else:
-            self._layer.respond(saving.admitted.server, 503, now, {"retry-after": [RETRY_AFTER]})
-        self._resume(user, saving.behind, now)
-
-    def _resume(self, user: str, behind: deque[_Admitted], now: float) -> None:
-        while behind and user not in self._saving:
-            admitted = behind.popleft()
-            try:
-                self._plan(admitted, now)
-            except Malformed as error:
-                self._layer.respond(admitted.server, error.status, now)
-            except Refusal as refusal:
-                self._layer.respond(admitted.server, refusal.status, now, refusal.headers)
-        if user in self._saving:
-            self._saving[user].behind = behind
-
-    def _list_bindings(self, admitted: _Admitted, now: float) -> None:
-        contacts = [binding.contact(now) for binding in self._registrar.current(admitted.user, now)]
-        headers = {"date": [http_date(self._policy.wall())]}
-        self._layer.respond(admitted.server, 200, now, {"contact": contacts, **headers} if contacts else headers)
+        self.registrations.take(admitted, now)
 
     # --- MESSAGE and INVITE -----------------------------------------------------------------------------------------
 
-    def _check_sender(self, admitted: _Admitted) -> None:
+    def _check_sender(self, admitted: Admitted) -> None:
         if Uri.parse(admitted.request.from_.uri).user != admitted.user:
             raise Refusal(403)
 
-    def _handle_message(self, admitted: _Admitted, now: float) -> None:
+    def _handle_message(self, admitted: Admitted, now: float) -> None:
         self._check_sender(admitted)
         request = admitted.request
         recipient = self._recipient(request, admitted)
@@ -263,7 +189,7 @@ class UserAgentServer:
             raise Refusal(415, {"accept": [ACCEPT]})
         self._take_content(content, admitted, recipient, now)
 
-    def _recipient(self, request: Request, admitted: _Admitted) -> str:
+    def _recipient(self, request: Request, admitted: Admitted) -> str:
         """Return whom a text is for: empty for the gateway. A text of ours that comes back would do so for ever."""
         policy = self._policy
         if policy.is_from_pbx(request, admitted.server.flow):
@@ -277,7 +203,7 @@ class UserAgentServer:
             raise Refusal(404)
         return printable(user)
 
-    def _take_content(self, content: Content, admitted: _Admitted, recipient: str, now: float) -> None:
+    def _take_content(self, content: Content, admitted: Admitted, recipient: str, now: float) -> None:
         """Hand on what the body says; only the phone that got a page may say what became of it."""
         number, request = admitted.server.number, admitted.request
         if content.kind is Kind.TEXT:
@@ -288,7 +214,7 @@ class UserAgentServer:
         else:
             self._layer.respond(admitted.server, 200, now)
 
-    def _handle_invite(self, admitted: _Admitted, now: float) -> None:
+    def _handle_invite(self, admitted: Admitted, now: float) -> None:
         self._check_sender(admitted)
         if self._policy.calls_accept and Uri.parse(admitted.request.uri).user == self._policy.sender:
             reference = reference_of(admitted.request)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers.sip.events import BindingsChanged, Registered
-from tests.drivers.sip.net import START, Site, settings
+from drivers.sip.flow import Flow
+from drivers.sip.registrar import Binding
+from tests.drivers.sip.net import START, Site, page, settings
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
@@ -139,6 +141,41 @@ def test_a_device_that_comes_back_under_another_address_replaces_itself(desk: De
     assert desk.contacts == [THERE]
 
 
+PATH = "<sip:edge1.site;lr>, <sip:10.0.0.7:5070;lr>"
+
+
+def test_the_proxies_on_the_way_are_remembered_and_named_to_who_knows_of_it(desk: Desk) -> None:
+    answer = desk.register(path=PATH, supported="gruu, Path", require="path")
+    assert (answer.status, answer.every("path")) == (200, PATH.split(", "))
+    assert "path" not in desk.register(path=PATH).headers
+    [binding] = desk.site.gateway.registrar.current("2001", desk.site.net.now)
+    assert binding.path == tuple(PATH.split(", "))
+    assert Binding.from_json(binding.to_json()).path == binding.path
+
+
+def test_pages_and_questions_go_the_way_that_the_registration_came() -> None:
+    desk = Desk(options_interval=60)
+    desk.register(path=PATH, expires="300")
+    desk.site.gateway.send_page(page(), desk.site.net.now)
+    desk.site.net.advance(60)
+    sent = desk.site.net.requests(("10.0.0.9", 5099))
+    assert {each.method for each in sent} == {"MESSAGE", "OPTIONS"}
+    for each in sent:
+        assert (each.every("route"), each.uri) == (PATH.split(", "), "sip:2001@10.0.0.9:5099")
+
+
+@pytest.mark.parametrize("path", ["tel:1", "<sip:", "<sip:a>," * 9 + "<sip:a>", f"<sip:{'a' * 600}>"])
+def test_a_path_that_cannot_be_followed_is_refused(desk: Desk, path: str) -> None:
+    assert desk.register(path=path).status == 400
+    assert not desk.contacts
+
+
+def test_a_binding_of_an_older_version_has_no_path() -> None:
+    saved = Binding("sip:a@10.0.0.9", START, "c", 1, Flow("UDP", ("10.0.0.9", 5060)), path=("<sip:x;lr>",)).to_json()
+    del saved["path"]
+    assert Binding.from_json(saved).path == ()
+
+
 def test_devices_are_ordered_by_q(desk: Desk) -> None:
     desk.register(f"{HERE};q=0.2, {THERE};q=0.9")
     assert desk.contacts == [THERE, HERE]
@@ -158,7 +195,7 @@ def test_a_phone_that_leaves_zombies_does_not_lock_itself_out(desk: Desk) -> Non
         ("an unknown user", {"to": "<sip:2999@gateway.local>"}, 404),
         ("nobody", {"to": "<sip:gateway.local>"}, 404),
         ("a foreign domain", {"to": "<sip:2001@example.com>"}, 404),
-        ("an extension", {"require": "path"}, 420),
+        ("an extension", {"require": "path, outbound"}, 420),
         ("a scheme nobody knows", {"to": "<isbn:2983792873>"}, 416),
     ],
 )
