@@ -61,6 +61,7 @@ def test_every_key_of_a_section_is_in_the_example(section: str) -> None:
 def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings) -> None:
     assert {name: line.kind for name, line in complete.lines.items()} == {
         "ward-panel": "espa444",
+        "wings": "espa444",
         "pager": "tap",
         "nurse-call": "tap",
         "phones": "sip",
