@@ -66,10 +66,11 @@ def html_reply(operation: Operation, call: Call[Any], reply: Reply, place: Place
     context = _context(operation, place, caller, values, operation.choices and operation.choices(call.engine))
     context["next"] = pages.safe_next(values.get("next"))
     context["reply"] = reply
-    context["members"] = reply.model_dump(by_alias=True)
     if isinstance(reply, Part):
         limit = call.params.limit if isinstance(call.params, ListParams) else None
         context["pager"] = pages.pager(place, reply, limit or pages.PAGE_SIZE)
+    else:
+        context["members"] = reply.model_dump(by_alias=True)
     if operation.decorate is not None:
         context.update(operation.decorate(call, reply))
     response = _page(operation.template, context, 200)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 HERE = Path(__file__).parent
 TYPES = {
@@ -51,20 +51,17 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(clock=clock_time, machine=machine_time, span=span)
+    made.filters.update(moment=moment, span=span)
     return made
 
 
-def clock_time(seconds: float) -> str:
+def moment(seconds: float) -> Markup:
     """Return a time as people on site read it: the time alone today, with the date before that."""
-    moment = datetime.fromtimestamp(seconds, tz=UTC).astimezone()
-    today = datetime.fromtimestamp(time.time(), tz=UTC).astimezone().date()
-    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
-
-
-def machine_time(seconds: float) -> str:
-    """Return a time in ISO 8601, for the `datetime` attribute."""
-    return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")
+    local = time.localtime(seconds)
+    today = local[:3] == time.localtime()[:3]
+    shown = time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", local)
+    machine = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return Markup(f'<time datetime="{machine}">{shown}</time>')  # noqa: S704 - digits and signs only
 
 
 def span(seconds: float) -> str:

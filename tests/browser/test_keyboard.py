@@ -36,6 +36,7 @@ async def test_an_alarm_is_found_in_the_inbox_and_accepted_by_keyboard_alone(
     await gateway.activates("12", "ROOM 12 cardiac arrest", Priority.HIGH)
     event = gateway.event_of(NURSE)
     await gateway.activates("13", "ROOM 13 call")
+    other = gateway.event_of(NURSE)
     async with Firefox.start(tmp_path / "profile", **{"javascript.enabled": scripts}) as tab:
         await gateway.signs_in(tab, "nurse")
         await tab.go(gateway.url("/api/users/self/webpush/subscribe"))
@@ -49,12 +50,18 @@ async def test_an_alarm_is_found_in_the_inbox_and_accepted_by_keyboard_alone(
         await tab.types(ENTER)
         await tab.arrives_at(f"{EVENTS}/{event}")
         tab.forget()
-        await tab.tabs_to(f'form[action="{EVENTS}/{event}/accept"] button')
+        await tab.tabs_to(f'[action="{EVENTS}/{event}/accept"] button')
         assert gateway.alarm(1).accepted_by is None
         await tab.types(press)
         await tab.arrives_at(f"{EVENTS}/{event}/accept")
         assert gateway.alarm(1).accepted_by == NURSE
         await tab.arrives_at(f"{EVENTS}/{event}")  # the page comes back by itself
+        await tab.go(gateway.url(EVENTS))
+        tab.forget()
+        await tab.tabs_to(f'button[formaction="{EVENTS}/{other}/accept"]')
+        await tab.types(press)
+        await tab.arrives_at(f"{EVENTS}/{other}/accept")
+        assert gateway.alarm(2).accepted_by == NURSE
 
 
 async def test_the_focus_is_seen_wherever_it_goes_and_the_navigation_can_be_skipped(

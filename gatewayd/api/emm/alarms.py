@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewayd.api.emm.listing import ListParams, to_query
 from gatewayd.api.emm.shapes import AlarmCancelled, AlarmList, AlarmReply, to_alarm
 from gatewayd.api.fields import Id  # noqa: TC001 - pydantic reads annotations at run time
 from gatewayd.api.operation import Call, Display, Params, operation
 from gatewayd.errors import Conflict, NotFound
-from gatewayd.model import MsgStatus
 from gatewayd.store.alarms import FILTERS, ORDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+JOURNAL_LINES = 200  # the newest lines of an alarm's story that a page shows
 
 
 class AlarmParams(Params):
@@ -22,16 +23,17 @@ class AlarmParams(Params):
     id: Id
 
 
-def _own_event(call: Call[ListParams] | Call[AlarmParams], alarm: AlarmReply) -> int:
-    """Return the caller's event of an alarm, by which it can be accepted; 0 without one."""
-    event = call.engine.store.inbox.of_user(call.user.id, alarm.msg_id)
-    return 0 if event is None or event.status is MsgStatus.QUEUED_DELETE else event.id
+def _own_events(call: Call[Any], alarms: Iterable[AlarmReply]) -> dict[int, int]:
+    """Return the caller's event of every alarm, by which it can be accepted; 0 without one."""
+    messages = {alarm.id: alarm.msg_id for alarm in alarms}
+    events = call.engine.store.inbox.open_of_user(call.user.id, messages.values())
+    return {alarm_id: events.get(message_id, 0) for alarm_id, message_id in messages.items()}
 
 
 def _board(call: Call[ListParams], reply: AlarmList) -> Mapping[str, object]:
     names = call.engine.directory.recipient_name
     return {
-        "own_events": {alarm.id: _own_event(call, alarm) for alarm in reply.alarms},
+        "own_events": _own_events(call, reply.alarms),
         "accepters": {alarm.id: names(alarm.accepted_by) if alarm.accepted_by else "" for alarm in reply.alarms},
     }
 
@@ -39,10 +41,7 @@ def _board(call: Call[ListParams], reply: AlarmList) -> Mapping[str, object]:
 def _one(call: Call[AlarmParams], reply: AlarmReply) -> Mapping[str, object]:
     journal = call.engine.store.journal.of_alarm(reply.id)[-JOURNAL_LINES:]
     accepted_by = call.engine.directory.recipient_name(reply.accepted_by) if reply.accepted_by else ""
-    return {"own_event": _own_event(call, reply), "journal": journal, "accepted_by": accepted_by}
-
-
-JOURNAL_LINES = 200  # the newest lines of an alarm's story that a page shows
+    return {"own_event": _own_events(call, [reply])[reply.id], "journal": journal, "accepted_by": accepted_by}
 
 
 @operation(
