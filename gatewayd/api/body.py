@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_FIELDS = 200  # parameters in one request; the largest form here has a dozen
 AT_ONCE = 65536  # bytes of a body that need no further look at its limit
 FORM = "application/x-www-form-urlencoded"
+BYTE_ORDER_MARK = "\ufeff"
 MULTIPART = "multipart/form-data"
 _DISPOSITION = re.compile(rb'content-disposition:[^\r\n]*?[;\s]name="([^"\r\n]*)"', re.IGNORECASE)
 _FILE = re.compile(rb"content-disposition:[^\r\n]*?[;\s]filename\*?=", re.IGNORECASE)
@@ -30,11 +31,10 @@ async def add_body(request: web.BaseRequest, query: Values, timeout: float) -> V
     """Add the body's parameters; the body wins except for `f`. Raises Invalid, BodyTooLarge, BodyTooSlow."""
     values = dict(query)
     if request.can_read_body:
-        body = _parse(await _read(request, timeout), request.content_type, request.headers.get("Content-Type", ""))
-        output_format = values.get("f", body.get("f"))
+        body = _parse(await _read(request, timeout), request.headers.get("Content-Type", ""))
+        if "f" in values and "f" in body:
+            body["f"] = values["f"]
         values |= body
-        if output_format is not None:
-            values["f"] = output_format
     return values
 
 
@@ -66,16 +66,15 @@ async def _let_come(request: web.BaseRequest) -> None:
         request.writer.output_size = 0  # the answer itself has not begun
 
 
-def _parse(body: bytes, content_type: str, header: str) -> Values:
+def _parse(body: bytes, header: str) -> Values:
     if not body.strip():
         return {}
+    content_type = header.partition(";")[0].strip().lower()
     if content_type == "application/json" or content_type.endswith("+json"):
         return _merge(_from_json(body).items())
     if content_type == MULTIPART:
         return _merge(_parts(body, header))
-    if not header:
-        content_type = FORM
-    if content_type == FORM:
+    if content_type in (FORM, ""):
         return _merge(_pairs(_decode(body), "body"))
     raise Invalid("Content-Type", f"has to be application/json, {FORM} or {MULTIPART}")
 
@@ -141,7 +140,7 @@ def _part(piece: bytes) -> tuple[str, str]:
 
 def _decode(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return data.decode().removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         raise Invalid("body", "is not UTF-8") from None
 

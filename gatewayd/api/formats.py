@@ -18,15 +18,18 @@ class Format(StrEnum):
     JSON = "json"
 
 
+FORMATS = {member.value: member for member in Format}
+
+
 def chosen(values: Mapping[str, Any], accept: str) -> Format:
     """Return the format that was asked for: `f` first, then `Accept`, else html. Raises Invalid for an unknown one."""
     wanted = values.get("f")
     if wanted is None or wanted == "":
         return accepted(accept)
-    try:
-        return Format(wanted.lower() if isinstance(wanted, str) else wanted)
-    except ValueError:
-        raise Invalid("f", "has to be html or json") from None
+    found = FORMATS.get(wanted.lower()) if isinstance(wanted, str) else None
+    if found is None:
+        raise Invalid("f", "has to be html or json")
+    return found
 
 
 def accepted(accept: str) -> Format:

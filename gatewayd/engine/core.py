@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gatewayd.engine.line import RunningLine
     from gatewayd.engine.wakeup import WakeUp
     from gatewayd.store import Store
+    from gatewayd.store.writer import Commit
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +95,7 @@ class Core:
             return []
         held = [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
         try:
-            written = self.store.submit(*rows)
-            cancelled = await _finished(written)
-            written.result()
+            cancelled = await _finished(self.store.submit(*rows))
         except BaseException:
             for page in held:
                 self.lines[page.line].release(page.id)
@@ -150,14 +149,11 @@ class Core:
                 log.error("%d withdrawn pages could not be stopped within %g s", len(late), CUT_TIMEOUT)
 
 
-async def _finished(written: asyncio.Future[None]) -> bool:
-    """Wait for a commit whatever happens; returns whether somebody wanted to cancel the wait."""
-    cancelled = False
-    while not written.done():
-        try:
-            await asyncio.shield(written)
-        except asyncio.CancelledError:
-            cancelled = True
-        except Exception:  # noqa: BLE001 - the caller asks for the result
-            break
-    return cancelled
+async def _finished(written: Commit) -> bool:
+    """Wait for a commit; returns whether somebody wanted to cancel the wait. Raises StoreUnavailable."""
+    try:
+        await written
+    except asyncio.CancelledError:
+        written.result()
+        return True
+    return False

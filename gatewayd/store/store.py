@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import sqlite3
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewayd.model import Contact, JournalEntry, User
+    from gatewayd.store.writer import Commit
 
 RowT = TypeVar("RowT")
 
@@ -73,9 +73,9 @@ class Store:
 
     async def record(self, *values: rows.Recordable) -> None:
         """Write domain values, new or changed, all or none. Raises StoreUnavailable; then nothing was written."""
-        await asyncio.shield(self.submit(*values))
+        await self.submit(*values)
 
-    def submit(self, *values: rows.Recordable) -> asyncio.Future[None]:
+    def submit(self, *values: rows.Recordable) -> Commit:
         """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
         return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
 

@@ -35,7 +35,18 @@ LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single 
 
 VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
 Values = tuple[Any, ...] | dict[str, Any]
-Submission = tuple["Sequence[Statement]", "asyncio.Future[None]"]
+
+
+class Commit(asyncio.Future[None]):
+    """A commit under way. Nobody can call it off: whoever waits and is cancelled goes on when it is over."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Refuse: the rows are on their way to the disk."""
+        del msg
+        return False
+
+
+Submission = tuple["Sequence[Statement]", Commit]
 Results = list[tuple[Submission, Exception | None]]
 
 
@@ -54,7 +65,7 @@ class Writer:
         self.slow_commit = SLOW_COMMIT
         self.commits = 0
 
-    def submit(self, statements: Sequence[Statement]) -> asyncio.Future[None]:
+    def submit(self, statements: Sequence[Statement]) -> Commit:
         """Have `statements` written, all or none of them.
 
         The future fails with StoreUnavailable when the disk does not take them; with Invalid or Conflict when they are
@@ -63,7 +74,7 @@ class Writer:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done = Commit(loop=loop)
         self._pending.append((statements, done))
         if not self._scheduled:
             self._scheduled = True
@@ -72,7 +83,7 @@ class Writer:
 
     async def commit(self, statements: Sequence[Statement]) -> None:
         """Write `statements`; they are on disk when this returns. Raises what `submit` says."""
-        await asyncio.shield(self.submit(statements))
+        await self.submit(statements)
 
     def write_now(self, statements: Sequence[Statement]) -> None:
         """Write at once, outside the groups: for what happens rarely. Raises what `submit` says."""
