@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from drivers.ascii import tester
 from drivers.ascii.events import (
     Event,
     HeartbeatReceived,
@@ -20,15 +21,16 @@ from gatewayd.clock import sleep
 from gatewayd.driver import Capabilities, Driver
 from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated
+from gatewayd.rules import Ruled, RuleResult
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.serial import open_serial
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from drivers.ascii.openalarms import Changes
     from drivers.ascii.settings import AsciiSettings
-    from gatewayd.driver import Line
+    from gatewayd.driver import Line, LineSettings
     from gatewayd.model import Report
 
     OpenPort = Callable[[AsciiSettings, StreamAdapter[Event]], Awaitable[None]]
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 STORE_RETRY = 1.0  # seconds; a panel prints a line once, so nobody else would repeat it
 
 
-class AsciiDriver(Driver):
+class AsciiDriver(Driver, Ruled):
     """Receives lines of text.
 
     The adapter keeps reading while a report is being recorded. When it is more than a thousand records ahead it stops,
@@ -77,6 +79,15 @@ class AsciiDriver(Driver):
         finally:
             adapter.close()
             await adapter.wait_closed()
+
+    @classmethod
+    def tried(cls, settings: LineSettings, sample: str | bytes) -> Iterator[RuleResult]:
+        """Return what a line with these settings would make of a sample."""
+        return tester.tried(cast("AsciiSettings", settings), sample)
+
+    def try_rules(self, sample: str | bytes) -> Iterator[RuleResult]:
+        """Return what this line would make of a sample."""
+        return tester.tried(self._settings, sample)
 
     def _remembered(self) -> Interpreter:
         """Return the interpreter with what is open; it outlives connections, the line's memory outlives the process."""

@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drivers.ascii.events import HeartbeatReceived, RecordIgnored, RecordReceived
 from drivers.ascii.meaning import Interpreter
 from drivers.ascii.protocol import Receiver
 from gatewayd.charset import CodePage
+from gatewayd.rules import UNMATCHED, UNREADABLE, RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from drivers.ascii.patience import Patience
     from drivers.ascii.settings import AsciiSettings
-    from gatewayd.model import Report
 
-HEARTBEAT, IGNORED, UNMATCHED, UNREADABLE = "heartbeat", "ignored", "unmatched", "unreadable"
+HEARTBEAT, IGNORED = "heartbeat", "ignored"
 PAUSE = 1e-3  # seconds between two pieces of a sample: they arrive one after the other
+PIECE = 64  # bytes that arrive at once
 
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
-    """What becomes of one record.
-
-    `verdicts` has the kind of each rule that applied, or one of heartbeat, ignored, unmatched, unreadable; `rules` has
-    their names; `groups` what they found, by name; `reports` what the gateway would be told; `given_up` the rules
-    that took too long for it.
-    """
-
-    record: str
-    verdicts: tuple[str, ...]
-    rules: tuple[str, ...] = ()
-    groups: dict[str, str] = field(default_factory=dict)
-    reports: tuple[Report, ...] = ()
-    complete: bool = True
-    given_up: tuple[str, ...] = ()
-
-
-def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
-    """Return what the line makes of a sample, record by record.
-
-    Bytes are taken as they came over the wire. Text may be typed or pasted: its line ends stand for the terminator of
-    the line, or for a pause where records have none.
-    """
+def tried(settings: AsciiSettings, sample: str | bytes) -> Iterator[RuleResult]:
+    """Return what the line makes of a sample, record by record (`gatewayd.rules.Ruled.tried`)."""
     config = settings.config
     receiver = Receiver(config, 0.0)
     interpreter = Interpreter(settings.rule_book, settings.unmatched, {}, config.patience)
-    results: list[RuleResult] = []
     now = 0.0
     for piece, pause in _pieces(settings, sample):
         now += PAUSE
         receiver.receive_data(piece, now)
         if pause:
             receiver.flush(now)
-        results += _results(receiver, interpreter, config.patience)
+        yield from _results(receiver, interpreter, config.patience)
     receiver.flush(now)
-    return results + list(_results(receiver, interpreter, config.patience))
+    yield from _results(receiver, interpreter, config.patience)
 
 
 def _pieces(settings: AsciiSettings, sample: str | bytes) -> Iterator[tuple[bytes, bool]]:
     """Return the bytes of a sample, and after which of them the wire is silent."""
     if isinstance(sample, bytes):
-        yield sample, False
+        yield from ((sample[begin : begin + PIECE], False) for begin in range(0, len(sample), PIECE))
         return
     code_page = CodePage(settings.encoding)
     terminator = settings.terminators[0].encode("latin-1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,8 @@ from gatewayd.cli.box import config_file
 from gatewayd.cli.output import Exit, emit, say
 from gatewayd.cli.player import words
 from gatewayd.errors import ConfigError, Invalid, NotFound, Problem
+from gatewayd.rules import Ruled, RuleResult, sample_of
 from gatewayd.settings import load
-from gatewayd.transport.capture import IN
-from gatewayd.transport.capturefile import FIRST_LINE, parse
 from gatewayd.validation import suggestion
 
 if TYPE_CHECKING:
@@ -24,22 +22,20 @@ if TYPE_CHECKING:
 
 STANDARD = "-"  # as a file name: standard input
 MAX_SAMPLE = 4 * 1024 * 1024  # bytes
-FAILURES = {"unmatched", "unreadable"}
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Print what becomes of each record; fails when a record was not understood."""
     line = _line(arguments)
-    results = _tester(line)(line.settings, _sample(arguments.file))
-    shown = [_shown(result) for result in results]
+    results = list(_ruled(line).tried(line.settings, _sample(arguments.file)))
+    failed = sum(not result.understood for result in results)
     if arguments.json:
-        emit(shown)
+        emit([_shown(result) for result in results])
     else:
-        for each in shown:
-            _say(each)
-        failed = sum(1 for each in shown if FAILURES & set(each["verdicts"]))
-        say(f"{len(shown)} records, {failed} not understood")
-    return Exit.FAILURE if any(FAILURES & set(each["verdicts"]) for each in shown) else Exit.OK
+        for result in results:
+            _say(result)
+        say(f"{len(results)} records, {failed} not understood")
+    return Exit.FAILURE if failed else Exit.OK
 
 
 def _line(arguments: argparse.Namespace) -> LineConfig:
@@ -49,30 +45,23 @@ def _line(arguments: argparse.Namespace) -> LineConfig:
     return lines[arguments.line]
 
 
-def _tester(line: LineConfig) -> Any:  # noqa: ANN401  # a function of the driver
-    """Return `try_rules` of the kind's module `tester`. Raises Invalid: the kind has no rules."""
-    package = registry.load(line.kind).driver.__module__.rpartition(".")[0]
-    try:
-        return import_module(f"{package}.tester").try_rules
-    except ModuleNotFoundError:
-        raise Invalid("line", f"{line.name!r} is of kind {line.kind!r}, which has no rules") from None
+def _ruled(line: LineConfig) -> type[Ruled]:
+    """Return the driver of a line that has rules. Raises Invalid: the kind has none."""
+    driver = registry.load(line.kind).driver
+    if not issubclass(driver, Ruled):
+        raise Invalid("line", f"{line.name!r} is of kind {line.kind!r}, which has no rules")
+    return driver
 
 
 def _sample(name: str) -> str | bytes:
-    """Return what a line heard: the received bytes of a capture, or a sample as text, or else as bytes."""
+    """Return what a line heard, from a capture or a sample."""
     try:
         data = _read(name)
     except OSError as error:
         raise ConfigError([Problem(name, "", f"cannot be read: {error.strerror}")]) from None
     if len(data) > MAX_SAMPLE:
         raise ConfigError([Problem(name, "", f"is longer than {MAX_SAMPLE} bytes")])
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data
-    if text.startswith(FIRST_LINE):
-        return b"".join(piece.data for piece in parse(text, name).pieces if piece.what == IN)
-    return text
+    return sample_of(data, name)
 
 
 def _read(name: str) -> bytes:
@@ -82,20 +71,23 @@ def _read(name: str) -> bytes:
         return file.read(MAX_SAMPLE + 1)
 
 
-def _shown(result: Any) -> dict[str, Any]:  # noqa: ANN401  # the driver's own type
+def _shown(result: RuleResult) -> dict[str, Any]:
     return {
         "record": result.record,
         "verdicts": list(result.verdicts),
-        "rules": [str(rule) for rule in result.rules],
+        "rules": list(result.rules),
         "groups": dict(result.groups),
         "reports": [words(report) for report in result.reports],
         "complete": result.complete,
+        "given_up": list(result.given_up),
     }
 
 
-def _say(each: dict[str, Any]) -> None:
-    say(f"{each['record']!r}: {', '.join(each['verdicts'])}{'' if each['complete'] else ' (incomplete)'}")
-    if each["rules"]:
-        say(f"    by {', '.join(each['rules'])}: {each['groups']}")
-    for report in each["reports"]:
-        say(f"    {report}")
+def _say(result: RuleResult) -> None:
+    say(f"{result.record!r}: {', '.join(result.verdicts)}{'' if result.complete else ' (incomplete)'}")
+    if result.rules:
+        say(f"    by {', '.join(result.rules)}: {result.groups}")
+    if result.given_up:
+        say(f"    too slow, and given up: {', '.join(result.given_up)}")
+    for report in result.reports:
+        say(f"    {words(report)}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from drivers.ascii import tester
 from drivers.ascii.settings import AsciiSettings
+
+if TYPE_CHECKING:
+    from gatewayd.rules import RuleResult
 
 AFP_PATTERN = (
     r"^:(?P<verb>[A-Z0-9() -]+?) +(?P<zone>Z\d{3}) +(?P<point>\S+) +(?P<label>.*?) +"
@@ -109,3 +113,8 @@ def line(*layers: dict[str, Any], **more: Any) -> AsciiSettings:  # noqa: ANN401
     for layer in (*layers, more):
         merged |= layer
     return AsciiSettings.model_validate(merged)
+
+
+def try_rules(settings: AsciiSettings, sample: str | bytes) -> list[RuleResult]:
+    """Return what a line makes of a whole sample."""
+    return list(tester.tried(settings, sample))

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.ascii import try_rules
 from drivers.ascii.events import RecordReceived
 from drivers.ascii.framing import LONGEST
 from drivers.ascii.meaning import Interpreter
 from drivers.ascii.protocol import Receiver
 from tests.drivers.ascii import samples
-from tests.drivers.ascii.samples import AFP_SET, line
+from tests.drivers.ascii.samples import AFP_SET, line, try_rules
 
 LINES: list[tuple[dict[str, Any], bytes]] = [
     (samples.AFP, AFP_SET.encode()),

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from drivers.ascii import try_rules
+from drivers.ascii.events import RecordReceived
 from drivers.ascii.limit import LIMIT, TimeLimit
 from drivers.ascii.patience import MOST_GIVEN_UP, TooSlowError
+from drivers.ascii.protocol import Receiver
 from gatewayd.clock import settle
 from gatewayd.model import AlarmActivated
-from tests.drivers.ascii.samples import line
+from tests.drivers.ascii.samples import line, try_rules
 from tests.drivers.ascii.site import Site
 
 # What no configuration may hold, and what the check of patterns cannot see, each with a line that makes it explode.
@@ -125,10 +126,12 @@ def test_alarm_that_a_later_rule_finds_in_such_a_line_is_that_alarm() -> None:
 
 @pytest.mark.parametrize("slow", [{"ignore": [SLOW]}, {"first_line": SLOW}])
 def test_patterns_that_are_no_rules_are_given_up_as_well(slow: dict[str, Any]) -> None:
+    receiver = Receiver(line(slow, rules=[{"match": "^a", "text": "FIRE"}]).config, 0.0)
     started = time.process_time()
-    results = try_rules(line(slow, rules=[{"match": "^a", "text": "FIRE"}]), f"{HOSTILE}\n".encode() * 40)
-    reports = [report for result in results for report in result.reports]
-    assert [report.text for report in reports if isinstance(report, AlarmActivated)] == ["FIRE"] * 40
+    receiver.receive_data(f"{HOSTILE}\n".encode() * 40, 0.0)
+    receiver.flush(1.0)
+    records = [event.text for event in iter(receiver.next_event, None) if isinstance(event, RecordReceived)]
+    assert records == [HOSTILE] * 40
     assert time.process_time() - started < 10 * MOST_GIVEN_UP * LIMIT
 
 

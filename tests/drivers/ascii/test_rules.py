@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers.ascii import try_rules
 from drivers.ascii.patterns import compiled
 from drivers.ascii.rules import Finding, Template
 from gatewayd.model import AlarmActivated, AlarmReset, Priority, TextReceived
-from tests.drivers.ascii.samples import AFP_PATTERN, line
+from tests.drivers.ascii.samples import AFP_PATTERN, line, try_rules
 
 
 def findings(text: str, *rules: dict[str, Any], **more: Any) -> list[Finding]:  # noqa: ANN401 - any setting

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from drivers.ascii import try_rules
 from gatewayd.model import AlarmActivated, AlarmReset, Priority
 from tests.drivers.ascii import samples
-from tests.drivers.ascii.samples import AFP_ACKD, AFP_FAULT, AFP_ISOL, AFP_MAINS, AFP_RESET, AFP_SET, line
+from tests.drivers.ascii.samples import AFP_ACKD, AFP_FAULT, AFP_ISOL, AFP_MAINS, AFP_RESET, AFP_SET, line, try_rules
 
 
 def reports(settings: dict[str, Any], sample: str | bytes) -> list[Any]:
