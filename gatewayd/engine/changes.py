@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,7 @@ KEPT = 200  # notifications that wait for one user
 TRIM_EVERY = 100  # new ones of a user between two looks at how many there are
 POLITE = 30.0  # seconds between two calls that the document recommends
 CLAIM = 60.0  # seconds for which nobody else gets what is just being handed over
+TOLD_OTHERWISE = 1  # the `way` of a push that has fallen back; pushes follow no way of a person
 ARRIVED = frozenset({PageState.SENT, PageState.RECEIVED, PageState.READ})
 Told = tuple[NotificationKind, "Body"]
 
@@ -128,7 +130,7 @@ class Changes:
             return  # what it said is overtaken; the newer push speaks for itself
         if moved.state in ARRIVED:
             change.others.append(NotificationOver(moved.user_id, moved.push, object_id))
-        elif moved.state is not PageState.WITHDRAWN and moved.attempts == 1:  # later ones would tell it again
+        elif moved.state is not PageState.WITHDRAWN:
             self.fall_back(change, case, moved)
         if moved.state is PageState.FAILED:
             text = f"push to {moved.line} {moved.address} failed: {moved.detail}"
@@ -136,12 +138,17 @@ class Changes:
             change.note(JournalKind.PAGE, text, line=moved.line, recipient_id=about.id if about else None)
 
     def fall_back(self, change: Change, case: Case, push: Page) -> None:
-        """Let a push that does not get through wait for its user, unless another browser of theirs got it."""
+        """Let what a push that does not get through says wait for its user, once.
+
+        Not when another browser of theirs got it, nor when a push to any of them fell back before: its user may have
+        asked since.
+        """
         object_id = _object_of(push, case)
         if push.push is None or push.user_id is None or object_id is None:
             return
-        siblings = [one for one in _same(push, case) if one.text == push.text]
-        if not any(one.state in ARRIVED for one in siblings):
+        alike = [push, *(one for one in _same(push, case) if one.text == push.text)]
+        if not any(one.state in ARRIVED or one.way == TOLD_OTHERWISE for one in alike):
+            change.save(replace(push, way=TOLD_OTHERWISE))
             self._queue(change, Notification(change.ctx.new_id(Notification), push.user_id, push.push, object_id))
 
     # --- handing over -------------------------------------------------------------------------------------------------

@@ -241,6 +241,36 @@ async def test_A24_a_push_that_has_to_be_retried_waits_until_it_gets_through(box
     assert waiting(box, NURSE) == []
 
 
+async def test_A24_what_was_fetched_is_not_told_again_when_the_next_browser_or_the_last_attempt_fails(
+    box: Box, push: PushDevice
+) -> None:
+    for endpoint in ("https://push.example/nurse", "https://push.example/tablet"):
+        await subscribe(box, NURSE, endpoint)
+    push.hold_back()
+    await sends(box, NURSE)
+    first, second = (page for page in box.store.paging.all_of_message(1) if page.push is EVENT)
+    await box.engine.settle(first, Receipt(Outcome.FAILED, "503"))
+    assert waiting(box, NURSE) == [(EVENT, 1)]
+    await box.engine.changes.take(NURSE, box.engine.changes.look(NURSE)[-1].id)
+    for page, outcome in ((second, Outcome.FAILED), (first, Outcome.REFUSED), (second, Outcome.REFUSED)):
+        await box.engine.settle(page, Receipt(outcome, "503"))
+        assert waiting(box, NURSE) == []
+
+
+async def test_A24_what_was_fetched_while_the_line_was_down_is_not_told_again(box: Box, push: PushDevice) -> None:
+    await subscribe(box, NURSE)
+    push.unplug()
+    await settle()
+    await sends(box, NURSE)
+    assert (EVENT, box.event_of(NURSE)) in waiting(box, NURSE)
+    await box.engine.changes.take(NURSE, box.engine.changes.look(NURSE)[-1].id)
+    push.outcomes = [Receipt(Outcome.REFUSED, "gone (410)")] * 3
+    push.plug_in()
+    await box.passes(120)
+    assert push.pages
+    assert EVENT not in {kind for kind, _ in waiting(box, NURSE)}
+
+
 async def test_A24_one_browser_that_works_is_enough(box: Box, push: PushDevice) -> None:
     await subscribe(box, NURSE)
     await subscribe(box, NURSE, "https://push.example/tablet")
