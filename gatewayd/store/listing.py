@@ -81,11 +81,11 @@ class ListSource(Generic[ItemT]):
             column = self.filters[query.filter_field]
             source += f" AND CAST({column.sql} AS TEXT) LIKE ? ESCAPE '\\'"
             values = (*values, like(query.pattern, exact=column.exact))
-        counted = reader.one(f"SELECT COUNT(*) {source}", values)
+        total = reader.count(f"SELECT COUNT(*) {source}", values)
         order = [f"{self.orders[name]} {'DESC' if down else 'ASC'}" for name, down in query.order]
         order_by = ", ".join([*(order or [self.default_order]), self.tiebreak])
         limit = -1 if query.limit is None else query.limit
         keys = f"SELECT {self.key} {source} ORDER BY {order_by} LIMIT ? OFFSET ?"
         part = f"{self.select} FROM {self.tables} WHERE {self.key} IN ({keys}) ORDER BY {order_by}"
         rows = reader.all(part, (*values, limit, query.offset))
-        return Listing(query.offset, counted[0] if counted else 0, tuple(self.load(row) for row in rows))
+        return Listing(query.offset, total, tuple(self.load(row) for row in rows))

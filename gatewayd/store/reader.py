@@ -1,20 +1,30 @@
-"""Reading: the one place where errors of SQLite become errors of ours."""
+"""Reading: the one place where errors of SQLite become errors of ours.
+
+`version` grows with everything that is written.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gatewayd.errors import StoreUnavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Row = tuple[Any, ...]
+MOST_COUNTS = 512  # numbers that are remembered
 
 
 class Reader:
     """A connection that only reads. Every method raises StoreUnavailable when the file cannot be read."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
         self._connection = connection
+        self._version = version
+        self._counts: dict[tuple[str, Row], int] = {}
+        self._counts_version = 0
 
     def one(self, sql: str, values: Row = ()) -> Row | None:
         """Return the first row, or None."""
@@ -30,6 +40,21 @@ class Reader:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise _unreadable(error) from error
+
+    def count(self, sql: str, values: Row = ()) -> int:
+        """Return the number that a query counts. Nothing is counted twice as long as nothing is written.
+
+        Counting a long inbox takes longer than reading a part of it, and people look far more often than they write.
+        """
+        version = self._version()
+        if version != self._counts_version or len(self._counts) >= MOST_COUNTS:
+            self._counts.clear()
+            self._counts_version = version
+        known = self._counts.get((sql, values))
+        if known is None:
+            row = self.one(sql, values)
+            known = self._counts[sql, values] = row[0] if row else 0
+        return known
 
     def close(self) -> None:
         """Close the connection."""

@@ -55,9 +55,8 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection, reader_connection: sqlite3.Connection) -> None:
         self._connection = connection
-        reader = Reader(reader_connection)
-        self._reader = reader
         self.writer = Writer(connection)
+        reader = self._reader = Reader(reader_connection, lambda: self.writer.commits)
         self.alarms = Alarms(reader)
         self.inbox = Inbox(reader)
         self.paging = Paging(reader)

@@ -90,6 +90,7 @@ class Writer:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         error = self._transact(statements)
+        self.commits += 1
         if error is not None:
             raise error
 

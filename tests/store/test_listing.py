@@ -116,3 +116,17 @@ async def test_cleared_alarms_are_not_listed_and_the_most_urgent_come_first(stor
         samples.alarm(4, priority=Priority.EMERGENCY, active_time=2.0),
     )
     assert [alarm.id for alarm in store.alarms.listing(Query()).items] == [4, 3, 2]
+
+
+async def test_a_total_follows_what_is_written_and_is_counted_once(store: Store) -> None:
+    await store.record(samples.MESSAGE, samples.EVENT)
+    owner = samples.EVENT.user_id
+    counted: list[str] = []
+    store._reader._connection.set_trace_callback(lambda sql: counted.append(sql) if "COUNT" in sql else None)
+    totals = [store.inbox.listing(owner, Query()).total for _ in range(3)]
+    assert (totals, len(counted)) == ([1, 1, 1], 1)
+    second = replace(samples.MESSAGE, id=samples.MESSAGE.id + 1)
+    await store.record(second, replace(samples.EVENT, id=samples.EVENT.id + 1, message_id=second.id))
+    assert store.inbox.listing(owner, Query()).total == 2
+    store.writer.write_now([("DELETE FROM events", ())])
+    assert store.inbox.listing(owner, Query()).total == 0
