@@ -198,7 +198,14 @@ def _add_replay(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the line")
     parser.add_argument("--config", metavar="FILE", help="take the settings of a line from this configuration")
     parser.add_argument("--line", metavar="NAME", help="that line (default: the one that the capture names)")
-    parser.add_argument("--speed", type=float, default=0.0, metavar="N", help="N times as fast as it was; 0: at once")
+    speed = "N times as fast as it was; 0, the default for a driver: at once; default for a running gateway: 1"
+    parser.add_argument("--speed", type=float, metavar="N", help=speed)
+    running = parser.add_argument_group(
+        "a running test gateway", "be the other end of its line"
+    ).add_mutually_exclusive_group()
+    running.add_argument("--device", metavar="PATH", help="of a serial line: make this pseudo-terminal")
+    running.add_argument("--listen", type=int, metavar="PORT", help="of a line with port socket://127.0.0.1:PORT")
+    running.add_argument("--to", metavar="HOST:PORT", help="of a line that listens there, by TCP or UDP")
     _add_json(parser)
 
 

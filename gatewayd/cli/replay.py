@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from gatewayd import registry
+from gatewayd.cli.feeder import Clients, Device, Ends, Feeder, Server
 from gatewayd.cli.output import Exit, emit, say
 from gatewayd.cli.player import Player, require_playable
 from gatewayd.cli.rehearsal import Isolated
@@ -24,7 +28,8 @@ from gatewayd.validation import findings, suggestion
 if TYPE_CHECKING:
     import argparse
 
-    from gatewayd.driver import LineSettings
+    from gatewayd.cli.player import Tell
+    from gatewayd.driver import Address, LineSettings
     from gatewayd.shape import Annotation, Value
     from gatewayd.shape import Path as Place
     from gatewayd.transport.capturefile import Capture
@@ -34,10 +39,11 @@ COMMAND_LINE = "command line"
 
 
 def replay(arguments: argparse.Namespace) -> int:
-    """Play a capture and print what the driver made of it."""
+    """Play a capture, and print what the driver or the running gateway made of it."""
     logging.basicConfig(level=logging.ERROR)
     capture = read(Path(arguments.file))
-    kind, settings = _line(arguments, capture)
+    if arguments.speed is not None and not 0 <= arguments.speed < math.inf:
+        raise Invalid("speed", "should not be negative")
     told: list[dict[str, Any]] = []
 
     def tell(seconds: float, text: str) -> None:
@@ -46,11 +52,45 @@ def replay(arguments: argparse.Namespace) -> int:
         else:
             say(f"{seconds:10.3f}  {text}")
 
-    with asyncio.Runner(loop_factory=Isolated) as runner:
-        runner.run(Player(kind, settings, capture, tell, arguments.speed).play())
+    if arguments.device or arguments.listen or arguments.to:
+        code = asyncio.run(_feed(arguments, capture, tell))
+    else:
+        kind, settings = _line(arguments, capture)
+        with asyncio.Runner(loop_factory=Isolated) as runner:
+            runner.run(Player(kind, settings, capture, tell, arguments.speed or 0.0).play())
+        code = Exit.OK
     if arguments.json:
         emit(told)
-    return Exit.OK
+    return code
+
+
+async def _feed(arguments: argparse.Namespace, capture: Capture, tell: Tell) -> Exit:
+    """Be the device of a running gateway; fails when the gateway says something else than it said then."""
+    speed = 1.0 if arguments.speed is None else arguments.speed
+    async with AsyncExitStack() as stack:
+        ends: Ends
+        if arguments.device:
+            ends = Device(Path(arguments.device))
+            stack.callback(ends.close)
+        elif arguments.listen:
+            ends = Server()
+            server = await ends.listen(arguments.listen)
+            stack.callback(server.close)
+        else:
+            ends = Clients(_target(arguments.to))
+        stack.push_async_callback(ends.restart)
+        tell(0.0, f"waits for the gateway at {arguments.device or arguments.to or f'port {arguments.listen}'}")
+        sys.stdout.flush()  # whoever started us in a script waits for this
+        feeder = Feeder(capture, ends, tell, speed)
+        await feeder.feed()
+    return Exit.FAILURE if feeder.differences else Exit.OK
+
+
+def _target(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Invalid("to", f"{text[:40]!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def read(path: Path) -> Capture:
@@ -66,8 +106,6 @@ def read(path: Path) -> Capture:
 
 def _line(arguments: argparse.Namespace, capture: Capture) -> tuple[registry.Kind, LineSettings]:
     """Return the kind and the settings that the command line or the capture mean. Raises ConfigError, NotFound."""
-    if arguments.speed < 0:
-        raise Invalid("speed", "should not be negative")
     if arguments.config is not None:
         name = arguments.line or capture.headers.get("line", "")
         lines = load(Path(arguments.config)).lines
