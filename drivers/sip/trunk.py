@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Seconds until the first address is tried again after none would have us, doubled up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 _INTERVAL_TOO_BRIEF = 423
+# Seconds for which no PBX has to insist that we register.
+LONGEST = 86_400
 
 
 class State(Enum):
@@ -160,8 +162,8 @@ class Trunk:
     def _take(self, turn: int, flow: Flow, result: Response | Failure, now: float) -> None:
         if not isinstance(result, Response):
             self._failed(turn, result.value, now)
-        elif result.status == _INTERVAL_TOO_BRIEF and (parse_delta(result.first("min-expires")) or 0) > self._seconds:
-            self._seconds = min(parse_delta(result.first("min-expires")) or self._seconds, 86_400)
+        elif result.status == _INTERVAL_TOO_BRIEF and self._seconds < (shortest := _min_expires(result)) <= LONGEST:
+            self._seconds = shortest
             self.register(now)
         elif result.status // 100 == 2:  # noqa: PLR2004 - the class of success
             self._registered(flow, self._granted(result), now)
@@ -247,6 +249,10 @@ class Trunk:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._pager.layer.agenda.at(when, action)
+
+
+def _min_expires(response: Response) -> int:
+    return parse_delta(response.first("min-expires")) or 0
 
 
 def _retry_after(response: Response) -> float:

@@ -275,6 +275,14 @@ def test_a_longer_registration_is_asked_for_when_the_pbx_wants_it() -> None:
     assert site.states() == [("sip:10.0.0.2", True)]
 
 
+def test_a_pbx_that_wants_ever_longer_registrations_is_lost_instead_of_asked_for_ever() -> None:
+    site = PbxSite()
+    site.first.answers = [(423, {"min-expires": ["90000"]})] * 50
+    site.start()
+    assert len(site.first.of("REGISTER")) == 1
+    assert site.states() == [("sip:10.0.0.3", True)]
+
+
 def test_a_user_that_has_moved_is_followed_once(site: PbxSite) -> None:
     site.first.answers = [(302, {"contact": ["<sip:778@pbx.site>"]})]
     assert site.pages("777").outcome is Outcome.RECEIVED
