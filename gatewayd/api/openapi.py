@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,21 +73,41 @@ class Document(Reply):
     openapi: str
 
 
-def documentation(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """Return the operations that describe `operations`."""
-    content = Document.model_validate(describe_api(operations))
-    shown = list(summaries(operations, content.model_dump()))
+class _Description:
+    """The document and what its page shows of it, made when somebody asks for the first time.
 
-    async def document(call: Call[NoParams]) -> Document:
+    Making it takes 50 ms, which neither the start nor the alarms of a running box have to wait for.
+    """
+
+    def __init__(self, operations: tuple[Operation, ...]) -> None:
+        self._operations = operations
+        self._made: tuple[Document, list[Json]] | None = None
+
+    async def document(self, call: Call[NoParams]) -> Document:
         """Describe every operation, for programs."""
         del call
-        return content
+        if self._made is None:
+            self._made = await asyncio.to_thread(self._make)
+        return self._made[0]
 
-    page = Display(title="Description of the interface", template="docs.html", decorate=lambda *_: {"shown": shown})
+    def shown(self, call: Call[NoParams], reply: Document) -> Mapping[str, object]:
+        """Return what the page shows beside the document."""
+        del call, reply
+        return {"shown": self._made[1] if self._made is not None else []}
+
+    def _make(self) -> tuple[Document, list[Json]]:
+        content = describe_api(self._operations)
+        return Document.model_validate(content), list(summaries(self._operations, content))
+
+
+def documentation(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Return the operations that describe `operations`."""
+    described = _Description(operations)
+    page = Display(title="Description of the interface", template="docs.html", decorate=described.shown)
     declare = partial(operation, name="openapi", params=NoParams, reply=Document, display=page, public=True)
     return (
-        declare("openapi", "GET", "/openapi.json", always_json=True)(document),
-        declare("docs", "GET", "/docs")(document),
+        declare("openapi", "GET", "/openapi.json", always_json=True)(described.document),
+        declare("docs", "GET", "/docs")(described.document),
     )
 
 
