@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from gatewayd.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gatewayd.driver import Address
+
+ResultT = TypeVar("ResultT")
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 MAGIC_COOKIE = "z9hG4bK"
@@ -22,25 +25,28 @@ MAX_CSEQ = 2**31
 # Far beyond any real header; keeps a line of a million semicolons from becoming a million objects.
 MAX_LIST_ITEMS = 64
 
-# Longer values go the long way, which counts what it finds and does not look back.
+# Longer values go the long way, which counts what it finds and does not look back, and are not remembered.
 MAX_PLAIN = 256
+# The same phones say the same things again: this many of each kind are known without parsing them, under 1 MB in all.
+REMEMBERED = 512
 
-_VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
-    re.IGNORECASE | re.DOTALL,
+_HOP = re.compile(
+    r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*",
+    re.IGNORECASE,
 )
 # Quoted strings and angle brackets hide separators; a quote that matches alone opens a string that never ends.
 _QUOTED_OR = {
     separator: re.compile(rf'"(?:[^"\\]|\\.)*"|"|<[^>]*>?|{separator}', re.DOTALL) for separator in (",", ";")
 }
-# What nearly every From, To and parameter list looks like; the rest goes the long way.
+# What nearly every From and To looks like; the rest goes the long way.
 _PLAIN_ADDRESS = re.compile(
     r"""\s*(?:"([^"\\]*)"|([^"<>;,]*?))\s*<\s*([^<>"\s]*)\s*>\s*(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\s*"""
 )
-_PLAIN_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[^\s;,\"<>=]*)?)+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTED = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/]+")
 _CSEQ = re.compile(r"([0-9]{1,20})\s+(\S+)")
+# Proper names of parameters that need no second look.
+_KNOWN_PARAMS = frozenset({"branch", "rport", "received", "tag", "lr", "expires", "q", "transport", "charset"})
 
 
 class Malformed(RemoteProtocolError):
@@ -109,17 +115,16 @@ def unquote(text: str) -> str:
 def parse_params(text: str) -> dict[str, str]:
     """Parse `;name=value;flag`: names in lower case, values unquoted, the first of two equal names counts."""
     params: dict[str, str] = {}
-    if len(text) <= MAX_PLAIN and _PLAIN_PARAMS.fullmatch(text):
-        for part in text[1:].split(";"):
-            name, _, value = part.partition("=")
-            params.setdefault(name.lower(), value)
-        return params
-    for part in split_list(text, ";"):
-        if not part:
-            continue
+    hides = '"' in text or "<" in text
+    parts = split_list(text, ";") if hides else text.split(";", MAX_LIST_ITEMS)
+    if len(parts) > MAX_LIST_ITEMS:
+        raise Malformed("a header lists too many items")
+    for part in parts:
         name, _, value = part.partition("=")
         name = name.strip().lower()
-        if not TOKEN.fullmatch(name):
+        if name not in _KNOWN_PARAMS and not TOKEN.fullmatch(name):
+            if not part.strip():
+                continue
             raise Malformed("a parameter has no proper name")
         params.setdefault(name, unquote(value))
     return params
@@ -131,7 +136,17 @@ def format_params(params: Mapping[str, str]) -> str:
 
 
 def _token_or_quoted(value: str) -> str:
-    return value if _UNQUOTED.fullmatch(value) else quote(value)
+    return value if (value.isalnum() and value.isascii()) or _UNQUOTED.fullmatch(value) else quote(value)
+
+
+def remembered(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
+    """Keep the latest results of a parser for short texts; what it raises is raised anew."""
+    known = lru_cache(maxsize=REMEMBERED)(parse)
+
+    def look_up(text: str) -> ResultT:
+        return known(text) if len(text) <= MAX_PLAIN else parse(text)
+
+    return look_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,37 +157,10 @@ class NameAddr:
     display: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, value: str) -> NameAddr:
+    @staticmethod
+    def parse(value: str) -> NameAddr:
         """Parse a From, To or Contact value. Raises Malformed."""
-        plain = _PLAIN_ADDRESS.fullmatch(value) if len(value) <= MAX_PLAIN else None
-        if plain is not None:
-            quoted, name, uri, tag = plain.groups()
-            return cls(uri, quoted or name or "", {"tag": tag} if tag else {})
-        value = value.strip()
-        display, rest = "", value
-        if value.startswith('"'):
-            end = _end_of_quotes(value, 0)
-            display, rest = unquote(value[: end + 1]), value[end + 1 :].lstrip()
-            if not rest.startswith("<"):
-                raise Malformed("a quoted display name needs an address in angle brackets")
-        left = rest.find("<")
-        if left < 0:
-            return cls._parse_bare(rest)
-        right = rest.find(">", left)
-        tail = rest[right + 1 :].strip()
-        if right < 0 or (tail and not tail.startswith(";")):
-            raise Malformed("an address in angle brackets does not end properly")
-        return cls(rest[left + 1 : right].strip(), display or rest[:left].strip(), parse_params(tail))
-
-    @classmethod
-    def _parse_bare(cls, text: str) -> NameAddr:
-        """Without brackets every parameter belongs to the header, and `?` and `,` are forbidden (20.10)."""
-        uri, separator, tail = text.partition(";")
-        uri = uri.strip()
-        if not uri or any(char in uri for char in '?,>" '):
-            raise Malformed("an address without angle brackets is not proper")
-        return cls(uri, "", parse_params(tail) if separator else {})
+        return _parse_address(value)
 
     @property
     def tag(self) -> str:
@@ -182,6 +170,51 @@ class NameAddr:
     def __str__(self) -> str:
         display = f"{quote(self.display)} " if self.display else ""
         return f"{display}<{self.uri}>{format_params(self.params)}"
+
+
+@remembered
+def _parse_address(value: str) -> NameAddr:
+    plain = _PLAIN_ADDRESS.fullmatch(value) if len(value) <= MAX_PLAIN else None
+    if plain is not None:
+        quoted, name, uri, tag = plain.groups()
+        return NameAddr(uri, quoted or name or "", {"tag": tag} if tag else {})
+    value = value.strip()
+    display, rest = "", value
+    if value.startswith('"'):
+        end = _end_of_quotes(value, 0)
+        display, rest = unquote(value[: end + 1]), value[end + 1 :].lstrip()
+        if not rest.startswith("<"):
+            raise Malformed("a quoted display name needs an address in angle brackets")
+    left = rest.find("<")
+    if left < 0:
+        return _parse_bare_address(rest)
+    right = rest.find(">", left)
+    tail = rest[right + 1 :].strip()
+    if right < 0 or (tail and not tail.startswith(";")):
+        raise Malformed("an address in angle brackets does not end properly")
+    return NameAddr(rest[left + 1 : right].strip(), display or rest[:left].strip(), parse_params(tail))
+
+
+def _parse_bare_address(text: str) -> NameAddr:
+    """Without brackets every parameter belongs to the header, and `?` and `,` are forbidden (20.10)."""
+    uri, separator, tail = text.partition(";")
+    uri = uri.strip()
+    if not uri or any(char in uri for char in '?,>" '):
+        raise Malformed("an address without angle brackets is not proper")
+    return NameAddr(uri, "", parse_params(tail) if separator else {})
+
+
+@remembered
+def _parse_hop(text: str) -> tuple[str, str, int | None]:
+    """Return transport, host and port of a Via value without its parameters. Raises Malformed."""
+    match = _HOP.fullmatch(text) if len(text) <= MAX_PLAIN else None
+    if match is None:
+        raise Malformed("Via is not proper")
+    transport, host, port = match.groups()
+    number = int(port) if port else None
+    if number is not None and not 0 < number <= MAX_PORT:
+        raise Malformed("Via has an impossible port")
+    return transport.upper(), host.lower(), number
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +229,8 @@ class Via:
     @classmethod
     def parse(cls, value: str) -> Via:
         """Parse one Via value. Raises Malformed."""
-        match = _VIA.fullmatch(value.strip())
-        if match is None:
-            raise Malformed("Via is not proper")
-        transport, host, port, params = match.groups()
-        number = int(port) if port else None
-        if number is not None and not 0 < number <= MAX_PORT:
-            raise Malformed("Via has an impossible port")
-        return cls(transport.upper(), host.lower(), number, parse_params(params) if params else {})
+        head, semicolon, tail = value.partition(";")
+        return cls(*_parse_hop(head), parse_params(tail) if semicolon else {})
 
     @property
     def branch(self) -> str:

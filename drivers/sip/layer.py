@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from drivers.sip.connection import Wires
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
-from drivers.sip.message import Request, Response, make_response, parse_message, with_top_via
+from drivers.sip.message import Request, Response, make_response, parse_message, stamped
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
     ClientTransaction,
@@ -84,7 +84,7 @@ class TransactionLayer:
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         """Answer what is malformed as far as its Via can be read (so that nobody is answered who did not ask)."""
-        request = with_top_via(request, request.via.stamped(flow.peer)) if "via" in request.headers else request
+        request = stamped(request, flow.peer) if "via" in request.headers else request
         try:
             request.check(stream=flow.is_stream)
         except Malformed as error:

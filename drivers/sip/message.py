@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.sip.grammar import TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
@@ -17,6 +17,8 @@ from gatewayd.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gatewayd.driver import Address
 
 # A page, its headers and a digest take under 2 KB; the longest message of RFC 4475 has 4 KB of headers.
 MAX_HEAD = 16 * 1024
@@ -45,6 +47,7 @@ SINGLE = frozenset(
 )
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
+_FOLD = re.compile(r"\r\n[ \t]+")
 _NOT_IN_URI = re.compile(r"[ \t<>]")
 
 REASONS = {
@@ -136,7 +139,7 @@ class Request(Message):
         """Find what makes the request unfit to act on. Raises Malformed with the status that answers it."""
         if self.version.upper() != VERSION:
             raise Malformed("another version of SIP", 505)
-        if not TOKEN.fullmatch(self.method):
+        if not (self.method.isalpha() and self.method.isascii()) and not TOKEN.fullmatch(self.method):
             raise Malformed("the method is not proper")
         if not self.uri or _NOT_IN_URI.search(self.uri):
             raise Malformed("the request URI is not proper")
@@ -172,8 +175,8 @@ def _check_headers(message: Message, *, stream: bool) -> None:
     for name in MANDATORY:
         if name not in headers or not headers[name][0]:
             raise Malformed(f"the {name} header is missing")
-    for name in SINGLE & headers.keys():
-        if len(headers[name]) > 1:
+    for name, values in headers.items():
+        if len(values) > 1 and name in SINGLE:
             raise Malformed(f"the {name} header came twice")
     _check_length(message, stream=stream)
 
@@ -213,9 +216,10 @@ def _logical_lines(text: str) -> list[str]:
     if "\r" not in text:
         text = text.replace("\n", "\r\n")
     if "\r\n " in text or "\r\n\t" in text:
-        text = re.sub(r"\s*\r\n[ \t]+", " ", text)
+        text = _FOLD.sub(" ", text)
     lines = text.split("\r\n", MAX_HEADER_LINES + 1)
-    if len(lines) > MAX_HEADER_LINES or text.count("\n") + text.count("\r") != 2 * (len(lines) - 1):
+    breaks = len(lines) - 1
+    if breaks >= MAX_HEADER_LINES or text.count("\n") != breaks or text.count("\r") != breaks:
         raise Malformed("too many header lines, or stray line breaks in them")
     return lines
 
@@ -275,11 +279,17 @@ def make_response(
     return Response({**copied, **(headers or {})}, b"", status, REASONS.get(status, "Answer"))
 
 
-def with_top_via(request: Request, via: Via) -> Request:
-    """Return the request with `via` in place of its topmost Via."""
+def stamped(request: Request, source: Address) -> Request:
+    """Return the request with where it really came from in its topmost Via. Raises Malformed."""
+    via = request.via.stamped(source)
+    if via is request.via:
+        return request
     first, *others = request.headers["via"]
-    rest = split_list(first)[1:]
-    return replace(request, headers={**request.headers, "via": [str(via), *rest, *others]})
+    others[:0] = split_list(first)[1:]
+    headers = {**request.headers, "via": [str(via), *others]}
+    changed = Request(headers, request.body, request.method, request.uri, request.version)
+    vars(changed)["via"] = via  # as `lazy` keeps it
+    return changed
 
 
 def printable(text: str, limit: int = 64) -> str:

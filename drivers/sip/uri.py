@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from drivers.sip.grammar import MAX_PORT, Malformed
+from drivers.sip.grammar import MAX_PORT, Malformed, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,21 +38,14 @@ class Uri:
     headers: str = ""
     password: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> Uri:
+    @staticmethod
+    def parse(text: str) -> Uri:
         """Parse `text`. Raises Malformed, with status 416 for a scheme that is not SIP's."""
-        match = _SCHEME.match(text)
-        if match is None or _FORBIDDEN.search(text):
-            raise Malformed("a URI is not proper")
-        scheme, rest = match[1].lower(), text[match.end() :]
-        if scheme == "tel":
-            return cls._parse_tel(rest)
-        if scheme not in {"sip", "sips"}:
-            raise Malformed("unknown URI scheme", 416)
-        return cls._parse_sip(scheme, rest)
+        return _parse(text)
 
     @classmethod
-    def _parse_sip(cls, scheme: str, rest: str) -> Uri:
+    def parse_sip(cls, scheme: str, rest: str) -> Uri:
+        """Parse what stands behind `sip:` or `sips:`. Raises Malformed."""
         userinfo, at, tail = rest.partition("@")
         match = _HOST_PORT.fullmatch(tail if at else rest)
         if match is None or (at and not userinfo):
@@ -69,7 +62,8 @@ class Uri:
         )
 
     @classmethod
-    def _parse_tel(cls, rest: str) -> Uri:
+    def parse_tel(cls, rest: str) -> Uri:
+        """Parse what stands behind `tel:`. Raises Malformed."""
         match = _TEL.fullmatch(rest)
         if match is None:
             raise Malformed("a tel URI is not proper")
@@ -79,10 +73,7 @@ class Uri:
     @property
     def numeric_host(self) -> str | None:
         """The host as an IP address without brackets, or None for a name."""
-        try:
-            return str(ipaddress.ip_address(self.host.strip("[]")))
-        except ValueError:
-            return None
+        return _numeric(self.host)
 
     @property
     def transport(self) -> str:
@@ -104,6 +95,27 @@ class Uri:
         port = f":{self.port}" if self.port else ""
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{at}{self.host}{port}{_format_uri_params(self.params)}{headers}"
+
+
+@remembered
+def _parse(text: str) -> Uri:
+    match = _SCHEME.match(text)
+    if match is None or _FORBIDDEN.search(text):
+        raise Malformed("a URI is not proper")
+    scheme, rest = match[1].lower(), text[match.end() :]
+    if scheme == "tel":
+        return Uri.parse_tel(rest)
+    if scheme not in {"sip", "sips"}:
+        raise Malformed("unknown URI scheme", 416)
+    return Uri.parse_sip(scheme, rest)
+
+
+@remembered
+def _numeric(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return None
 
 
 def address_of_record(user: str, domain: str) -> str:
