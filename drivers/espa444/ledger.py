@@ -95,9 +95,9 @@ class Ledger:
         if self._calls.pop(key, None) is not None:
             self._unsaved.add(key)
 
-    def get(self, key: str) -> Standing | None:
-        """Return a call."""
-        return self._calls.get(key)
+    def is_over(self, key: str) -> bool:
+        """Return whether a call is kept only until its panel knows that it is over."""
+        return key in self._calls and self._calls[key].over
 
     def standing(self, key: str | None, address: str) -> list[str]:
         """Return the keys of the calls that a reset ends: the one with `key`, or all of an address."""

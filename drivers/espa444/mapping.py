@@ -126,8 +126,9 @@ def _text(block: Block, station: str, settings: EspaSettings) -> TextReceived:
     dialled = clean(block.get(Id.ADDRESS))
     parts = [f"{_name_of(record.id)}: {clean(record.data)}" for record in block.records]
     text = f"ESPA block {clean(block.header)}: {', '.join(parts)}"
-    recipient = dialled if header_of(block, settings) == "subscriber" else ""
-    return TextReceived(spelled(station, dialled, settings), text, recipient)
+    if header_of(block, settings) == "subscriber":
+        return TextReceived(station, text, dialled)
+    return TextReceived(spelled(station, dialled, settings), text)
 
 
 def fields_of(block: Block, settings: EspaSettings) -> dict[str, str]:

@@ -100,6 +100,10 @@ class Outbox:
         self._waiting.append(item)
         return self._waiting.popleft() if len(self._waiting) > MAX_WAITING else None
 
+    def withdraw(self, block: Block) -> None:
+        """Take a status block back."""
+        self._waiting = deque(item for item in self._waiting if item.block is not block)
+
     def give_up(self, station: str) -> list[Outgoing]:
         """Take out and return the status blocks that wait for a station."""
         theirs = [item for item in self._waiting if item.station == station]

@@ -9,6 +9,7 @@ from drivers.espa444.calls import about
 from drivers.espa444.mapping import header_of, reports_of, status_of
 from drivers.espa444.protocol import BlockEnded, Ending, LinkRestored, LinkSilent
 from drivers.espa444.sessions import STORE_RETRY, Session
+from gatewayd.driver import News, Progress
 from gatewayd.errors import StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
@@ -56,8 +57,7 @@ class PagerSession(Session):
             self._enter(report, block, station, now)
             await self._line.report(report)
             if isinstance(report, AlarmReset):
-                for key in self._ledger.standing(report.key, report.address):
-                    self._ledger.end(key)
+                self._end_calls(report)
         await self._save()
         self._set_repeat_timer()
 
@@ -74,9 +74,16 @@ class PagerSession(Session):
     def _enter(self, report: Report, block: Block, station: str, now: float) -> None:
         """Enter the call before it is reported: word of it may come before the report returns."""
         if isinstance(report, AlarmActivated) and not report.fault:
+            if self._ledger.is_over(report.key):
+                self._withdraw(report.key)
             self._ledger.enter(report.key, report.address, station, block, now)
         elif isinstance(report, TextReceived) and report.reference:
             self._ledger.enter(report.reference, report.sender, station, block, now)
+
+    def _end_calls(self, report: AlarmReset) -> None:
+        """Take calls for over that the panel has reset, whether or not the alarm still stood."""
+        for key in self._ledger.standing(report.key, report.address):
+            self.tell(self._ledger.take(News(key, Progress.CLEARED, "", 0)))
 
     async def _save(self) -> None:
         """Bring the line's memory up to date. Raises StoreUnavailable."""
@@ -112,6 +119,13 @@ class PagerSession(Session):
         block = self._queue(call.records, call.told, call.station)
         if block is not None:
             self._telling[id(block)] = (block, call.key, call.told)
+
+    def _withdraw(self, key: str) -> None:
+        """Take back what the panel was to hear of a call that was over: it would take it for word of the new one."""
+        for number, (block, about_key, _) in list(self._telling.items()):
+            if about_key == key:
+                self._core.withdraw_status(block)
+                del self._telling[number]
 
     def _queue(self, records: dict[str, str], value: str, station: str) -> Block | None:
         """Queue a status block, except where nobody polls: there it could never leave."""
@@ -156,8 +170,9 @@ class PagerSession(Session):
         """End the alarms whose panel, which can be heard, has stopped repeating them: it knows no resets."""
         try:
             for call in self._ledger.unrepeated(self._line.clock.now(), self._audible):
-                await self._line.report(AlarmReset(call.key, call.address))
-                self._ledger.end(call.key)
+                report = AlarmReset(call.key, call.address)
+                await self._line.report(report)
+                self._end_calls(report)
             await self._save()
         except StoreUnavailable:
             self._repeat_timer = self._later(STORE_RETRY, self._end_unrepeated)

@@ -34,11 +34,11 @@ _ENQUIRY = re.compile(rb"[!-~]*\x05")
 _NAMED_ENQUIRY = re.compile(rb"[!-~]+\x05")
 
 
-def spoken(data: bytes, quirks: Collection[Quirk]) -> bytes:
+def spoken(data: bytes, quirks: Collection[Quirk], *, answers_block: bool) -> bytes:
     """Return what a device with these habits sends instead of `data`."""
     if SOH in data:
         return _BLOCK.sub(lambda found: _block(found.group(1), found.group(2), found.group(3), quirks), data)
-    if Quirk.EOT_AFTER_ACK in quirks and data.endswith(bytes((ACK,))):
+    if answers_block and Quirk.EOT_AFTER_ACK in quirks and data.endswith(bytes((ACK,))):
         return data + bytes((EOT,))
     if Quirk.BARE_NAK in quirks:
         return _NAK.sub(bytes((NAK,)), data)

@@ -103,7 +103,7 @@ class StationSimulator(Simulator):
 
     def _tamper(self, data: bytes) -> tuple[bytes, float]:
         """Return what is really sent instead of `data`, and the delay in seconds."""
-        data = spoken(data, self.settings.quirks)
+        data = spoken(data, self.settings.quirks, answers_block=self._tampered.heard_block)
         if not self._is_worth_tampering(data):
             return data, 0.0
         if self.faults.take("drop"):

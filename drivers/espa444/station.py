@@ -112,6 +112,10 @@ class Station(ABC):
             self._events.append(BlockEnded(pushed_out.block, Ending.PUSHED_OUT, "newer ones took its place"))
         self._offer(now)
 
+    def withdraw_status(self, block: Block) -> None:
+        """Take back a status block that is not true any more, without a `BlockEnded`, unless it has left already."""
+        self._outbox.withdraw(block)
+
     @property
     def waiting_status(self) -> int:
         """How many status blocks wait."""

@@ -122,6 +122,8 @@ async def test_reset_without_text_forgets_every_call_of_its_address(site: Site) 
     await site.finish(site.start(panel.activate("2001", "HELP")))
     await site.finish(site.start(panel.activate("2002", "HELP")))
     await site.finish(site.start(panel.reset("2001")))
+    await site.until(lambda: told(panel) == ["5", "5"])
+    await settle()
     assert len([name for name in site.gateway.memory.items() if name.startswith("call ")]) == 1
 
 
@@ -130,9 +132,19 @@ async def test_condition_that_comes_back_is_told_of_anew(site: Site) -> None:
     site.tells(Progress.PAGED)
     await site.until(lambda: told(panel) == ["3"])
     await site.finish(site.start(panel.reset("2001", FIRE)))
+    await site.until(lambda: told(panel) == ["3", "5"])
     await site.finish(site.start(panel.activate("2001", FIRE)))
     site.tells(Progress.PAGED)
-    await site.until(lambda: told(panel) == ["3", "3"])
+    await site.until(lambda: told(panel) == ["3", "5", "3"])
+
+
+async def test_condition_that_is_back_before_the_panel_has_polled_is_never_said_to_be_over(site: Site) -> None:
+    panel = await site.panel(options={"poll_interval": 30}, link_silent_after=90)
+    for call in (panel.activate, panel.reset, panel.activate):
+        await site.finish(site.start(call("2001", FIRE)))
+    site.tells(Progress.PAGED)
+    await site.clock.advance(100)
+    assert told(panel) == ["3"]
 
 
 async def test_alarm_that_a_person_ends_is_over_for_the_panel(site: Site) -> None:

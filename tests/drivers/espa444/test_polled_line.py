@@ -168,4 +168,4 @@ async def test_call_to_a_subscriber_line_is_a_text_for_the_number_that_it_names(
     await site.until(lambda: bool(site.gateway.reports))
     (report,) = site.gateway.reports
     assert isinstance(report, TextReceived)
-    assert report.recipient == "4711"
+    assert (report.sender, report.recipient) == ("2", "4711")
