@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from gatewayd.api import emm
+from gatewayd.api import console, emm
 from gatewayd.api.auth import SAFE_METHODS
 from gatewayd.api.errors import UNEXPECTED, Failure, describe
 from gatewayd.api.guard import check_host
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
     from aiohttp.streams import StreamReader
 
+    from gatewayd.api.operation import Operation
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
 
@@ -119,11 +120,16 @@ class ApiServer(web.Server):
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._body_limit)
 
 
+def operations(options: ApiOptions) -> tuple[Operation, ...]:
+    """Return the operations of every dialect."""
+    return (*emm.operations(options), *console.operations())
+
+
 def build_server(engine: Engine, sessions: Sessions, options: ApiOptions | None = None) -> ApiServer:
     """Return the server of every dialect on top of one engine."""
     chosen = options or ApiOptions()
-    operations = emm.operations(chosen)
-    view = View(engine, sessions, chosen, (*operations, *documentation(operations)))
+    served = operations(chosen)
+    view = View(engine, sessions, chosen, (*served, *documentation(served)))
     return ApiServer(Front(view, frozenset(name.lower() for name in chosen.allowed_hosts)), chosen.body_limit)
 
 

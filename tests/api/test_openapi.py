@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gatewayd.api import ApiOptions
-from gatewayd.api.emm import operations
+from gatewayd.api.app import operations
 from gatewayd.api.openapi import describe_api
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_the_description_has_the_shape_of_openapi_3_1(document: dict[str, Any]) 
     assert document["openapi"] == "3.1.0"
     assert {"title", "version"} <= document["info"].keys()
     identifiers = [described["operationId"] for _, _, described in each(document)]
-    assert len(identifiers) == len(set(identifiers)) == 32
+    assert len(identifiers) == len(set(identifiers)) == 33
     for path, method, described in each(document):
         assert method in METHODS
         in_path = {one["name"] for one in described["parameters"] if one["in"] == "path"}
