@@ -165,6 +165,10 @@ class SerialLink(Link):
         """Return the modem lines that are on, or None where the port has none. Raises OSError."""
         return self._port.pins()
 
+    def set_dtr(self, *, on: bool) -> None:
+        """Switch DTR, where the port has it: a modem hangs up when it goes off. Raises OSError."""
+        self._port.dtr = on
+
     def errors(self) -> PortErrors | None:
         """Return the errors that the kernel counted, or None where it does not. Raises OSError."""
         return self._port.errors()
