@@ -7,7 +7,6 @@ and `simulator.py` (the other end). Its `__init__.py` exports `DRIVER` and `SETT
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -17,9 +16,12 @@ from gatewayd.errors import Conflict
 
 if TYPE_CHECKING:
     import logging
+    from dataclasses import dataclass
 
     from gatewayd.clock import Clock
     from gatewayd.model import Page, Recorded, Report
+else:
+    from gatewayd.values import dataclass
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 Address = tuple[str, int]

@@ -8,8 +8,14 @@ timeline of `gatewayd.clock`.
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the store reads the annotations at run time
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from gatewayd.values import dataclass
 
 
 class Priority(IntEnum):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from dataclasses import dataclass
 
     from gatewayd.engine.engine import Engine
     from gatewayd.engine.sessions import Sessions
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     Choices = Mapping[str, Sequence[tuple[str, str]]]  # the values of a field and what people read instead
     ChoicesOf = Callable[[Engine], Choices]
     Decorate = Callable[["Call[Any]", Any], Mapping[str, object]]
+else:
+    from gatewayd.values import dataclass
 
 
 class Params(BaseModel):

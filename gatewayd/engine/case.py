@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewayd.model import (
@@ -18,7 +17,11 @@ from gatewayd.model import (
 )
 
 if TYPE_CHECKING:
+    from dataclasses import dataclass
+
     from gatewayd.store import Store
+else:
+    from gatewayd.values import dataclass
 
 CaseKey = tuple[str, int]
 DELIVERED = frozenset({PageState.SENT, PageState.RECEIVED, PageState.READ, PageState.UNKNOWN})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from gatewayd.driver import News
@@ -20,10 +20,13 @@ from gatewayd.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from dataclasses import dataclass
 
     from gatewayd.driver import Capabilities, Progress
     from gatewayd.engine.directory import Directory
     from gatewayd.store.rows import Recordable
+else:
+    from gatewayd.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

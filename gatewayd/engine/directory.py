@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewayd.model import AlarmDefinition, Contact, Group, Plan, RecipientType, Role, Site, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from dataclasses import dataclass
+else:
+    from gatewayd.values import dataclass
 
 Recipient = User | Contact | Group | Plan
 TYPES: dict[type[Recipient], RecipientType] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,12 @@ from gatewayd.engine.bounds import LONGEST_TEXT, identity
 from gatewayd.model import AlarmActivated, AlarmDefinition, Priority, Route
 
 if TYPE_CHECKING:
+    from dataclasses import dataclass
+
     from gatewayd.engine.directory import Directory
     from gatewayd.model import TextReceived
+else:
+    from gatewayd.values import dataclass
 
 TEXT = "text"  # the source of a route for what people write
 PLACEHOLDER = re.compile(r"\{(\w+)\}")

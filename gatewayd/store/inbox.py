@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.model import Event, Message, MsgStatus
@@ -12,8 +11,11 @@ from gatewayd.store.rows import EVENTS, MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from dataclasses import dataclass
 
     from gatewayd.store.reader import Reader
+else:
+    from gatewayd.values import dataclass
 
 EVENT_WIDTH = len(EVENTS.columns)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from dataclasses import dataclass
 
     from gatewayd.store.reader import Reader
+else:
+    from gatewayd.values import dataclass
 
 ItemT = TypeVar("ItemT")
 
