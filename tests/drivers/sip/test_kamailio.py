@@ -128,6 +128,19 @@ async def test_texts_go_both_ways_through_kamailio(tmp_path: Path, transport: st
     assert (text.sender, text.text, text.recipient) == ("777", "OK #12", "")
 
 
+async def test_a_text_too_long_for_a_datagram_goes_to_kamailio_over_tcp(tmp_path: Path) -> None:
+    async with (
+        kamailio(tmp_path) as pbx,
+        gateway(FakeLine(), **settings_of(pbx, "udp")) as driver,
+        phone_of(pbx, "777") as handset,
+    ):
+        assert (await sent(driver, "FIRE " + "x" * 1500, "777")).outcome is Outcome.RECEIVED
+        shown = await asyncio.wait_for(handset.expect("FIRE"), 5)
+        assert len(shown.text) == 1505
+        assert driver._session is not None
+        assert len(driver._session._sockets._adapters) == 1
+
+
 async def test_a_user_whom_kamailio_cannot_reach_is_tried_again_later(tmp_path: Path) -> None:
     async with kamailio(tmp_path) as pbx, gateway(FakeLine(), **settings_of(pbx, "udp")) as driver:
         receipt = await sent(driver, "FIRE", "778")

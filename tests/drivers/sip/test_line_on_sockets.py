@@ -265,3 +265,31 @@ async def test_a_phone_that_was_busy_gets_what_it_has_missed_when_it_registers_a
         handset.register()
         await asyncio.wait_for(handset.registered.wait(), 5)
         assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1"]
+
+
+@TRANSPORTS
+async def test_everything_works_over_ipv6(transport: str) -> None:
+    line = FakeLine()
+    async with gateway(line, host="::1") as driver:
+        given = {"registrar_host": "::1", "host": "::1", "transport": transport}
+        async with phone(driver, **given) as handset:
+            assert handset.registration_status == 200
+            assert (await driver.send(page("FIRE"))).outcome is Outcome.RECEIVED
+            assert (await handset.expect("FIRE")).sender == "sip:alarm@[::1]"
+            assert await handset.say("OK") == 200
+    assert line.said == [("2001", "OK")]
+
+
+async def test_one_connection_too_many_is_refused() -> None:
+    async with gateway(FakeLine(), connections=1) as driver:
+        assert driver.bound is not None
+        first = await asyncio.open_connection(*driver.bound)
+        first[1].write(b"\r\n\r\n")
+        assert await asyncio.wait_for(first[0].readexactly(2), 5) == b"\r\n"
+        second = await asyncio.open_connection(*driver.bound)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(second[0].read(), 5) == b""
+        first[1].write(b"\r\n\r\n")
+        assert await asyncio.wait_for(first[0].readexactly(2), 5) == b"\r\n"
+        for _, writer in (first, second):
+            writer.transport.abort()
