@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from drivers.espa444.calls import about, call_of
 from drivers.espa444.mapping import request_of, status_reports
-from drivers.espa444.protocol import BlockEnded, Ending, Header, LinkRestored
+from drivers.espa444.protocol import BlockEnded, Ending, Header
 from drivers.espa444.sessions import STORE_RETRY, Session
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.errors import Invalid, LineDown, StoreUnavailable
@@ -17,7 +17,7 @@ from gatewayd.model import PageAnswered, PageConfirmed, PageState
 
 if TYPE_CHECKING:
     from drivers.espa444.calls import Call, SentCalls
-    from drivers.espa444.protocol import Block, Event
+    from drivers.espa444.protocol import Block
     from drivers.espa444.settings import EspaSettings
     from gatewayd.driver import Line
     from gatewayd.model import Page
@@ -86,11 +86,6 @@ class PanelSession(Session):
             raise
         finally:
             self._under_way = None
-
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, LinkRestored):
-            self._line.up()
-        super()._handle(event)
 
     def _handle_end(self, event: BlockEnded) -> None:
         """Hand the ending to the call that it is about; a call that was taken back meanwhile has nobody waiting."""

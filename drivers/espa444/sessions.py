@@ -118,6 +118,7 @@ class Session(ABC):
             self._heard.discard(event.station)
         else:
             self._heard.add(event.station)
+            self._line.up()
         self._work.put_nowait(partial(self._report_link, event.station))
 
     async def _report_link(self, station: str) -> None:

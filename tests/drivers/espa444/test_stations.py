@@ -121,6 +121,18 @@ async def test_same_call_of_two_panels_is_two_alarms_and_each_has_its_own_end(si
     assert site.gateway.resets == [AlarmReset("3:101|FIRE ZONE 3", "3:101", FIRE), AlarmReset(None, "2:101", "")]
 
 
+async def test_line_that_polls_panels_is_up_when_one_of_them_answers(site: Site) -> None:
+    found = [
+        SimulatedPanel(site.clock, PanelSettings(own=own, peer="1", control=False, faults={"dead": 1})) for own in "23"
+    ]
+    await site.bus(found, role="pager", control=True, peers=["2", "3"])
+    await site.clock.advance(5)
+    assert not site.gateway.is_up
+    found[1].faults.repair("dead")
+    await site.clock.advance(15)
+    assert site.gateway.is_up
+
+
 async def test_each_panel_is_told_of_its_own_call_only(site: Site) -> None:
     second, third = await panels(site, "2", "3")
     for panel in (second, third):
