@@ -37,7 +37,7 @@ class PagerSession(Session):
         Calls could not be repeated while there was no connection, so their time begins anew.
         """
         if not self._settings.controls:
-            self._line.up()
+            self._up()
         for station in self._settings.stations:
             self._ledger.refresh(self._line.clock.now(), station)
         for call in self._ledger.untold():

@@ -44,7 +44,7 @@ class PanelSession(Session):
     async def serve(self) -> None:
         """Serve until cancelled; the line is up when a transmitter answers, or at once where nobody is polled."""
         if self._settings.controls and not self._settings.polls:
-            self._line.up()
+            self._up()
         try:
             await super().serve()
         finally:

@@ -44,6 +44,7 @@ class Session(ABC):
         self.adapter: StreamAdapter[Event] = StreamAdapter(self._core, line.clock)
         self._line = line
         self._settings = settings
+        self._is_up = False
         self._heard: set[str] = set()
         self._work: asyncio.Queue[Work] = asyncio.Queue()
 
@@ -58,6 +59,12 @@ class Session(ABC):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _up(self) -> None:
+        """Say, once, that the line works."""
+        if not self._is_up:
+            self._is_up = True
+            self._line.up()
 
     async def _read(self) -> None:
         async for event in self.adapter.events():
@@ -118,7 +125,7 @@ class Session(ABC):
             self._heard.discard(event.station)
         else:
             self._heard.add(event.station)
-            self._line.up()
+            self._up()
         self._work.put_nowait(partial(self._report_link, event.station))
 
     async def _report_link(self, station: str) -> None:
