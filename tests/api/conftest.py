@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,11 +14,11 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from aiohttp.web import BaseRequest, ServerRunner
 from multidict import CIMultiDict
 
-from gatewayd import passwords
 from gatewayd.api import ApiOptions, build_runner, build_server
 from gatewayd.clock import settle
 from gatewayd.engine.sessions import Sessions
 from gatewayd.model import Role
+from gatewayd.passwords import cheap_for_tests, hash_password
 from tests.engine.conftest import DOCTOR, SITE, Box
 
 if TYPE_CHECKING:
@@ -40,9 +39,8 @@ Client = TestClient[BaseRequest, None]
 @cache
 def password_hash() -> str:
     """A hash at the least cost, or every login would take a tenth of a second."""
-    costs, salt = (16, passwords.BLOCK_SIZE, passwords.PARALLEL), b"salt"
-    key = passwords._derive(PASSWORD, salt, costs)
-    return "$".join(["scrypt", *map(str, costs), *(base64.b64encode(part).decode() for part in (salt, key))])
+    with cheap_for_tests():
+        return hash_password(PASSWORD)
 
 
 def site_with_passwords() -> Site:
@@ -177,6 +175,13 @@ class Gateway(Box):
         await self.sessions.close()
         await self.engine.stop()
         self.store.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cheap_passwords() -> Iterator[None]:
+    """Let no test wait for scrypt."""
+    with cheap_for_tests():
+        yield
 
 
 @pytest.fixture

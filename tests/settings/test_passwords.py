@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gatewayd import passwords
-from gatewayd.passwords import DUMMY_HASH, hash_password, is_password_hash, verify_password
+from gatewayd.passwords import COST, DUMMY_HASH, cheap_for_tests, hash_password, is_password_hash, verify_password
+
+ROOT = Path(passwords.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +64,14 @@ def test_a_text_that_is_no_affordable_hash_fits_nothing_but_costs_the_same(
     assert not verify_password("plain", stored)
     assert not is_password_hash(stored)
     assert derived == [(2**15, 8, 1)]
+
+
+def test_cheap_hashes_are_for_tests_and_nothing_that_is_shipped_can_ask_for_them() -> None:
+    with cheap_for_tests():
+        cheap = hash_password("correct horse")
+    assert cheap.startswith("scrypt$16$")
+    assert verify_password("correct horse", cheap)
+    assert hash_password("correct horse").startswith(f"scrypt${COST}$")
+    shipped = (path for folder in ("gatewayd", "drivers") for path in (ROOT / folder).rglob("*.py"))
+    named = {path.relative_to(ROOT).as_posix() for path in shipped if "cheap_for_tests" in path.read_text("utf-8")}
+    assert named == {"gatewayd/passwords.py"}

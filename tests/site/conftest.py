@@ -9,14 +9,22 @@ import pytest
 
 from gatewayd.errors import ConfigError
 from gatewayd.model import Site
+from gatewayd.passwords import cheap_for_tests
 from gatewayd.secrets import Vault
 from gatewayd.sitefile import merge, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 VAULT = Vault({"NURSE": "nurse-secret"}, Path("/nonexistent"))
 LINES = frozenset({"ward-panel", "pager", "phones"})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cheap_passwords() -> Iterator[None]:
+    """Let no test wait for scrypt."""
+    with cheap_for_tests():
+        yield
 
 
 def loaded(text: str, current: Site | None = None, *, replace: bool = False, next_id: int = 1) -> Site:
