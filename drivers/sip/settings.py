@@ -34,6 +34,7 @@ class Pbx(LineSettings):
     servers: tuple[str, ...] = Field(min_length=1, max_length=8, description="its addresses as URIs, the first first")
     domain: str = Field("", pattern=r"^[a-z0-9.:\-\[\]]{0,253}$", description="default: host of the first address")
     user: UserName = Field(description="our user name there")
+    login: str = Field("", description="name that goes with the password; default: user", max_length=128)
     password: SecretStr
     display_name: str = Field("", description="name that its phones show as the sender", max_length=64)
     tls_name: str = Field(

@@ -46,7 +46,7 @@ class Trunk:
 
     def __init__(self, pbx: Pbx, pager: Pager, sent_by: Callable[[], str], emit: Callable[[Event], None]) -> None:
         self.domain = pbx.domain or Uri.parse(pbx.servers[0]).host
-        self.account = Account(pbx.user, pbx.password.get_secret_value())
+        self.account = Account(pbx.login or pbx.user, pbx.password.get_secret_value())
         self.contact_user = pager.tokens(8)
         self.state = State.IDLE
         self._pbx = pbx

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ALLOW = "MESSAGE, OPTIONS, REGISTER, INVITE, ACK, CANCEL"
 # Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
 OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
+# A name that holds one of these could pass for the address of somebody else.
+_IN_ADDRESSES = frozenset(":@")
 # What a registration may require: that the proxies on its way are remembered (RFC 3327).
 EXTENSIONS = frozenset({"path"})
 
@@ -136,11 +138,11 @@ class UserAgentServer:
     def _authenticated_user(self, request: Request, flow: Flow, now: float) -> str | None:
         """Return the sender's user name; None when the request was challenged.
 
-        The PBX vouches for its own users, never for ours.
+        The PBX vouches for its own users, never for ours: neither under their names nor under whole addresses.
         """
         if self._policy.is_from_pbx(request, flow):
             user = Uri.parse(request.from_.uri).user
-            if user not in self._policy.users:
+            if user not in self._policy.users and _IN_ADDRESSES.isdisjoint(user):
                 return user
         if not self._policy.authenticate:
             address = request.to if request.method == "REGISTER" else request.from_

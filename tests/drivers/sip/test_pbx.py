@@ -68,8 +68,8 @@ class FakePbx(Core[None]):
 class PbxSite(Site):
     """A gateway behind two addresses of a PBX."""
 
-    def __init__(self, **changes: object) -> None:
-        super().__init__(pbx=PBX, **changes)
+    def __init__(self, **pbx: object) -> None:
+        super().__init__(pbx={**PBX, **pbx})
         self.first, self.second = FakePbx(FIRST), FakePbx(SECOND)
         self.net.add(FIRST, self.first)
         self.net.add(SECOND, self.second)
@@ -324,8 +324,20 @@ def test_neither_another_source_nor_another_contact_passes_for_the_pbx(site: Pbx
     assert not site.of(MessageReceived)
 
 
-def test_the_pbx_cannot_speak_for_a_user_of_ours(site: PbxSite) -> None:
-    assert text_from(site, FIRST, "2001") == [401]
+@pytest.mark.parametrize("user", ["2001", "sip%3A2001%40gateway.local", "2001%40gateway.local"])
+def test_the_pbx_cannot_speak_for_a_user_of_ours(site: PbxSite, user: str) -> None:
+    assert text_from(site, FIRST, user) == [401]
+
+
+def test_the_name_that_goes_with_the_password_may_be_another() -> None:
+    site = PbxSite(login="id-4711")
+    for pbx in (site.first, site.second):
+        pbx.judge = Authenticator("pbx.site", {"id-4711": "pw"}, pbx.outside.tokens)
+    site.start()
+    [register] = site.first.of("REGISTER")
+    assert register.first("to") == "<sip:alarms@pbx.site>"
+    assert 'username="id-4711"' in register.first("authorization")
+    assert site.pages("777").outcome is Outcome.RECEIVED
 
 
 def test_the_contact_is_not_to_be_guessed(site: PbxSite) -> None:
