@@ -77,6 +77,7 @@ class RunningLine:
         self._sending: dict[int, asyncio.Task[Any]] = {}
         self._attempts: set[int] = set()
         self._cut_reasons: dict[int, str] = {}
+        self._interrupted: set[int] = set()  # pages that were the first time on their way when the line was lost
         self._failures = 0
         self._fault_wanted = self._fault_stands = (
             host.store.alarms.active_with_key(name, supervision.LINE_DOWN) is not None
@@ -106,6 +107,9 @@ class RunningLine:
         self.first_attempt.set()
         self.log.info("line %s is up", self.name)
         self._want_fault(wanted=False)
+        for page_id in self._interrupted:
+            self._queue.resume(page_id)
+        self._interrupted.clear()
         self._moved()
 
     def count(self, what: str, amount: int = 1) -> None:
@@ -339,6 +343,8 @@ class RunningLine:
         try:
             return await driver.send(page)
         except LineDown as error:
+            if not page.attempts:  # what takes the line down again and again has to let the others go first
+                self._interrupted.add(page.id)
             return Receipt(Outcome.FAILED, str(error))
         except asyncio.CancelledError:
             self.recorder.record(WITHDRAW, str(page.id), b"")

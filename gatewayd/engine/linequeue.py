@@ -76,9 +76,18 @@ class LineQueue:
             self._hurried.add(address)
         for page in self.pages():
             if page.address == address and page.attempts and not page.held and page.due > now:
-                self._pages[page.id] = sooner = replace(page, due=now)
-                if self._queue.withdraw(page.id):  # not while it is held back: releasing it queues it
-                    self.push(sooner)
+                self._bring_forward(page, now)
+
+    def resume(self, page_id: int) -> None:
+        """Make a page due now whose attempt was cut short by the loss of the line: its turn has come already."""
+        page, now = self._pages.get(page_id), self._clock.now()
+        if page is not None and not page.held and page.due > now:
+            self._bring_forward(page, now)
+
+    def _bring_forward(self, page: Page, now: float) -> None:
+        self._pages[page.id] = sooner = replace(page, due=now)
+        if self._queue.withdraw(page.id):  # not while it is held back: releasing it queues it
+            self.push(sooner)
 
     def hold(self, page_id: int) -> bool:
         """Take a page out until it is released or dropped; return whether it waited."""

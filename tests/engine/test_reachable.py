@@ -1,4 +1,4 @@
-"""A device that was away comes back: what failed for it goes out at once, and nothing else does."""
+"""A device or a line that was away comes back: what failed for it goes out at once, and nothing else does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
+from gatewayd.errors import LineDown
 from tests.engine.conftest import NURSE
 
 if TYPE_CHECKING:
+    import pytest
+
+    from gatewayd.model import Page
     from tests.engine.conftest import Box
 
 AWAY = Receipt(Outcome.FAILED, "not registered", retry_after=25)
@@ -53,3 +57,36 @@ async def test_a_device_that_is_back_gets_no_page_that_was_accepted_meanwhile(bo
     box.engine.lines["phones"].reachable("2001")
     await box.passes(60)
     assert len(box.phones.pages) == 1
+
+
+async def test_a_page_that_was_on_its_way_when_the_line_was_lost_still_goes_out_first(box: Box) -> None:
+    gate = box.pager.hold_back()
+    await box.activates("3-12", "ROOM 12")
+    box.pager.unplug()
+    gate.set()
+    await box.passes(0.1)
+    await box.activates("3-13", "ROOM 13")
+    box.pager.plug_in()
+    await box.passes(1.5)  # less than the wait after a failed attempt
+    assert [text for text in box.pager.texts if text.startswith("ROOM")] == ["ROOM 12", "ROOM 13"]
+
+
+async def test_a_page_that_takes_the_line_down_again_and_again_lets_the_others_go_first(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = box.pager.send
+
+    async def crash(page: Page) -> Receipt:
+        if page.text != "ROOM 12":
+            return await send(page)
+        box.pager._lost.set()
+        await settle(3)  # the line is down before the attempt has failed
+        message = "the transmitter rebooted"
+        raise LineDown(message)
+
+    monkeypatch.setattr(box.pager, "send", crash)
+    await box.activates("3-12", "ROOM 12")
+    await box.passes(0.1)
+    await box.activates("3-13", "ROOM 13")
+    await box.passes(3)
+    assert "ROOM 13" in box.pager.texts
