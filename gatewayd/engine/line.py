@@ -304,6 +304,8 @@ class RunningLine:
         self._attempts.discard(page.id)
         self.count(f"pages_{receipt.outcome.value}")
         self._moved()
+        if receipt.outcome is not Outcome.FAILED:
+            await asyncio.sleep(0)  # the next page leaves first: a commit may hold up the loop, the device would idle
         await self._write_down(page, receipt)
 
     # --- for a pool ---------------------------------------------------------------------------------------------------

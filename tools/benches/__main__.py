@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.benches.report import machine, print_table
 
-BENCHES = ("queue", "latency", "rest", "lines", "sip", "webpush")
+BENCHES = ("queue", "latency", "rest", "lines", "sip", "webpush", "sms")
 
 
 def main() -> None:

@@ -1,0 +1,188 @@
+"""Text messages through a GSM line: how many a second, and how soon the first bytes of one are the modem's.
+
+The gateway runs as in the daemon: engine, store on disk, queue, worker, driver, serial port. The modem is a process of
+its own behind a PTY, once without any latency and once with one that takes a tenth of a second for each message, which
+is faster than any real one. The ceiling is the same modem at a client that does nothing but its dialogue, with PDUs
+made beforehand: without latency that compares a commit and all decisions with nothing; with some it says how much of
+its time the modem is idle while a message is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
+
+from drivers.gsm.address import Address
+from drivers.gsm.pdu import Submit
+from drivers.gsm.userdata import split
+from gatewayd import registry
+from gatewayd.clock import SystemClock
+from gatewayd.engine.engine import Engine
+from gatewayd.model import Contact, Site, TextReceived
+from gatewayd.store import open_store
+from tools.benches.report import Row, median, percentile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from gatewayd.driver import Driver
+    from gatewayd.engine.line import RunningLine
+
+LONE = 40
+CONTACTS = 400
+RUNS = ((0.0, CONTACTS), (0.1, 60))  # seconds that a modem takes for a message, and how many it is given
+TIMEOUT = 60.0
+_SENT = b"+CMGS:"
+
+
+class _Modem(NamedTuple):
+    """The modem's process, and the link to its port."""
+
+    output: IO[str]
+    link: Path
+
+    def texts(self, count: int) -> dict[str, float]:
+        """Return when each of the next `count` texts came, by text."""
+        lines = (self.output.readline().split(maxsplit=1) for _ in range(count))
+        return {text.strip(): float(moment) for moment, text in lines}
+
+
+@contextlib.contextmanager
+def _modem(seconds: float) -> Iterator[_Modem]:
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "modem"
+        command = [sys.executable, "-m", "tools.benches.smsmodem", str(link), str(seconds)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + TIMEOUT
+            while not link.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            yield _Modem(cast("IO[str]", process.stdout), link)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def measure() -> list[Row]:
+    """Return messages a second and the way of a lone one."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> list[Row]:
+    rows = []
+    for seconds, count in RUNS:
+        with _modem(seconds) as modem:
+            ceiling, lone = await asyncio.to_thread(_bare, modem, count)
+        with _modem(seconds) as modem:
+            measured, ways = await _gateway(modem, count)
+        what = f"modem that takes {seconds * 1000:g} ms"
+        rows.append(Row(what, "SMS/s", ceiling, measured, measured / ceiling))
+        for share in (0.5, 0.99):
+            best, ours = percentile(lone, share) * 1000, percentile(ways, share) * 1000
+            rows.append(Row(f"{what}: submit to PDU at the modem, p{share * 100:g}", "ms", best, ours, best / ours))
+    return rows
+
+
+# --- the ceiling ------------------------------------------------------------------------------------------------------
+
+
+def _bare(modem: _Modem, count: int) -> tuple[float, list[float]]:
+    """Return messages a second, and the seconds from the first byte of each to its arrival."""
+    orders = [_order(number) for number in range(count)]
+    port = os.open(modem.link, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(port)
+    for command in (b"ATE0\r", b"AT+CMGF=0\r"):
+        os.write(port, command)
+        _until(port, b"OK\r\n")
+    began = [0.0] * count
+    for number, (command, body) in enumerate(orders):
+        began[number] = time.monotonic()
+        os.write(port, command)
+        _until(port, b"> ")
+        os.write(port, body)
+        _until(port, b"OK\r\n")
+    os.close(port)
+    came = modem.texts(count)
+    ways = [came[f"T{number}"] - began[number] for number in range(count)]
+    return _rate(came), ways
+
+
+def _order(number: int) -> tuple[bytes, bytes]:
+    (part,) = split(f"T{number}", 1, 0).parts
+    tpdu = Submit(Address.parse(_address(number)), part).to_bytes()
+    return f"AT+CMGS={len(tpdu)}\r".encode(), b"00" + tpdu.hex().upper().encode() + b"\x1a"
+
+
+def _until(port: int, end: bytes) -> None:
+    heard = b""
+    while not heard.endswith(end):
+        heard += os.read(port, 4096)
+
+
+# --- the gateway ------------------------------------------------------------------------------------------------------
+
+
+async def _gateway(modem: _Modem, count: int) -> tuple[float, list[float]]:
+    """Return messages a second of a queue that is full, and the seconds from handing a lone one over to its arrival."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = Path(folder) / "port"
+        async with _engine(Path(folder), port) as engine:
+            await asyncio.gather(*(_submit(engine, number) for number in range(count)))
+            port.symlink_to(modem.link)
+            came = await asyncio.to_thread(modem.texts, count)
+            ways = [await _way(engine, modem, number) for number in range(LONE)]
+    return _rate(came), ways
+
+
+def _rate(came: dict[str, float]) -> float:
+    """Return messages a second by the usual time between two of them: a pause of the machine is nobody's merit."""
+    moments = sorted(came.values())
+    return 1 / median([later - sooner for sooner, later in pairwise(moments)])
+
+
+async def _way(engine: Engine, modem: _Modem, number: int) -> float:
+    await asyncio.gather(*engine.lines["sms"].tasks())
+    began = time.monotonic()
+    came = asyncio.to_thread(modem.texts, 1)
+    _, texts = await asyncio.gather(_submit(engine, number), came)
+    (moment,) = texts.values()
+    return moment - began
+
+
+async def _submit(engine: Engine, number: int) -> None:
+    await engine.report("bench", TextReceived("", f"T{number}", f"c{number}"))
+
+
+@contextlib.asynccontextmanager
+async def _engine(folder: Path, port: Path) -> AsyncIterator[Engine]:
+    contacts = (Contact(number + 1, f"c{number}", "sms", _address(number)) for number in range(CONTACTS))
+    store = open_store(folder)
+    store.save_site(Site(contacts=tuple(contacts)))
+    engine = Engine(store, SystemClock())
+    engine.add_line("sms", partial(_driver, port))
+    engine.start()
+    await engine.lines["sms"].first_attempt.wait()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+        store.close()
+
+
+def _driver(port: Path, line: RunningLine) -> Driver:
+    made = registry.load("gsm")
+    return made.driver(line, made.settings.model_validate({"port": str(port)}))
+
+
+def _address(number: int) -> str:
+    return f"+49170{number:07}"
