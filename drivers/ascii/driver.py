@@ -15,7 +15,6 @@ from drivers.ascii.events import (
     SignHeard,
     SignMissed,
 )
-from drivers.ascii.meaning import Interpreter, Step
 from drivers.ascii.protocol import Receiver
 from gatewayd.clock import sleep
 from gatewayd.driver import Capabilities, Driver
@@ -28,6 +27,7 @@ from gatewayd.transport.serial import open_serial
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from drivers.ascii.meaning import Interpreter, Step
     from drivers.ascii.openalarms import Changes
     from drivers.ascii.settings import AsciiSettings
     from gatewayd.driver import Line, LineSettings
@@ -92,10 +92,7 @@ class AsciiDriver(Driver, Ruled):
     def _remembered(self) -> Interpreter:
         """Return the interpreter with what is open; it outlives connections, the line's memory outlives the process."""
         if self._interpreter is None:
-            settings = self._settings
-            self._interpreter = Interpreter(
-                settings.rule_book, settings.unmatched, self.line.memory.items(), self._config.patience
-            )
+            self._interpreter = self._settings.interpreter(self.line.memory.items(), self._config.patience)
         return self._interpreter
 
     async def _serve(self, core: Receiver, adapter: StreamAdapter[Event], interpreter: Interpreter) -> None:

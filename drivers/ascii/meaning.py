@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from drivers.ascii.events import RecordReceived, Watch
-from drivers.ascii.openalarms import Changes, OpenAlarms
+from drivers.ascii.openalarms import MOST_OPEN, MOST_WITH_UNKNOWN, Changes, OpenAlarms
 from drivers.ascii.patience import Patience
 from drivers.ascii.rules import Finding, Kind, RuleBook
+from drivers.ascii.unknown import UnknownLines
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from gatewayd.model import Report
 
 Unmatched = Literal["alarm", "text", "count"]
+WINDOW = 300.0  # seconds
 
 UNREADABLE = "unreadable"
+TELLING = (Kind.SET, Kind.TEXT)  # what has people told something
 FAULT = "fault "  # prefix of what the line's memory knows of faults of its own
 _MISSED = {
     Watch.SILENCE: "nothing was received for {} s",
@@ -43,9 +46,15 @@ class Interpreter:
     """Turns records into steps, and keeps which alarms are open; `counts` is what happened since it was cleared."""
 
     def __init__(
-        self, rules: RuleBook, unmatched: Unmatched, memory: Mapping[str, Any], patience: Patience | None = None
+        self,
+        rules: RuleBook,
+        unmatched: Unmatched,
+        memory: Mapping[str, Any],
+        patience: Patience | None = None,
+        window: float = WINDOW,
     ) -> None:
         self.open = OpenAlarms(memory)
+        self._unknown_lines = UnknownLines(window, self.open.keys())
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self._unmatched = unmatched
@@ -63,7 +72,7 @@ class Interpreter:
         if unsure or not record.readable:
             # An alarm that can be made out is one; an end of alarms is not to be believed: rules before it were given
             # up, or there is noise in it.
-            findings = [finding for finding in findings if finding.rule.kind is Kind.SET]
+            findings = [finding for finding in findings if finding.rule.kind in TELLING]
         steps = self._fault_over(UNREADABLE, "readable text again") if record.readable else []
         if not findings:
             return [], steps + (self._unknown(record, unsure=unsure) if record.readable else self._unreadable(record))
@@ -106,6 +115,8 @@ class Interpreter:
         match finding.rule.kind:
             case Kind.SET:
                 return [self._set(finding, record)]
+            case Kind.TEXT:
+                return [Step(TextReceived(finding.address, finding.text, finding.recipient, "", finding.priority))]
             case Kind.RESET:
                 return self._reset(finding, record)
             case Kind.RESET_ALL:
@@ -135,8 +146,8 @@ class Interpreter:
     def _end(self, key: str, address: str, text: str) -> Step:
         return Step(AlarmReset(key, address, text), self.open.end(key))
 
-    def _opened(self, key: str, address: str, ttl: float | None, now: float) -> Changes:
-        changes = self.open.activate(key, address, ttl, now)
+    def _opened(self, key: str, address: str, ttl: float | None, now: float, most: int = MOST_OPEN) -> Changes:
+        changes = self.open.activate(key, address, ttl, now, most)
         if key not in self.open:
             self.counts["too_many_open"] += 1
         return changes
@@ -148,8 +159,9 @@ class Interpreter:
             return []
         if self._unmatched == "text":
             return [Step(TextReceived("", record.text))]
-        key = f"unmatched {record.text}"
-        return [Step(AlarmActivated(key, record.text), self._opened(key, "", None, record.time))]
+        key = self._unknown_lines.key(record.text, record.time)
+        changes = self._opened(key, "", None, record.time, MOST_WITH_UNKNOWN)
+        return [Step(AlarmActivated(key, record.text), changes)]
 
     def _unreadable(self, record: RecordReceived) -> list[Step]:
         """Return the fault of a line that delivers noise; every piece of noise counts as a repetition of it."""

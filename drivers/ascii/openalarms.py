@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_OPEN = (
-    4_096  # alarms of one line; beyond that they are alarms all the same, but only a reset of their own ends them
-)
+# Alarms of one line; beyond that they are alarms all the same, but only a reset of their own ends them.
+MOST_OPEN = 4_096
+MOST_WITH_UNKNOWN = 1_024  # lines that no rule knows are remembered up to here: the others need the room more
 PREFIX = "open "  # of the keys in the line's memory
 
 Changes = dict[str, Any]
@@ -51,12 +51,12 @@ class OpenAlarms:
             alarm.queued = None
             self._schedule(key, alarm, now)
 
-    def activate(self, key: str, address: str, ttl: float | None, now: float) -> Changes:
-        """Note that an alarm stands, or is repeated."""
+    def activate(self, key: str, address: str, ttl: float | None, now: float, most: int = MOST_OPEN) -> Changes:
+        """Note that an alarm stands, or is repeated; a new one is noted while fewer than `most` stand."""
         alarm = self._open.get(key)
         known = alarm is not None and (alarm.address, alarm.ttl) == (address, ttl)
         if alarm is None:
-            if len(self._open) >= MOST_OPEN:
+            if len(self._open) >= most:
                 return {}
             alarm = self._open[key] = OpenAlarm(address, ttl)
         alarm.address, alarm.ttl = address, ttl

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     """What a line that a rule matches does."""
 
     SET = "set"  # an alarm begins, or is repeated
+    TEXT = "text"  # a text is handed to its recipient
     RESET = "reset"  # the alarm with this key ends; without a key, those of this address
     RESET_ALL = "reset_all"  # every alarm of the line ends; with an address, every one of that address
     HEARTBEAT = "heartbeat"  # the device lives
@@ -77,6 +78,7 @@ class Rule:
     text: Template = LINE
     address: Template = Template()
     priority: Template = Template()
+    recipient: Template = Template()
     ttl: float | None = None
     stop: bool = True
     fault: bool = False
@@ -110,6 +112,7 @@ class Finding:
     text: str
     address: str
     priority: Priority | None
+    recipient: str = ""
     groups: dict[str, str] = field(default_factory=dict)
 
 
@@ -166,6 +169,7 @@ class RuleBook:
             text or values[WHOLE],
             rule.address.expand(values),
             self.priorities.get(rule.priority.expand(values).lower()),
+            rule.recipient.expand(values),
             {name: values[name] for name in named},
         )
 

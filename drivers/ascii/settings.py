@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from drivers.ascii.assembly import Assembly
 from drivers.ascii.events import Config, Watch
 from drivers.ascii.framing import LONGEST, LONGEST_MARKER, FrameRules, Framing
 from drivers.ascii.limit import TimeLimit
+from drivers.ascii.meaning import WINDOW, Interpreter
 from drivers.ascii.patterns import LONGEST_PATTERN, compiled, most_wildcards, wildcards
 from drivers.ascii.rules import WHOLE, Kind, Rule, RuleBook, Template
 from drivers.ascii.text import Reading
@@ -19,11 +20,16 @@ from gatewayd.driver import LineSettings
 from gatewayd.model import Priority
 from gatewayd.transport.serial import SerialSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivers.ascii.patience import Patience
+
 MOST_RULES = 500
 MOST_LINES = 20  # of one record
 DEFAULT_GAP = {"gap": 0.5}  # seconds; where silence is only the last resort, a slow panel may pause in its line
 OTHER_GAP = 2.0
-KEYS = ("key", "text", "address", "priority")  # of a rule: each is a template
+KEYS = ("key", "text", "address", "priority", "recipient")  # of a rule: each is a template
 
 PatternText = Annotated[str, StringConstraints(max_length=LONGEST_PATTERN)]
 TemplateText = Annotated[str, StringConstraints(max_length=LONGEST)]
@@ -36,19 +42,20 @@ Seconds = Annotated[float, Field(ge=0.01, le=604_800)]
 class RuleSettings(LineSettings):
     """One rule: lines that `match` finds and that have every word of `contains` in them are of `kind`.
 
-    `key`, `text`, `address` and `priority` are templates; left out, they are the group of that name, where there is
-    one. `ttl`: an alarm that is not repeated for so many seconds is over.
+    `key`, `text`, `address`, `priority` and `recipient` are templates; left out, they are the group of that name, where
+    there is one. `recipient` is whom a text is for. `ttl`: an alarm that is not repeated for so many seconds is over.
     """
 
     name: Annotated[str, StringConstraints(max_length=64)] = ""
     match: PatternText = ""
     contains: Annotated[tuple[Word, ...], Field(max_length=8)] = ()
     ignore_case: bool = False
-    kind: Literal["set", "reset", "reset_all", "heartbeat", "ignore"] = "set"
+    kind: Literal["set", "text", "reset", "reset_all", "heartbeat", "ignore"] = "set"
     key: TemplateText | None = None
     text: TemplateText | None = None
     address: TemplateText | None = None
     priority: TemplateText | None = None
+    recipient: TemplateText | None = None
     ttl: Seconds | None = None
     fault: bool = False
     then: Literal["stop", "continue"] = "stop"
@@ -59,6 +66,8 @@ class RuleSettings(LineSettings):
             raise ValueError("a rule needs match or contains, or it would take every line")
         if self.ttl is not None and self.kind != "set":
             raise ValueError("ttl belongs to rules of kind set")
+        if self.recipient is not None and self.kind != "text":
+            raise ValueError("recipient belongs to rules of kind text; alarms find theirs by routes")
         self.compiled(0)
         return self
 
@@ -126,6 +135,7 @@ class AsciiSettings(SerialSettings):
     ignore: Annotated[tuple[PatternText, ...], Field(max_length=100)] = ()
     rules: Annotated[tuple[RuleSettings, ...], Field(max_length=MOST_RULES)] = ()
     unmatched: Literal["alarm", "text", "count"] = "alarm"
+    unmatched_window: Annotated[float, Field(ge=0, le=604_800)] = WINDOW
     priorities: dict[Word, PriorityName] = Field(default={})
     heartbeat_every: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     heartbeat_misses: Annotated[int, Field(ge=1, le=20)] = 3
@@ -199,6 +209,10 @@ class AsciiSettings(SerialSettings):
         words = {name: Priority[name.upper()] for name in ("emergency", "high", "normal", "low")}
         words |= {code.lower(): Priority[name.upper()] for code, name in self.priorities.items()}
         return RuleBook(tuple(rule.compiled(number) for number, rule in enumerate(self.rules, 1)), words)
+
+    def interpreter(self, memory: Mapping[str, Any], patience: Patience) -> Interpreter:
+        """Return what gives records their meaning; `memory` is what the line remembers."""
+        return Interpreter(self.rule_book, self.unmatched, memory, patience, self.unmatched_window)
 
     @property
     def config(self) -> Config:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.ascii.events import HeartbeatReceived, RecordIgnored, RecordReceived
-from drivers.ascii.meaning import Interpreter
 from drivers.ascii.protocol import Receiver
 from gatewayd.charset import CodePage
 from gatewayd.rules import UNMATCHED, UNREADABLE, RuleResult
@@ -13,6 +12,7 @@ from gatewayd.rules import UNMATCHED, UNREADABLE, RuleResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from drivers.ascii.meaning import Interpreter
     from drivers.ascii.patience import Patience
     from drivers.ascii.settings import AsciiSettings
 
@@ -25,7 +25,7 @@ def tried(settings: AsciiSettings, sample: str | bytes) -> Iterator[RuleResult]:
     """Return what the line makes of a sample, record by record (`gatewayd.rules.Ruled.tried`)."""
     config = settings.config
     receiver = Receiver(config, 0.0)
-    interpreter = Interpreter(settings.rule_book, settings.unmatched, {}, config.patience)
+    interpreter = settings.interpreter({}, config.patience)
     now = 0.0
     for piece, pause in _pieces(settings, sample):
         now += PAUSE

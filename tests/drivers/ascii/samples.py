@@ -106,6 +106,14 @@ MLR2: dict[str, Any] = {
     "heartbeat_answer": "\x06",
 }
 
+FIRE: dict[str, Any] = {
+    "rules": [
+        {"match": r"^FIRE (?P<key>\d+)", "address": "{key}", "text": "FIRE {key}"},
+        {"match": r"^OK (?P<key>\d+)", "kind": "reset"},
+        {"match": "^ALL CLEAR$", "kind": "reset_all"},
+    ]
+}
+
 
 def line(*layers: dict[str, Any], **more: Any) -> AsciiSettings:  # noqa: ANN401 - any setting
     """Return the settings of a line, as a configuration file gives them."""

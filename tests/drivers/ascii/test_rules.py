@@ -72,6 +72,17 @@ def reports(rules: list[dict[str, Any]], sample: str, **more: Any) -> list[Any]:
     return [report for result in try_rules(line(rules=rules, **more), sample) for report in result.reports]
 
 
+def test_text_goes_to_whom_the_line_names() -> None:
+    rule = {"match": r"^(?P<recipient>\d+),(?P<text>.*),(?P<priority>\d)$", "kind": "text", "address": "desk"}
+    (report,) = reports([rule], "100,bring a chair,2\n", priorities={"2": "high"})
+    assert report == TextReceived("desk", "bring a chair", "100", "", Priority.HIGH)
+
+
+def test_text_that_names_nobody_is_for_the_fallback_recipient() -> None:
+    (report,) = reports([{"match": "^NOTE (?P<text>.*)$", "kind": "text"}], "NOTE paper is out\n")
+    assert report == TextReceived("", "paper is out")
+
+
 def test_reset_without_a_key_ends_the_alarms_of_its_address() -> None:
     (report,) = reports([{"match": r"^OK (?P<address>\d+)", "kind": "reset"}], "OK 12")
     assert report == AlarmReset(None, "12", "OK 12")
@@ -94,7 +105,7 @@ def test_reset_of_everything_at_one_address_leaves_the_others() -> None:
 @pytest.mark.parametrize(
     ("unmatched", "expected"),
     [
-        ("alarm", [AlarmActivated("unmatched HELLO", "HELLO")]),
+        ("alarm", [AlarmActivated("unmatched 0 HELLO", "HELLO")]),
         ("text", [TextReceived("", "HELLO")]),
         ("count", []),
     ],
@@ -110,7 +121,7 @@ def test_without_any_setting_an_unknown_line_is_an_alarm() -> None:
 
 def test_general_reset_ends_unknown_lines_too() -> None:
     found = reports([{"match": "CLEAR", "kind": "reset_all"}], "HELLO\nCLEAR\n")
-    assert found[1].key == "unmatched HELLO"
+    assert found[1].key == "unmatched 0 HELLO"
 
 
 def test_noise_is_a_fault_of_the_line_and_readable_text_ends_it() -> None:
@@ -162,6 +173,8 @@ def test_typed_sample_need_not_know_the_terminator() -> None:
         ({"rules": [{"match": "x", "address": "{"}]}, "address is no template"),
         ({"rules": [{"kind": "set"}]}, "a rule needs match or contains"),
         ({"rules": [{"match": "x", "kind": "reset", "ttl": 5}]}, "ttl belongs to rules of kind set"),
+        ({"rules": [{"match": "x", "recipient": "100"}]}, "recipient belongs to rules of kind text"),
+        ({"unmatched_window": -1}, "unmatched_window"),
         ({"rules": [{"match": "x" * 1001}]}, "at most 1000 characters"),
         ({"rules": [{"match": "x", "kind": "heartbeat"}]}, "heartbeat_every and a rule of kind heartbeat"),
         ({"heartbeat_every": 60}, "heartbeat_every and a rule of kind heartbeat"),
