@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from drivers.tap.calling import Caller
 from drivers.tap.receiving import Receiver
 from drivers.tap.sending import Sender
 from gatewayd.driver import Capabilities, Driver, Receipt
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from drivers.tap.settings import TapSettings
-    from gatewayd.driver import Address, Line
+    from gatewayd.driver import Address, RatedLine
     from gatewayd.model import Page
     from gatewayd.transport.adapter import StreamAdapter
 
@@ -25,14 +26,14 @@ class TapDriver(Driver):
 
     kind: ClassVar[str] = "tap"
 
-    def __init__(self, line: Line, settings: TapSettings, opener: Opener = open_serial) -> None:
+    def __init__(self, line: RatedLine, settings: TapSettings, opener: Opener = open_serial) -> None:
         super().__init__(line)
         self._settings = settings
         self._end: Sender | Receiver
-        if settings.role == "entry":
-            self._end = Sender(line, settings, opener)
-        else:
+        if settings.role == "terminal":
             self._end = Receiver(line, settings, opener)
+        else:
+            self._end = Caller(line, settings, opener) if settings.modem else Sender(line, settings, opener)
 
     @property
     def capabilities(self) -> Capabilities:

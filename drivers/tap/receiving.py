@@ -6,12 +6,14 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from drivers.tap.submissions import TerminalEvent
+from drivers.tap.dialup import DialUp
+from drivers.tap.submissions import TERMINAL_EVENTS, SessionEnded, TerminalEvent
 from drivers.tap.taking import Client, Taker
 from drivers.tap.terminal import PagingTerminal
 from drivers.tap.verdicts import GOODBYE
 from gatewayd.driver import Capabilities
 from gatewayd.errors import LineDown
+from gatewayd.hayes.dialling import Connected, ModemReady
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.tcp import listen_tcp
 
@@ -43,10 +45,12 @@ class Receiver:
 
     async def run(self) -> None:
         """Serve until cancelled. Raises LineDown."""
-        if self._settings.listening is None:
-            await self._serve_port()
-        else:
+        if self._settings.modem:
+            await self._answer_calls()
+        elif self._settings.listening is not None:
             await self._listen(*self._settings.listening)
+        else:
+            await self._serve_port()
 
     async def _serve_port(self) -> None:
         core = PagingTerminal(self._settings.rules())
@@ -59,6 +63,31 @@ class Receiver:
         finally:
             adapter.close()
             await adapter.wait_closed()
+
+    # --- modem --------------------------------------------------------------------------------------------------------
+
+    async def _answer_calls(self) -> None:
+        dialup = DialUp(self._line, self._settings, self._make)
+        client: Client | None = None
+        try:
+            await dialup.open(self._open_port)
+            async for event in dialup.events():
+                if isinstance(event, ModemReady):
+                    self._line.up()
+                elif isinstance(event, Connected) and isinstance(dialup.core, PagingTerminal):
+                    client = Client(dialup.core, dialup.adapter)
+                elif isinstance(event, TERMINAL_EVENTS) and client is not None:
+                    await self._taker.handle(client, event)
+                    if isinstance(event, SessionEnded):
+                        dialup.hang_up()
+        finally:
+            await dialup.close()
+
+    def _make(self, connected: Connected, now: float) -> PagingTerminal:
+        del connected
+        core = PagingTerminal(self._settings.rules())
+        core.greet(now)
+        return core
 
     # --- TCP ----------------------------------------------------------------------------------------------------------
 

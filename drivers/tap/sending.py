@@ -31,7 +31,7 @@ _LONGEST_SINGLE_BLOCK_TEXT = MAX_INFO - 3  # the shortest pager ID and two CRs
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class Attempt:
     """One `send` that waits for its page to be settled."""
 
     ref: str
@@ -40,7 +40,7 @@ class _Attempt:
 
 
 @dataclass(slots=True)
-class _Connection:
+class Connection:
     """The entry device of one open port."""
 
     core: EntryDevice
@@ -57,8 +57,8 @@ class Sender:
         self._profile = settings.profile()
         self._open = opener
         self._numbers = itertools.count(1)
-        self._attempts: dict[str, _Attempt] = {}
-        self._connection: _Connection | None = None
+        self._attempts: dict[str, Attempt] = {}
+        self._connection: Connection | None = None
         self._serving = False
         self._wanted = asyncio.Event()
 
@@ -75,7 +75,7 @@ class Sender:
         if not self._serving:
             raise LineDown("the port is not open")
         ref = f"{page.id}.{next(self._numbers)}"
-        attempt = _Attempt(ref, page, asyncio.get_running_loop().create_future())
+        attempt = Attempt(ref, page, asyncio.get_running_loop().create_future())
         self._attempts[ref] = attempt
         try:
             self._submit(attempt)
@@ -91,9 +91,7 @@ class Sender:
         self._serving = True
         reason = LineDown("the line was stopped")
         try:
-            while True:
-                await self._serve_connection()
-                await self._until_wanted()
+            await self._serve()
         except LineDown as error:
             reason = error
             raise
@@ -101,9 +99,14 @@ class Sender:
             self._serving = False
             self._fail_attempts(reason)
 
+    async def _serve(self) -> None:
+        while True:
+            await self._serve_connection()
+            await self._until_wanted()
+
     async def _serve_connection(self) -> None:
         core = EntryDevice(self._profile)
-        connection = _Connection(core, StreamAdapter(core, self.line.clock))
+        connection = Connection(core, StreamAdapter(core, self.line.clock))
         try:
             await self._open(self._settings, connection.adapter)
             self._connection = connection
@@ -117,7 +120,7 @@ class Sender:
             self._connection = None
             await self._close(connection)
 
-    def _begin(self, connection: _Connection) -> None:
+    def _begin(self, connection: Connection) -> None:
         """Send what waits; that, or a probe, finds out whether the terminal lives."""
         for attempt in self._attempts.values():
             self._submit(attempt)
@@ -127,7 +130,7 @@ class Sender:
             connection.core.probe(self.line.clock.now())
             connection.adapter.flush()
 
-    async def _close(self, connection: _Connection) -> None:
+    async def _close(self, connection: Connection) -> None:
         """Log off, as far as the connection allows, and wait until the port is free."""
         connection.core.hang_up(self.line.clock.now())
         with suppress(LineDown):
@@ -148,14 +151,14 @@ class Sender:
             if timer is not None:
                 timer.cancel()
 
-    def _submit(self, attempt: _Attempt) -> None:
+    def _submit(self, attempt: Attempt) -> None:
         self._wanted.set()
         if self._connection is not None:
             core, page = self._connection.core, attempt.page
             core.send_page(attempt.ref, page.address, page.text, self.line.clock.now())
             self._connection.adapter.flush()
 
-    def _withdraw(self, attempt: _Attempt) -> None:
+    def _withdraw(self, attempt: Attempt) -> None:
         if self._connection is not None:
             self._connection.core.withdraw(attempt.ref, self.line.clock.now())
             with suppress(LineDown):
@@ -166,7 +169,7 @@ class Sender:
             if not attempt.settled.done():
                 attempt.settled.set_exception(LineDown(str(reason)))
 
-    async def _handle_event(self, event: TapEvent, connection: _Connection) -> None:
+    async def _handle_event(self, event: TapEvent, connection: Connection) -> None:
         match event:
             case PageSettled():
                 self._settle(event)
@@ -188,7 +191,7 @@ class Sender:
         if attempt is not None and not attempt.settled.done():
             attempt.settled.set_result(settled)
 
-    def _handle_ready(self, connection: _Connection) -> None:
+    def _handle_ready(self, connection: Connection) -> None:
         if not connection.was_ready:
             connection.was_ready = True
             self.line.up()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from drivers.tap.modem_settings import ModemKnobs
 from drivers.tap.profile import Profile
 from drivers.tap.terminal_settings import TerminalKnobs, checked_password
 from drivers.tap.timing import Timing
@@ -15,7 +16,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
-class TapSettings(SerialSettings, TerminalKnobs):
+class TapSettings(SerialSettings, TerminalKnobs, ModemKnobs):
     """One TAP line; the README explains every key.
 
     `role` is what the gateway is: `entry`, an entry device that sends to a paging terminal, or the `terminal` itself.
@@ -54,6 +55,10 @@ class TapSettings(SerialSettings, TerminalKnobs):
             raise ValueError("needs port or listen, and not both")
         if self.listen and self.role == "entry":
             raise ValueError("listen is for role terminal: an entry device opens its port")
+        if self.listen and self.modem:
+            raise ValueError("a modem hangs on a port: listen has none")
+        if self.role == "entry" and self.modem != bool(self.number):
+            raise ValueError("an entry device with a modem needs the number to call, and only one with a modem has it")
         return self
 
     @model_validator(mode="after")

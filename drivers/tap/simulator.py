@@ -5,6 +5,10 @@
 seconds later), `garble` (takes the page, the control byte of the answer is damaged), `dead` (hears and says nothing
 until repaired), `no-codes` (control bytes only, until repaired).
 
+`tap-modem` is a telephone modem; whatever number is dialled, such a terminal answers. Its faults are those of `tap` and
+`busy`, `no-carrier`, `no-dialtone`, `no-answer` (how the call ends), `carrier-loss` (the call breaks off in the
+middle), `deaf` (the modem says nothing to a command), `dead-modem` (nor to any other, until repaired).
+
 `tap-client` is an entry device that pages us. Its faults: `garble` (a block arrives damaged), `misheard` (takes ACK for
 NAK and sends the block again), `linefeed` (leaves a line feed behind every CR), `stray` (characters before the block),
 `half` and `hangup` (breaks off in the middle of a block, or behind it), `no-eot` (leaves without a log-off), `dead`
@@ -16,11 +20,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings, is_device
 from drivers.tap.simulated_client import TapClient
 from gatewayd import clock as clocks
+from gatewayd.hayes.network import AnsweringModem
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import Pty, open_pty
@@ -29,7 +34,6 @@ from gatewayd.transport.serial import SerialSettings, open_serial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drivers.tap.submissions import TerminalEvent
     from gatewayd.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -54,9 +58,13 @@ class TapSimulator(Simulator):
         self._unclaimed: list[ReceivedPage] = []
         self._arrived = asyncio.Event()
 
-    def adapter(self) -> StreamAdapter[TerminalEvent]:
+    def adapter(self) -> StreamAdapter[Any]:
         """Return the terminal's end of a new connection."""
-        return StreamAdapter(SimulatedTerminal(self._settings, self.faults, self._take), self.clock)
+        return StreamAdapter(self.terminal(), self.clock)
+
+    def terminal(self) -> SimulatedTerminal:
+        """Return a terminal that has been called."""
+        return SimulatedTerminal(self._settings, self.faults, self._take)
 
     async def run(self) -> None:
         """Answer calls until cancelled. Raises LineDown when a real port cannot be opened or is lost."""
@@ -118,6 +126,26 @@ class TapSimulator(Simulator):
             adapter.close()
 
 
-__all__ = ["SIMULATORS", "ReceivedPage", "TapSimulator", "TerminalSettings"]
+class ModemSimulator(TapSimulator):
+    """A telephone modem whose every call is answered by a paging terminal."""
 
-SIMULATORS: dict[str, type[Simulator]] = {"tap": TapSimulator, "tap-client": TapClient}
+    def adapter(self) -> StreamAdapter[Any]:
+        """Return the modem; `modem` is the latest."""
+        answering = AnsweringModem(lambda _: self.terminal(), self.faults)
+        self.modem = answering.modem
+        self._latest: StreamAdapter[Any] = StreamAdapter(answering, self.clock)
+        return self._latest
+
+    def lose_carrier(self) -> None:
+        """Break the call off."""
+        self.modem.lose_carrier()
+        self._latest.flush()
+
+
+__all__ = ["SIMULATORS", "ModemSimulator", "ReceivedPage", "TapSimulator", "TerminalSettings"]
+
+SIMULATORS: dict[str, type[Simulator]] = {
+    "tap": TapSimulator,
+    "tap-client": TapClient,
+    "tap-modem": ModemSimulator,
+}

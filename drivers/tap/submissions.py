@@ -60,3 +60,4 @@ class SessionEnded:
 
 
 TerminalEvent = PageSubmitted | AnswerHeard | BlockRepeated | Refused | SessionEnded
+TERMINAL_EVENTS = (PageSubmitted, AnswerHeard, BlockRepeated, Refused, SessionEnded)

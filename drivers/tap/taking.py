@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivers.tap.repeats import Repeats
 from drivers.tap.submissions import AnswerHeard, BlockRepeated, PageSubmitted, Refused, SessionEnded, TerminalEvent
@@ -31,7 +31,7 @@ class Client:
     """Whoever is connected: `source` is its address, empty on a serial port; `last` its last page, while unheard."""
 
     core: PagingTerminal
-    adapter: StreamAdapter[TerminalEvent]
+    adapter: StreamAdapter[Any]
     source: str = ""
     last: tuple[str, float, float] | None = None  # name, when it came, when it was answered
 
@@ -48,16 +48,21 @@ class Taker:
         """Serve one client until the terminal hangs up. Raises LineDown when the connection is lost before."""
         while True:
             event = await client.adapter.next_event()
-            if isinstance(event, PageSubmitted):
-                await self._take(client, event)
-            elif isinstance(event, AnswerHeard):
-                self.heard(client)
-            elif isinstance(event, SessionEnded):
-                if event.code == SILENT.code and self._settings.silence > LONG_SILENCE:
-                    self.heard(client)
+            await self.handle(client, event)
+            if isinstance(event, SessionEnded):
                 return event
-            else:
-                self._count(event)
+
+    async def handle(self, client: Client, event: TerminalEvent) -> None:
+        """Act on one thing that a client did. Raises LineDown."""
+        if isinstance(event, PageSubmitted):
+            await self._take(client, event)
+        elif isinstance(event, AnswerHeard):
+            self.heard(client)
+        elif isinstance(event, SessionEnded):
+            if event.code == SILENT.code and self._settings.silence > LONG_SILENCE:
+                self.heard(client)
+        else:
+            self._count(event)
 
     def heard(self, client: Client) -> None:
         """Take note that the client heard the answer to its last page: the same page again is another one."""

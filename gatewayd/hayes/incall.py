@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from gatewayd.driver import StreamProtocol
 
+    Make = Callable[[Connected, float], StreamProtocol[Any]]
+
 
 class InCall:
     """A `StreamProtocol`: its events are those of the modem (without `DataReceived`) and those of the core.
@@ -20,7 +22,9 @@ class InCall:
     every `probe_every` seconds that it lives (0: never).
     """
 
-    def __init__(self, phone: Phone, make: Callable[[float], StreamProtocol[Any]], probe_every: float = 0.0) -> None:
+    def __init__(
+        self, phone: Phone, make: Callable[[Connected, float], StreamProtocol[Any]], probe_every: float = 0.0
+    ) -> None:
         self.phone = phone
         self._make = make
         self._probe_every = probe_every
@@ -99,7 +103,7 @@ class InCall:
 
     def _take(self, event: PhoneEvent, now: float) -> None:
         if isinstance(event, Connected):
-            self.core = self._make(now)
+            self.core = self._make(event, now)
         elif isinstance(event, CarrierLost | HungUp):
             self.core = None
         self._events.append(event)

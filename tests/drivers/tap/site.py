@@ -35,6 +35,7 @@ class RecordingLine:
         self.counts: dict[str, int] = {}
         self.reports: list[Report] = []
         self.disk_full = False
+        self.weakness = ""
 
     @property
     def memory(self) -> Any:  # noqa: ANN401 - the driver has nothing to remember
@@ -43,6 +44,9 @@ class RecordingLine:
     def up(self) -> None:
         self.ups += 1
         self.came_up.set()
+
+    def degraded(self, reason: str) -> None:
+        self.weakness = reason
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)
@@ -64,10 +68,12 @@ def page(text: str = "FIRE 3", address: str = "2001", number: int = 1) -> Page:
 class Site:
     """The driver under test, its terminal, and the wire between them."""
 
+    simulator_type: type[TapSimulator] = TapSimulator
+
     def __init__(self, terminal: dict[str, Any] | None = None, wire: Wire | None = None, **line: Any) -> None:  # noqa: ANN401
         self.clock = ManualClock()
         self.line = RecordingLine(self.clock)
-        self.simulator = TapSimulator(self.clock, TerminalSettings(port="memory", **(terminal or {})))
+        self.simulator = self.simulator_type(self.clock, TerminalSettings(port="memory", **(terminal or {})))
         self.driver = TapDriver(self.line, TapSettings(**{"port": "/dev/memory"} | line), self._open)
         self.wire = wire
         self.reachable = True

@@ -14,7 +14,7 @@ from drivers.tap.profile import Profile
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.settings import TapSettings
 from drivers.tap.simulated_client import TapClient
-from drivers.tap.simulator import SIMULATORS, TapSimulator, TerminalSettings
+from drivers.tap.simulator import SIMULATORS, ModemSimulator, TapSimulator, TerminalSettings
 from gatewayd.clock import ManualClock, SystemClock
 from gatewayd.driver import Outcome
 from gatewayd.errors import LineDown
@@ -168,7 +168,7 @@ async def test_page_that_is_expected_before_it_comes_is_found() -> None:
 
 
 def test_simulators_are_found_by_their_names() -> None:
-    assert {"tap": TapSimulator, "tap-client": TapClient} == SIMULATORS
+    assert {"tap": TapSimulator, "tap-client": TapClient, "tap-modem": ModemSimulator} == SIMULATORS
     assert TapSimulator.Settings is TerminalSettings
 
 
