@@ -8,9 +8,10 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from drivers.sip.grammar import Malformed, quote, unquote
+from drivers.sip.grammar import MAX_PLAIN, REMEMBERED, Malformed, quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,8 @@ _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"MD5": hashlib.md5, "SHA
 if "sha512_256" in hashlib.algorithms_available:
     _HASHES["SHA-512-256"] = _sha_512_256
 NONCE_LIFETIME = 300.0
+# Issue time, random part and seal, in hex.
+NONCE_LENGTH = 10 + 16 + 32
 # How far a nonce count may lag behind the highest seen: UDP reorders, phones keep several requests open.
 NC_WINDOW = 64
 _ALL_USED = 2**NC_WINDOW - 1
@@ -35,12 +38,18 @@ _ALL_USED = 2**NC_WINDOW - 1
 MAX_NONCES = 10_000
 # An answer names ten parameters; a header line that is longer than this is an attack on the parser.
 MAX_CREDENTIALS = 2048
-_PAIR = re.compile(r"""\s*([A-Za-z0-9\-.!%*_+`'~]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,\s*|$)""", re.DOTALL)
+_PAIR = re.compile(r"""\s*+([A-Za-z0-9\-.!%*_+`'~]+)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*+(?:,\s*+|$)""", re.DOTALL)
 _COUNT = re.compile(r"[0-9A-Fa-f]{8}")
 
 
 def _hash(algorithm: str, text: str) -> str:
     return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _known_hash(algorithm: str, text: str) -> str:
+    """Remember H(A2), in which there is no secret: a phone writes to the same few addresses."""
+    return _hash(algorithm, text)
 
 
 def secret_hash(algorithm: str, user: str, realm: str, password: str) -> str:
@@ -73,7 +82,7 @@ def digest(algorithm: str, ha1: str, asked: Asked) -> str:
     a2 = f"{asked.method}:{asked.uri}"
     if asked.qop == "auth-int":
         a2 = f"{a2}:{_HASHES[base](asked.body).hexdigest()}"
-    ha2 = _hash(base, a2)
+    ha2 = _known_hash(base, a2) if len(a2) <= MAX_PLAIN else _hash(base, a2)
     if not asked.qop:
         return _hash(base, f"{ha1}:{asked.nonce}:{ha2}")
     return _hash(base, f"{ha1}:{asked.nonce}:{asked.nc}:{asked.cnonce}:{asked.qop}:{ha2}")
@@ -89,7 +98,26 @@ def parse_scheme(value: str) -> dict[str, str] | None:
     return _parse_pairs(rest)
 
 
+def _parse_plain_pairs(text: str) -> dict[str, str] | None:
+    """Parse what nearly everybody sends; None when it needs a closer look: a comma or an escape in quotes, say."""
+    pairs: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        name, value = name.strip(), value.strip()
+        if value[:1] == '"' == value[-1:] and len(value) > 1:
+            value = value[1:-1]
+        elif " " in value or not value:
+            return None
+        if not name.isalnum() or not name.isascii() or '"' in value or "\\" in value or "\t" in value:
+            return None
+        pairs.setdefault(name.lower(), value)
+    return pairs
+
+
 def _parse_pairs(text: str) -> dict[str, str]:
+    plain = _parse_plain_pairs(text)
+    if plain is not None:
+        return plain
     pairs: dict[str, str] = {}
     position = 0
     while position < len(text):
@@ -174,6 +202,12 @@ class Verdict(Enum):
     ABSENT = "absent"
     WRONG = "wrong"
     STALE = "stale"  # the password is right, the nonce is too old, unknown or was used with this count before
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _seal(key: bytes, text: str) -> str:
+    """Return what only we can write behind a nonce; the same few phones show theirs again and again."""
+    return hmac.digest(key, text.encode("utf-8", "replace"), "sha256").hex()[:32]
 
 
 @dataclass(slots=True)
@@ -283,14 +317,13 @@ class Authenticator:
 
     def _new_nonce(self, now: float, source: str) -> str:
         head = f"{int(now):010x}{self.tokens(8)}"
-        return head + self._seal(head, source)
-
-    def _seal(self, head: str, source: str) -> str:
-        return hmac.digest(self.key, f"{head}{source}".encode("utf-8", "replace"), "sha256").hex()[:32]
+        return head + _seal(self.key, f"{head}{source}")
 
     def _is_sealed(self, nonce: str, source: str) -> bool:
+        if len(nonce) != NONCE_LENGTH:
+            return False
         head, seal = nonce[:-32], nonce[-32:]
-        return hmac.compare_digest(self._seal(head, source).encode(), seal.encode("utf-8", "replace"))
+        return hmac.compare_digest(_seal(self.key, f"{head}{source}").encode(), seal.encode("utf-8", "replace"))
 
     def _fresh(self, nonce: str, qop: str, nc: str, now: float) -> bool:
         issued = int(nonce[:10], 16)

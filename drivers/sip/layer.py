@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from drivers.sip.connection import Wires
+from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
 from drivers.sip.message import Request, Response, make_response, parse_message, stamped
@@ -55,9 +55,10 @@ class TransactionLayer:
         self._on_request = on_request
         self._means = Means(self.wires.send, self._forget_client, self.agenda, around.timing)
         self._clients: dict[Key, ClientTransaction] = {}
+        self._finished: Fading[Key, bool] = Fading(self.agenda.at, MAX_COMPLETED)
         self._servers: dict[Key, ServerTransaction] = {}
         self._by_number: dict[int, ServerTransaction] = {}
-        self._completed: deque[tuple[float, ServerTransaction]] = deque()
+        self._answers: Fading[Key, bytes] = Fading(self.agenda.at, MAX_COMPLETED)
         self._numbers = 0
         self._tag_key = around.tokens(16).encode()
 
@@ -76,11 +77,12 @@ class TransactionLayer:
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         response.check(stream=flow.is_stream)
-        client = self._clients.get(client_key(response))
-        if client is None:
-            self._around.count("stray_responses")
-        else:
+        key = client_key(response)
+        client = self._clients.get(key)
+        if client is not None:
             client.receive(response, now)
+        elif self._finished.get(key) is None:
+            self._around.count("stray_responses")
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         """Answer what is malformed as far as its Via can be read (so that nobody is answered who did not ask)."""
@@ -92,9 +94,11 @@ class TransactionLayer:
             if request.method != "ACK" and request.call_id and request.first("from"):
                 self.reply(request, flow, error.status)
             return
-        self._forget_old(now)
-        server = self._servers.get(server_key(request))
-        if server is not None:
+        key = server_key(request)
+        if (answer := self._answers.get(key)) is not None:
+            self._around.count("retransmissions")
+            self._send_response(answer, request, flow)
+        elif (server := self._servers.get(key)) is not None:
             self._repeat(server, request, flow, now)
         elif request.method != "ACK":
             self._on_request(request, flow, now)
@@ -105,20 +109,18 @@ class TransactionLayer:
             self._confirm(server, now)
             return
         self._around.count("retransmissions")
-        if server.response:
+        if server.response:  # to an INVITE, whose answer was not yet acknowledged
             self._send_response(server.response, request, flow)
         elif not flow.is_stream and now - server.created >= 7 * self._around.timing.t1:
             self.reply(request, flow, 100)
 
     # --- answering --------------------------------------------------------------------------------------------------
 
-    def reply(
-        self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None
-    ) -> Response:
-        """Answer without keeping state: for everything that costs nothing to answer again."""
-        response = make_response(request, status, self._tag(request), headers)
-        self._send_response(response.to_bytes(), request, flow)
-        return response
+    def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> bytes:
+        """Answer without keeping state: for everything that costs nothing to answer again. Returns what was sent."""
+        data = make_response(request, status, self._tag(request), headers).to_bytes()
+        self._send_response(data, request, flow)
+        return data
 
     def begin(self, request: Request, flow: Flow, now: float) -> ServerTransaction | None:
         """Take the request on: its retransmissions are absorbed from now on. None when too many wait already."""
@@ -140,16 +142,16 @@ class TransactionLayer:
         self._by_number.pop(server.number, None)
         limit = self._around.timing.limit
         if now - server.created >= limit:
-            self._servers.pop(server.key, None)
+            self._forget_server(server)
             return
-        server.response = self.reply(server.request, server.flow, status, headers).to_bytes()
+        server.response = self.reply(server.request, server.flow, status, headers)
         server.state = State.COMPLETED
         if server.request.method == "INVITE":
             self._resend_until_ack(server, now)
-        elif server.flow.is_stream:
-            self._servers.pop(server.key, None)
-        else:
-            self._completed.append((now + limit, server))
+            return
+        self._forget_server(server)
+        if not server.flow.is_stream:
+            self._answers.keep(server.key, server.response, now + limit)
 
     def _send_response(self, data: bytes, request: Request, flow: Flow) -> None:
         self.wires.send(flow, data, None if flow.is_stream else request.via.reply_address(flow.peer))
@@ -202,7 +204,7 @@ class TransactionLayer:
     def draw_up(self, request: Request, transport: str, branch: str) -> bytes:
         """Return the request as it goes out."""
         via = f"SIP/2.0/{transport} {self._around.sent_by()};branch={branch};rport"
-        return replace(request, headers={"via": [via], **request.headers}).to_bytes()
+        return request.to_bytes(via)
 
     def connection_lost(self, number: int, now: float) -> None:
         """Fail what waits for answers on a stream connection."""
@@ -212,23 +214,21 @@ class TransactionLayer:
 
     # --- forgetting -------------------------------------------------------------------------------------------------
 
-    def _forget_old(self, now: float) -> None:
-        completed = self._completed
-        while completed and (completed[0][0] <= now or len(completed) > MAX_COMPLETED):
-            self._forget_server(completed.popleft()[1])
-
     def _forget_server(self, server: ServerTransaction) -> None:
         server.stop_timers()
         if self._servers.get(server.key) is server:
             del self._servers[server.key]
 
-    def _forget_client(self, key: Key) -> None:
-        self._clients.pop(key, None)
+    def _forget_client(self, client: ClientTransaction, until: float | None) -> None:
+        """Forget a client transaction; its answer may come again `until` then (timer K)."""
+        self._clients.pop(client.key, None)
+        if until is not None:
+            self._finished.keep(client.key, True, until)  # noqa: FBT003 - a set would not fade
 
     @property
     def size(self) -> int:
         """How many transactions are held."""
-        return len(self._servers) + len(self._clients)
+        return len(self._servers) + len(self._clients) + len(self._answers) + len(self._finished)
 
 
 def datagram_flow(source: tuple[str, int]) -> Flow:

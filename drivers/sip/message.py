@@ -41,6 +41,8 @@ _SPELLINGS = {
         *("expires", "user-agent", "authorization", "allow", "supported", "accept", "date", "subject", "priority"),
     )
 }
+# The names that we write, as they stand at the beginning of a line.
+_LABELS = {name: f"{PRETTY.get(name) or name.title()}: " for name in (*_SPELLINGS.values(), *PRETTY)}
 # Of these more than one has no meaning (RFC 4475 3.3.8 and 3.3.9).
 SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "date", "subject"}
@@ -108,14 +110,18 @@ class Message(ABC):
     def start_line(self) -> str:
         """Return the first line."""
 
-    def to_bytes(self) -> bytes:
-        """Write the message; Content-Length is added. Raises LocalProtocolError when a value carries a line break."""
+    def to_bytes(self, via: str = "") -> bytes:
+        """Write the message, `via` on top; Content-Length is added.
+
+        Raises LocalProtocolError when a value carries a line break.
+        """
         lines = [self.start_line()]
+        if via:
+            lines.append(f"Via: {via}")
         for name, values in self.headers.items():
-            if name == "content-length":
-                continue
-            pretty = PRETTY.get(name) or name.title()
-            lines += [f"{pretty}: {value}" for value in values]
+            if name != "content-length":
+                label = _LABELS.get(name) or f"{name.title()}: "
+                lines += [label + value for value in values]
         lines.append(f"Content-Length: {len(self.body)}")
         text = "\r\n".join(lines)
         if not text.count("\n") == text.count("\r") == len(lines) - 1:

@@ -78,10 +78,13 @@ class ServerTransaction:
 
 @dataclass(slots=True)
 class Means:
-    """What a client transaction works with: `send(flow, data)` is False if the flow is gone, `end(key)` forgets it."""
+    """What a client transaction works with.
+
+    `send(flow, data)` is False if the flow is gone. `end(client, until)` forgets it; its answer is absorbed `until`.
+    """
 
     send: Callable[[Flow, bytes], bool]
-    end: Callable[[Key], None]
+    end: Callable[[ClientTransaction, float | None], None]
     agenda: Agenda
     timing: Timing
 
@@ -99,29 +102,38 @@ class ClientTransaction:
         self._means = means
         self._on_result = on_result
         self._interval = means.timing.t1
-        self._resend: Deadline | None = None
-        self._limit: Deadline | None = None
+        self._ends = 0.0
+        self._silent = flow.is_stream
+        self._timer: Deadline | None = None
 
     def start(self, now: float) -> None:
         """Send the request for the first time."""
-        timing, agenda = self._means.timing, self._means.agenda
-        self._limit = agenda.at(now + timing.limit, lambda now: self.fail(Failure.TIMEOUT, now))
+        timing = self._means.timing
+        self._ends = now + timing.limit
         if not self._means.send(self.flow, self._data):
             self.fail(Failure.UNREACHABLE, now)
-        elif not self.flow.is_stream:
-            self._resend = agenda.at(now + self._interval, self._handle_timer_e)
+        else:
+            self._wait(now)
 
-    def _handle_timer_e(self, now: float) -> None:
+    def _wait(self, now: float) -> None:
+        """Timers E and F are one: whichever is due first."""
+        due = self._ends if self._silent else min(now + self._interval, self._ends)
+        self._timer = self._means.agenda.at(due, self._handle_timer)
+
+    def _handle_timer(self, now: float) -> None:
         """17.1.2.2: double up to T2; every T2 once a provisional response has come."""
-        self._means.send(self.flow, self._data)
-        t2 = self._means.timing.t2
-        self._interval = t2 if self.state is State.PROCEEDING else min(2 * self._interval, t2)
-        self._resend = self._means.agenda.at(now + self._interval, self._handle_timer_e)
+        if now >= self._ends:
+            self.fail(Failure.TIMEOUT, now)
+            return
+        if not self._silent:
+            self._means.send(self.flow, self._data)
+            t2 = self._means.timing.t2
+            self._interval = t2 if self.state is State.PROCEEDING else min(2 * self._interval, t2)
+        self._wait(now)
 
     def silence(self) -> None:
         """Send nothing more; a late answer is still understood until timer F."""
-        if self._resend is not None:
-            self._resend.cancel()
+        self._silent = True
 
     def receive(self, response: Response, now: float) -> None:
         """Take a response."""
@@ -131,19 +143,17 @@ class ClientTransaction:
             self.state = State.PROCEEDING
             return
         self._complete()
-        linger = 0.0 if self.flow.is_stream else self._means.timing.t4
-        self._means.agenda.at(now + linger, lambda _now: self._means.end(self.key))
+        self._means.end(self, None if self.flow.is_stream else now + self._means.timing.t4)
         self._on_result(response, now)
 
     def fail(self, failure: Failure, now: float) -> None:
         """End without an answer."""
         if self.state is not State.COMPLETED:
             self._complete()
-            self._means.end(self.key)
+            self._means.end(self, None)
             self._on_result(failure, now)
 
     def _complete(self) -> None:
         self.state = State.COMPLETED
-        for timer in (self._resend, self._limit):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()

@@ -226,8 +226,9 @@ def test_too_many_requests_that_wait_for_the_disk_are_told_to_come_back(
     assert statuses(open_site.hand_in(request())) == [503]
 
 
-def test_kept_answers_are_bounded(open_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drivers.sip.layer.MAX_COMPLETED", 10)
+    open_site = Site(authenticate=False)
     for _ in range(50):
         open_site.hand_in(request())
         open_site.gateway.answer(open_site.of(MessageReceived)[-1].transaction, 200, open_site.net.now)
