@@ -122,6 +122,13 @@ class LinkRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class Neglected:
+    """The control station asks for `station` and has not asked for us for `silent_after` seconds; empty: it does."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
 class BlockRefused:
     """A block was answered NAK without anybody being asked."""
 
@@ -136,4 +143,4 @@ class Noise:
     count: int
 
 
-Event = BlockReceived | BlockEnded | LinkSilent | LinkRestored | BlockRefused | Noise
+Event = BlockReceived | BlockEnded | LinkSilent | LinkRestored | Neglected | BlockRefused | Noise

@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from drivers.espa444.events import Ending, SelfPoll
+from drivers.espa444.events import Ending, Neglected, SelfPoll
 from drivers.espa444.framer import Ack, Enquiry, Eot, Nak, RawBlock
 from drivers.espa444.frames import ACK
+from drivers.espa444.silence import Attention
 from drivers.espa444.station import Station
 from gatewayd.errors import LocalProtocolError
 
@@ -38,6 +39,7 @@ class PolledStation(Station):
     def __init__(self, config: Config, now: float) -> None:
         super().__init__(config, now)
         self._state = _State.IDLE
+        self._attention = Attention(config, now)
         self._polled_last = False
         self._master = config.peers[0]
         self._item: Outgoing | None = None
@@ -61,6 +63,8 @@ class PolledStation(Station):
 
     def _handle_token(self, token: Token, now: float) -> None:
         self._hear(self.config.peers[0], now)
+        if isinstance(token, Enquiry) and (asked := self._attention.hear(token.address, now)) is not None:
+            self._events.append(Neglected(asked))
         handler = self._TABLE.get((self._state, type(token)))
         if handler is not None:
             handler(self, token, now)

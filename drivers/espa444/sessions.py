@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drivers.espa444.protocol import (
     BlockEnded,
@@ -15,6 +15,7 @@ from drivers.espa444.protocol import (
     LinkRestored,
     LinkSilent,
     NakReason,
+    Neglected,
     Noise,
     PolledStation,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from drivers.espa444.protocol import Block, Event
     from drivers.espa444.settings import EspaSettings
-    from gatewayd.driver import Line
+    from gatewayd.driver import Line, RatedLine
     from gatewayd.model import Report
 
     Work = Callable[[], Awaitable[None]]
@@ -78,6 +79,8 @@ class Session(ABC):
             self._handle_end(event)
         elif isinstance(event, LinkSilent | LinkRestored):
             self._note_link(event)
+        elif isinstance(event, Neglected):
+            cast("RatedLine", self._line).degraded(self._neglect(event.station))
         elif isinstance(event, BlockRefused):
             self._line.count("naks")
             self._line.log.warning("a block was refused (%s): %s", event.reason.name.lower(), event.detail)
@@ -127,6 +130,12 @@ class Session(ABC):
             self._heard.add(event.station)
             self._up()
         self._work.put_nowait(partial(self._report_link, event.station))
+
+    def _neglect(self, station: str) -> str:
+        """Return what is wrong when the panel asks for another station and never for us."""
+        return (
+            station and f"the panel asks for station {station:.16} and not for us, {self._settings.own}: own_address?"
+        )
 
     async def _report_link(self, station: str) -> None:
         """Make the fault of a silent station agree with what is known now; the line's memory says what was reported."""

@@ -1,4 +1,4 @@
-"""Whether a station is heard."""
+"""Whether a station is heard, and whether it asks for us."""
 
 from __future__ import annotations
 
@@ -35,3 +35,25 @@ class Silence:
             return False
         self.due, self._heard = None, False
         return True
+
+
+class Attention:
+    """Notices that others are asked for and we never are: then somebody has set the wrong address."""
+
+    def __init__(self, config: Config, now: float) -> None:
+        self._own = config.own
+        self._known = (*config.peers, "")
+        self._limit = config.silent_after
+        self._last = now
+        self._neglected = False
+
+    def hear(self, address: str, now: float) -> str | None:
+        """Take note whom an enquiry was for; return who is asked for instead of us, or "" when we are asked again."""
+        if address == self._own:
+            self._last = now
+            was, self._neglected = self._neglected, False
+            return "" if was else None
+        if self._limit is None or self._neglected or address in self._known or now < self._last + self._limit:
+            return None
+        self._neglected = True
+        return address

@@ -55,6 +55,7 @@ class Gateway:
     reports: list[Report] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     is_up: bool = False
+    weakness: str = ""
     store_is_free: asyncio.Event = field(default_factory=asyncio.Event)
     failures: int = 0
     on_report: Callable[[Report], None] = lambda _: None
@@ -68,6 +69,9 @@ class Gateway:
 
     def up(self) -> None:
         self.is_up = True
+
+    def degraded(self, reason: str) -> None:
+        self.weakness = reason
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)

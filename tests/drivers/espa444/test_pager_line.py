@@ -165,6 +165,13 @@ async def test_status_that_the_panel_refuses_once_is_returned_again(site: Site) 
     assert len(panel.statuses) == 1
 
 
+async def test_panel_that_polls_another_address_shows_the_line_as_weak(site: Site) -> None:
+    await site.panel(own_address="3")
+    await site.clock.advance(40)
+    assert "station '2' and never for 3" in site.gateway.weakness
+    assert site.gateway.faults == []
+
+
 async def test_lost_connection_ends_the_line(site: Site) -> None:
     await site.panel()
     assert site.wire is not None

@@ -10,6 +10,7 @@ from drivers.espa444.protocol import (
     LinkRestored,
     LinkSilent,
     NakReason,
+    Neglected,
     Noise,
     PolledStation,
     SelfPoll,
@@ -313,6 +314,27 @@ def test_noise_is_no_sign_of_life() -> None:
     line.hears(b"\xff\x00\xff")
     line.waits(2)
     assert line.events() == [Noise(3), LinkSilent("1")]
+
+
+def test_panel_that_asks_for_others_and_never_for_us_is_noticed_once() -> None:
+    line = paging(silent_after=30)
+    for _ in range(40):
+        line.hears(EOT + b"3\x05" + EOT)
+        line.waits(1)
+    assert line.event(Neglected) == [Neglected("3")]
+    line.hears(EOT + POLL)
+    assert line.event(Neglected) == [Neglected("")]
+
+
+def test_panel_that_asks_for_us_as_well_or_for_nobody_neglects_nobody() -> None:
+    line = paging(silent_after=30)
+    for _ in range(3):
+        line.waits(25)
+        line.hears(EOT + b"3\x05" + EOT + POLL)
+    for _ in range(40):
+        line.hears(EOT + SELF_POLL)
+        line.waits(1)
+    assert line.event(Neglected) == []
 
 
 # --- status blocks ----------------------------------------------------------------------------------------------------
