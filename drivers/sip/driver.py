@@ -10,7 +10,7 @@ from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address
+    from gatewayd.driver import Address, News
     from gatewayd.model import Page
 
 
@@ -36,6 +36,7 @@ class SipDriver(Driver):
             answers_in_text=True,
             longest_text=self._settings.longest_text,
             parallel=self._settings.parallel,
+            follows=bool(self._settings.accepted_text or self._settings.unreached_text),
         )
 
     @property
@@ -65,6 +66,11 @@ class SipDriver(Driver):
         finally:
             self._session = None
             session.close()
+
+    def tell(self, news: News) -> None:
+        """Tell the phone that sent a text what became of it, as the settings want it."""
+        if self._session is not None:
+            self._session.tell(news)
 
     async def send(self, page: Page) -> Receipt:
         """Deliver one page to every device of its user, and wait for what they answer. Raises LineDown."""

@@ -11,6 +11,7 @@ from gatewayd.errors import LineDown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.sip.names import Names
     from drivers.sip.protocol import Endpoint
     from gatewayd.clock import TimerHandle
     from gatewayd.driver import ForwardingLine
@@ -24,9 +25,12 @@ MAX_MISSED = 1_000
 class Sending:
     """Gives pages to the endpoint and waits for what becomes of them; a user may be waited for `patience` seconds."""
 
-    def __init__(self, line: ForwardingLine, endpoint: Endpoint, flush: Callable[[], None], patience: float) -> None:
+    def __init__(
+        self, line: ForwardingLine, endpoint: Endpoint, names: Names, flush: Callable[[], None], patience: float
+    ) -> None:
         self._line = line
         self._endpoint = endpoint
+        self._names = names
         self._flush = flush
         self._patience = patience
         self._missed: dict[str, set[str]] = {}  # by user: the addresses under which a page did not reach them
@@ -95,7 +99,7 @@ class Sending:
 
     def is_back(self, user: str) -> None:
         """Have the engine send at once what this user has missed, and what waits since before the last start."""
-        for address in self._missed.pop(user, set()) | {user}:
+        for address in self._missed.pop(user, set()) | {user, self._names.address_of(user)}:
             self._line.reachable(address)
 
     def all_are_back(self) -> None:

@@ -26,6 +26,7 @@ from drivers.sip.events import (
     Reachability,
     Registered,
 )
+from drivers.sip.following import Following
 from drivers.sip.lost import Losses, pbx, phone
 from drivers.sip.names import Names
 from drivers.sip.protocol import Endpoint
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address, Receipt
+    from gatewayd.driver import Address, News, Receipt
     from gatewayd.model import Page
 
 TROUBLES = frozenset({"malformed", "foreign", "wrong_passwords", "overloaded"})
@@ -60,7 +61,8 @@ class Session:
         self._lost = Losses(line)
         self._names = Names()
         self._clerk = Clerk(line, self._endpoint, self._names, self._sockets.flush)
-        self._sending = Sending(line, self._endpoint, self._sockets.flush, settings.wait_for_registration)
+        self._sending = Sending(line, self._endpoint, self._names, self._sockets.flush, settings.wait_for_registration)
+        self._following = Following(line, settings, self._sending.send)
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: Address | None = None
 
@@ -105,6 +107,11 @@ class Session:
         if changes := self._names.paged(self._endpoint.user_of(page.address), page.address):
             self._start(self._clerk.remember(changes))
         return await self._sending.send(page)
+
+    def tell(self, news: News) -> None:
+        """Tell a phone what became of its text."""
+        if self._following.is_wanted(news):
+            self._start(self._following.tell(news))
 
     def close(self) -> None:
         """Close the sockets and end whoever still waits."""

@@ -87,6 +87,12 @@ class SipSettings(LineSettings):
         (), description="whom phones may write to beside the gateway; default: each other; * for any recipient"
     )
     accept_by_call: bool = Field(default=False, description="a call to the sender accepts; it is declined all the same")
+    accepted_text: str = Field(
+        "", description="what a phone is told when {who} accepts what its text raised; default: nothing", max_length=200
+    )
+    unreached_text: str = Field(
+        "", description="what a phone is told when its text reached nobody; default: nothing", max_length=200
+    )
     authenticate: bool = Field(default=True, description="ask for a password before REGISTER and MESSAGE")
     accept_without_qop: bool = Field(default=True, description="let phones in that answer as RFC 2069 says")
     algorithms: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = Field(

@@ -19,14 +19,20 @@ _PRIORITIES = {
 }
 
 
-def reference_of(request: Request) -> str:
-    """Return what a text is known by when its phone, or a proxy on another way, sends it again.
+def reference_of(request: Request, user: str) -> str:
+    """Return what a text is known by when its phone, or a proxy on another way, sends it again; ends in its user.
 
     Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text belongs to it because some phones count
     their Call-IDs from the start anew: another text must never pass for a repetition.
     """
     name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n"
-    return blake2b(name.encode("utf-8", "surrogateescape") + request.body, digest_size=16).hexdigest()
+    whole = name.encode("utf-8", "surrogateescape") + request.body
+    return f"{blake2b(whole, digest_size=16).hexdigest()}.{user}"
+
+
+def sender_of(reference: str) -> str:
+    """Return the user who sent the text with this reference."""
+    return reference.partition(".")[2]
 
 
 def priority_of(request: Request) -> Priority | None:

@@ -209,7 +209,8 @@ class UserAgentServer:
         """Hand on what the body says; only the phone that got a page may say what became of it."""
         number, request = admitted.server.number, admitted.request
         if content.kind is Kind.TEXT:
-            sender, reference, priority = printable(admitted.user), reference_of(request), priority_of(request)
+            sender = printable(admitted.user)
+            reference, priority = reference_of(request, sender), priority_of(request)
             self._emit(MessageReceived(number, sender, recipient, content.text, reference, priority))
         elif content.state is not None and content.reference.partition(".")[2] == admitted.user:
             self._emit(Notified(number, content.reference, content.state))
@@ -219,8 +220,8 @@ class UserAgentServer:
     def _handle_invite(self, admitted: Admitted, now: float) -> None:
         self._check_sender(admitted)
         if self._policy.calls_accept and Uri.parse(admitted.request.uri).user == self._policy.sender:
-            reference = reference_of(admitted.request)
-            self._emit(CallReceived(admitted.server.number, printable(admitted.user), reference))
+            user = printable(admitted.user)
+            self._emit(CallReceived(admitted.server.number, user, reference_of(admitted.request, user)))
             return
         self._layer.respond(admitted.server, 603, now)
         self._emit(CallDeclined(printable(admitted.user)))

@@ -8,6 +8,7 @@ import pytest
 
 from drivers.sip.events import CallDeclined, CallReceived, MessageReceived
 from gatewayd.clock import settle
+from gatewayd.driver import News, Progress
 from gatewayd.model import Priority, Recorded, TextReceived
 from tests.drivers.sip.net import FakeLine, Memory, Site, page
 from tests.drivers.sip.samples import request
@@ -57,7 +58,8 @@ def test_a_text_that_comes_again_to_a_gateway_that_forgot_it_is_known_by_the_sam
     other_way = data.replace(b"z9hG4bK", b"z9hG4bKother")
     first, again, forked = references(data, data, other_way)
     assert first == again == forked
-    assert len(first) == 32
+    digest, _, sender = first.partition(".")
+    assert (len(digest), sender) == (32, "2001")
 
 
 def test_another_text_is_never_taken_for_a_repetition() -> None:
@@ -118,6 +120,49 @@ async def test_an_answer_comes_under_the_address_that_was_paged_also_after_a_res
     async with gateway(line) as driver, phone(driver) as handset:
         assert await handset.say("OK") == 200
     assert line.said == [("sip:2001@127.0.0.1", "OK")]
+
+
+# --- what became of it ------------------------------------------------------------------------------------------------
+
+TOLD = {"accepted_text": "{who} is coming", "unreached_text": "Nobody could be reached"}
+
+
+def news(progress: Progress, sender: str = "2001") -> News:
+    return News(f"{'0' * 32}.{sender}", progress, "Nurse {who}", 7)
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [(Progress.ACCEPTED, "Nurse {who} is coming"), (Progress.UNREACHED, "Nobody could be reached")],
+)
+async def test_the_phone_is_told_what_became_of_its_text(progress: Progress, text: str) -> None:
+    async with gateway(FakeLine(), **TOLD) as driver, phone(driver) as handset:
+        assert driver.capabilities.follows
+        driver.tell(news(Progress.PAGED))
+        driver.tell(news(progress))
+        await asyncio.wait_for(handset.expect(text), 5)
+        assert len(handset.messages) == 1
+
+
+async def test_only_a_phone_with_an_account_here_is_told_and_only_what_the_site_wants() -> None:
+    async with gateway(FakeLine(), accepted_text="{who} is coming") as driver, phone(driver) as handset:
+        driver.tell(news(Progress.ACCEPTED, "777"))
+        driver.tell(news(Progress.UNREACHED))
+        driver.tell(News("an alarm of another kind", Progress.ACCEPTED, "", 1))
+        assert driver._session is not None
+        assert not driver._session._tasks
+        assert handset.messages == []
+    async with gateway(FakeLine()) as driver:
+        assert not driver.capabilities.follows
+
+
+async def test_a_phone_that_cannot_be_told_is_counted() -> None:
+    line = FakeLine()
+    async with gateway(line, **TOLD) as driver:
+        driver.tell(news(Progress.ACCEPTED))
+        await settle()
+    assert line.counters["notices_failed"] == 1
+    driver.tell(news(Progress.ACCEPTED))  # the line is closed: nobody is told, and nothing breaks
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Ward:
         self._data = data
         accounts = {user: {"password": PASSWORD} for user in ("2001", "2002")}
         given = {"port": free_port(), "accounts": accounts, "accept_by_call": True, "options_interval": 0}
+        given["accepted_text"] = "{who} is coming"
         self.settings = SETTINGS.model_validate(given)
         self.open()
 
@@ -111,7 +112,7 @@ async def test_a_text_to_a_phone_that_is_away_is_stored_and_arrives_when_it_regi
     assert "2001" in shown.text
 
 
-async def test_a_function_key_raises_an_alarm_and_a_call_accepts_it(ward: Ward) -> None:
+async def test_a_function_key_raises_an_alarm_a_call_accepts_it_and_the_first_phone_is_told(ward: Ward) -> None:
     async with ward.phone("2001") as first, ward.phone("2002") as second:
         assert await first.say("help in room 1") == 200
         await asyncio.wait_for(second.expect("help in room 1"), 5)
@@ -120,6 +121,7 @@ async def test_a_function_key_raises_an_alarm_and_a_call_accepts_it(ward: Ward) 
         await calls(second, ward.settings.port)
         await until(lambda: ward.alarms[0].accepted_time is not None)
         assert ward.alarms[0].accepted_by == SECOND
+        await asyncio.wait_for(first.expect("nurse is coming"), 5)
 
 
 async def calls(phone: SipPhone, port: int) -> None:
