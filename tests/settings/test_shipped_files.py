@@ -32,6 +32,7 @@ def complete(tmp_path: Path) -> Settings:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "phone-2002").write_text("phone-secret")
     (tmp_path / "phone-2001").write_text("phone-secret")
+    (tmp_path / "pbx").write_text("pbx-secret")
     path = tmp_path / "gatewayd.toml"
     path.write_text(uncommented("gatewayd.toml"))
     return load(path, env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
@@ -64,6 +65,9 @@ def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings)
         "wings": "espa444",
         "pager": "tap",
         "nurse-call": "tap",
+        "fire": "ascii",
+        "it": "snpp",
+        "encoder": "comp2",
         "phones": "sip",
     }
 
