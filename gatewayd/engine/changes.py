@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from gatewayd.clock import Clock
     from gatewayd.engine.case import Case
+    from gatewayd.engine.cases import Cases
     from gatewayd.engine.change import Change
     from gatewayd.engine.directory import Directory
     from gatewayd.engine.line import RunningLine
@@ -61,8 +62,9 @@ class _News(NamedTuple):
 class Changes:
     """Spreads decisions to the users whom they concern, and hands over what they have missed."""
 
-    def __init__(self, store: Store, clock: Clock, lines: Mapping[str, RunningLine]) -> None:
+    def __init__(self, store: Store, clock: Clock, lines: Mapping[str, RunningLine], cases: Cases) -> None:
         self._store = store
+        self._cases = cases
         self._clock = clock
         self.subscriptions = Subscriptions(lines)
         self._fresh: Counter[int] = Counter()  # by user, since the last look
@@ -76,14 +78,14 @@ class Changes:
         """Add to a decision what its users have to be told."""
         for event_id in change.announced:
             event = change.events[event_id]
-            message = change.messages.get(event.message_id) or self._store.inbox.message(event.message_id)
+            message = change.messages.get(event.message_id) or self._cases.message(event.message_id)
             if message is not None:
                 news = _News(NotificationKind.USER_EVENT, event.id, message, partial(user_event, event, message))
                 self._tell(change, (event.user_id,), news)
         for alarm in list(change.alarms.values()):
             if alarm.is_active and alarm.message_id not in change.messages:
                 continue  # it was accepted, or reported again
-            message = change.messages.get(alarm.message_id) or self._store.inbox.message(alarm.message_id)
+            message = change.messages.get(alarm.message_id) or self._cases.message(alarm.message_id)
             if message is not None:
                 say = partial(active_alarm, alarm, change.ctx.wall, change.ctx.directory)
                 news = _News(NotificationKind.ACTIVE_ALARM, alarm.id, message, say)

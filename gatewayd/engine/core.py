@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from gatewayd.engine.case import load_case
+from gatewayd.engine.cases import Cases
 from gatewayd.engine.change import Change, Context, Policy
 from gatewayd.engine.changes import Changes
 from gatewayd.engine.locks import KeyedLocks
@@ -39,7 +39,8 @@ class Core:
         self.directory = directory
         self.policy = policy
         self.lines: dict[str, RunningLine] = {}
-        self.changes = Changes(store, clock, self.lines)
+        self.cases = Cases(store)
+        self.changes = Changes(store, clock, self.lines, self.cases)
         self.locks = KeyedLocks()
         self.agenda: Agenda[int] = Agenda()
         self.wake_up: WakeUp | None = None
@@ -73,8 +74,7 @@ class Core:
 
     def case(self, message_id: int) -> Case | None:
         """Return the case that a message belongs to; None when there is no such message."""
-        message = self.store.inbox.message(message_id)
-        return load_case(self.store, message) if message is not None else None
+        return self.cases.get(message_id)
 
     async def note(self, line: str, text: str) -> None:
         """Record a line of the journal alone. Raises StoreUnavailable."""
@@ -107,6 +107,7 @@ class Core:
         return ending
 
     def _apply(self, change: Change) -> list[asyncio.Task[None]]:
+        self.cases.apply(change)
         ending = []
         touched: dict[str, None] = {}  # in the order of the pages
         for page in change.settled():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gatewayd.driver import Progress
 from gatewayd.engine import endings, posting, sendkeys
 from gatewayd.engine.bounds import LONGEST_TEXT, clean
-from gatewayd.engine.case import case_key, load_case
+from gatewayd.engine.case import case_key
 from gatewayd.errors import Conflict, Invalid, NotAllowed, NotFound
 from gatewayd.model import Event, Message, MessageKind, MsgStatus, Role, User
 
@@ -100,7 +100,7 @@ class Desk:
         self._may_see(actor, item.event.user_id)
         async with core.locks(case_key(item.message.alarm_id, item.message.id)):
             case = self._case(item.message.id)
-            event = core.store.inbox.of_user(item.event.user_id, item.message.id) or item.event
+            event = next((one for one in case.events if one.id == event_id), item.event)
             change = core.change()
             status = decide(change, case, event)
             ending = await core.carry_out(change)
@@ -227,11 +227,11 @@ class Desk:
     # --- shared -------------------------------------------------------------------------------------------------------
 
     def _case(self, message_id: int) -> Case:
-        message = self._core.store.inbox.message(message_id)
-        if message is None:
+        case = self._core.case(message_id)
+        if case is None:
             text = f"there is no message {message_id}"
             raise NotFound(text)
-        return load_case(self._core.store, message)
+        return case
 
     @staticmethod
     def _may_see(actor: User, owner_id: int) -> None:

@@ -166,16 +166,17 @@ class Engine(Desk):
         """Bring the next way of a page forward: its own line is down. Raises StoreUnavailable."""
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
-            current = core.store.paging.get(page.id)
+            case = self._case(page.message_id)
+            current = next((one for one in (*case.pages, *case.pushes) if one.id == page.id), None)
             if current is None or current.state is not PageState.QUEUED:
                 return
             change = core.change()
             if current.push is not None:
                 if not current.attempts:  # after an attempt that failed it fell back already
-                    core.changes.fall_back(change, self._case(current.message_id), current)
+                    core.changes.fall_back(change, case, current)
                 await core.carry_out(change)
                 return
-            if take_next_way(change, current, core.store.paging.of_message(page.message_id)):
+            if take_next_way(change, current, list(case.pages)):
                 text = f"line {page.line} is down: the next way is taken now"
                 change.note(JournalKind.PAGE, text, line=page.line, alarm_id=page.alarm_id, message_id=page.message_id)
                 await core.carry_out(change)
@@ -229,11 +230,11 @@ class Engine(Desk):
 
     async def _next_step(self, escalation_id: int) -> None:
         core = self._core
-        run = core.store.paging.escalation(escalation_id)
+        run = core.cases.escalation(escalation_id)
         if run is None:
             return
         async with core.locks(case_key(run.alarm_id, run.message_id)):
-            run = core.store.paging.escalation(escalation_id) or run
+            run = core.cases.escalation(escalation_id) or run
             if run.state is not EscalationState.RUNNING:
                 return
             if run.due > core.clock.now():

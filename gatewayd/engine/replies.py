@@ -72,7 +72,7 @@ class Replies:
 
     async def _taken(self, line: str, report: TextReceived) -> Recorded:
         recipient_id = self._core.directory.addressed(report.recipient)
-        answer = answers.parse(report.text) if recipient_id is None else None
+        answer = answers.parse(report.text, self._core.policy.words) if recipient_id is None else None
         if answer is not None:
             page = self._meant(line, report.sender, answer.code)
             if page is not None:
@@ -160,8 +160,9 @@ class Replies:
         if page is None:
             return Recorded.NOTED
         async with core.locks(case_key(page.alarm_id, page.message_id)):
-            current = core.store.paging.get(page.id) or page
             case = core.case(page.message_id)
+            own = case.pages if case is not None else ()
+            current = next((one for one in own if one.id == page.id), page)
             moved = delivery.confirm(current, report.state, report.detail)
             if case is not None and moved is not current:
                 change = core.change()

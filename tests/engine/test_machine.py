@@ -20,6 +20,7 @@ from gatewayd.errors import Conflict, StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, JournalKind, MessageKind, Recorded, TextReceived
 from gatewayd.store import Query
 from tests.engine.conftest import ADMIN, DOCTOR, NURSE, PLAN, Box
+from tests.engine.test_cases import expect_sound
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -166,6 +167,10 @@ class Ward(RuleBasedStateMachine):
     @invariant()
     def what_was_acknowledged_is_stored(self) -> None:
         assert sum(alarm.line == "ward-panel" for alarm in self.alarms()) >= self.activated
+
+    @invariant()
+    def every_case_in_memory_is_what_the_disk_holds(self) -> None:
+        expect_sound(self.box)
 
     @invariant()
     def every_alarm_was_brought_to_somebody(self) -> None:

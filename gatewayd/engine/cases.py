@@ -1,0 +1,150 @@
+"""The cases that are being worked on, in memory: a decision on one of them reads nothing from the disk.
+
+What is here is always what is on disk, because whatever changes a case goes through `apply` once it is written, while
+the case is still locked. The least recently used ones are dropped and read again when they are needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from gatewayd.engine.case import Case, CaseKey, load_case
+from gatewayd.model import MessageKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewayd.engine.change import Change
+    from gatewayd.model import Escalation, Event, Message, Page
+    from gatewayd.store import Store
+
+    Row = Event | Page | Escalation
+
+MOST_CASES = 4096
+RowT = TypeVar("RowT", bound="Event | Page | Escalation")
+
+
+class Cases:
+    """Cases by message, and escalations by id."""
+
+    def __init__(self, store: Store, most: int = MOST_CASES) -> None:
+        self._store = store
+        self._most = most
+        self._cases: dict[CaseKey, Case] = {}  # the least recently used first
+        self._keys: dict[int, CaseKey] = {}  # by message
+        self._messages: dict[CaseKey, set[int]] = {}
+        self._runs: dict[int, int] = {}  # the message of an escalation
+
+    def __len__(self) -> int:
+        """Return how many cases are in memory."""
+        return len(self._cases)
+
+    def get(self, message_id: int) -> Case | None:
+        """Return the case that a message belongs to; None when there is no such message. Raises StoreUnavailable."""
+        key = self._keys.get(message_id)
+        if key is not None:
+            case = self._cases[key] = self._cases.pop(key)
+            return case
+        message = self._store.inbox.message(message_id)
+        return self._read(message) if message is not None else None
+
+    def message(self, message_id: int) -> Message | None:
+        """Return a message."""
+        key = self._keys.get(message_id)
+        case = self._cases[key] if key is not None else None
+        if case is not None and case.message.id == message_id:
+            return case.message
+        return self._store.inbox.message(message_id)
+
+    def escalation(self, escalation_id: int) -> Escalation | None:
+        """Return an escalation."""
+        key = self._keys.get(self._runs.get(escalation_id, 0))
+        if key is None:
+            return self._store.paging.escalation(escalation_id)
+        return next((run for run in self._cases[key].escalations if run.id == escalation_id), None)
+
+    def apply(self, change: Change) -> None:
+        """Take in a decision that is on disk."""
+        for message in change.messages.values():
+            self._begin(message, change)
+        for alarm in change.alarms.values():
+            case = self._cases.get(("alarm", alarm.id))
+            if case is not None:
+                self._cases["alarm", alarm.id] = replace(case, alarm=alarm)
+        rows: list[Row] = [*change.events.values(), *change.pages.values(), *change.escalations.values()]
+        for key in dict.fromkeys(self._keys.get(row.message_id) for row in rows):
+            if key is not None:
+                self._cases[key] = self._changed(key, change)
+        for run in change.escalations.values():
+            self._runs[run.id] = run.message_id
+        self._drop_old()
+
+    def _begin(self, message: Message, change: Change) -> None:
+        """Open the case of a new message, or take a notice into that of its alarm."""
+        key = key_of(message)
+        alarm = change.alarms.get(message.alarm_id or 0)
+        if key[0] == "message":
+            self._cases[key] = Case(message)
+        elif message.kind is MessageKind.ACTIVATION and alarm is not None:
+            self._cases[key] = Case(message, alarm)
+        elif (case := self._cases.get(key)) is None:
+            return
+        elif any(run.message_id == message.id for run in change.escalations.values()):
+            self._cases[key] = replace(case, notices=(*case.notices, message))
+        self._know(message.id, key)
+
+    def _changed(self, key: CaseKey, change: Change) -> Case:
+        case = self._cases[key]
+
+        def own(rows: Iterable[RowT]) -> list[RowT]:
+            return [row for row in rows if self._keys.get(row.message_id) == key]
+
+        pages = own(change.pages.values())
+        return replace(
+            case,
+            events=_merged(case.events, own(change.events.values())),
+            pages=_merged(case.pages, [page for page in pages if page.push is None]),
+            escalations=_merged(case.escalations, own(change.escalations.values())),
+            pushes=_merged(case.pushes, [page for page in pages if page.push is not None]),
+        )
+
+    def _read(self, message: Message) -> Case:
+        case = load_case(self._store, message)
+        key = key_of(case.message)
+        self._cases[key] = case
+        for one in (case.message, message, *case.notices):
+            self._know(one.id, key)
+        rows: list[Row] = [*case.events, *case.pages, *case.pushes, *case.escalations]
+        for row in rows:
+            self._know(row.message_id, key)
+        for run in case.escalations:
+            self._runs[run.id] = run.message_id
+        self._drop_old()
+        return case
+
+    def _know(self, message_id: int, key: CaseKey) -> None:
+        self._keys[message_id] = key
+        self._messages.setdefault(key, set()).add(message_id)
+
+    def _drop_old(self) -> None:
+        while len(self._cases) > self._most:
+            key = next(iter(self._cases))
+            case = self._cases.pop(key)
+            for message_id in self._messages.pop(key, ()):
+                self._keys.pop(message_id, None)
+            for run in case.escalations:
+                self._runs.pop(run.id, None)
+
+
+def key_of(message: Message) -> CaseKey:
+    """Return the case of a message: its alarm, or itself; the text of a reset is a case of its own."""
+    if message.alarm_id is None or message.kind is MessageKind.RESET:
+        return "message", message.id
+    return "alarm", message.alarm_id
+
+
+def _merged(rows: tuple[RowT, ...], changed: list[RowT]) -> tuple[RowT, ...]:
+    if not changed:
+        return rows
+    return tuple(({row.id: row for row in rows} | {row.id: row for row in changed}).values())
