@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,14 +9,11 @@ from pydantic import ValidationError
 
 from drivers.sip.core import Core
 from drivers.sip.digest import Authenticator, Verdict
-from drivers.sip.events import MessageReceived, PageDone, PbxLost, PbxState
+from drivers.sip.events import MessageReceived, PageDone, PbxState
 from drivers.sip.message import parse_message
-from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
-from gatewayd.model import AlarmActivated, AlarmReset
-from tests.drivers.sip.net import GATEWAY, PHONE, FakeLine, Site, outside, page, settings
+from tests.drivers.sip.net import GATEWAY, PHONE, Site, outside, page, settings
 from tests.drivers.sip.samples import request
-from tests.drivers.sip.test_line_on_sockets import gateway
 
 if TYPE_CHECKING:
     from drivers.sip.events import ConnectionWanted
@@ -148,97 +142,6 @@ def test_the_next_address_is_taken_when_the_first_is_dead() -> None:
     assert site.states() == [("sip:10.0.0.3", True)]
     assert site.pages("777").outcome is Outcome.RECEIVED
     assert site.second.of("MESSAGE")[0].first("route") == "<sip:10.0.0.3;lr>"
-
-
-def test_a_pbx_that_dies_is_noticed_within_19_seconds_and_the_other_address_takes_over(site: PbxSite) -> None:
-    site.first.dead = True
-    site.net.advance(18.9)
-    assert site.states()[1:] == []
-    site.net.advance(0.2)
-    assert site.states()[1:] == [("sip:10.0.0.2", False), ("sip:10.0.0.3", True)]
-    assert site.of(PbxLost) == []
-
-
-def test_the_gateway_goes_home_to_the_first_address_when_that_is_back(site: PbxSite) -> None:
-    site.first.dead = True
-    site.net.advance(20)
-    site.first.dead = False
-    site.net.advance(51)
-    assert site.states()[2:] == [("sip:10.0.0.3", True), ("sip:10.0.0.2", True)]
-    assert [event.preferred for event in site.of(PbxState)][2:] == [False, True]
-    assert site.pages("777").outcome is Outcome.RECEIVED
-    assert len(site.first.of("MESSAGE")) == 1
-
-
-def test_a_first_address_that_stays_dead_costs_the_second_nothing(site: PbxSite) -> None:
-    site.first.dead = True
-    site.net.advance(400)
-    assert site.states()[1:] == [("sip:10.0.0.2", False), ("sip:10.0.0.3", True)]
-    assert site.of(PbxLost) == []
-    assert site.pages("777").outcome is Outcome.RECEIVED
-
-
-def test_a_pbx_without_any_address_left_is_told_once_within_thirty_seconds_and_when_it_is_back(site: PbxSite) -> None:
-    site.first.dead = site.second.dead = True
-    site.net.advance(30)
-    assert site.of(PbxLost) == [PbxLost(lost=True, why="no answer")]
-    site.net.advance(300)
-    site.second.dead = False
-    site.net.advance(70)
-    assert site.of(PbxLost)[1:] == [PbxLost(lost=False)]
-
-
-def test_a_pbx_that_never_was_there_is_told_too() -> None:
-    site = PbxSite()
-    site.first.answers = site.second.answers = [(403, {})] * 2
-    site.start()
-    assert site.of(PbxLost) == [PbxLost(lost=True, why="refused with 403")]
-
-
-@pytest.mark.parametrize(("status", "lost"), [(404, False), (405, False), (200, False), (503, True), (408, True)])
-def test_any_answer_is_a_sign_of_life_but_one_that_serves_nobody(site: PbxSite, status: int, lost: bool) -> None:  # noqa: FBT001
-    site.first.answers = [(status, {})]
-    site.net.advance(15.1)
-    assert [each.method for each in site.first.taken] == ["REGISTER", "OPTIONS"]
-    assert (site.states()[1:] != []) is lost
-
-
-def test_the_alarm_of_a_lost_pbx_from_before_a_restart_is_cleared_when_it_is_there() -> None:
-    site = PbxSite()
-    site.gateway.start(site.net.now, pbx_lost=True)
-    site.net.run()
-    assert site.of(PbxLost) == [PbxLost(lost=False)]
-
-
-def test_the_alarm_of_a_pbx_that_is_configured_no_more_is_cleared() -> None:
-    site = Site()
-    site.gateway.start(site.net.now, pbx_lost=True)
-    assert site.gateway.next_event() == PbxLost(lost=False)
-
-
-async def test_a_lost_pbx_is_an_alarm_that_ends_when_it_is_back() -> None:
-    """Two gateways on loopback: the second is a registrar, which is all that the first wants of its PBX."""
-    line, beyond = FakeLine(), FakeLine()
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pbx = {"servers": (f"sip:127.0.0.1:{port};transport=tcp",), "user": "alarms", "password": "pw"}
-    async with gateway(line, pbx=pbx):
-        await asyncio.wait_for(line.reported.wait(), 5)
-        line.reported.clear()
-        assert line.memory.saved["lost-pbx"] is True
-        [lost] = line.reports
-        assert isinstance(lost, AlarmActivated)
-        assert (lost.key, lost.fault) == ("pbx-lost", True)
-    async with gateway(beyond, port=port, accounts={"alarms": {"password": "pw"}}):
-        again = FakeLine(memory=line.memory)
-        async with gateway(again, pbx=pbx):
-            await asyncio.wait_for(again.reported.wait(), 5)
-            await settle()
-            [back] = again.reports
-            assert isinstance(back, AlarmReset)
-            assert back.key == "pbx-lost"
-            assert "lost-pbx" not in line.memory.saved
 
 
 def test_without_any_pbx_a_page_fails_for_now_and_the_addresses_are_asked_again() -> None:
