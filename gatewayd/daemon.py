@@ -22,6 +22,7 @@ from gatewayd.api.app import build_runner, build_server
 from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
 from gatewayd.control.server import Control
+from gatewayd.engine.answers import Words
 from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
@@ -197,7 +198,11 @@ class Daemon:
 
     def _build_engine(self) -> Engine:
         paging = self._settings.paging
-        policy = Policy(retry_waits=tuple(paging.retry_waits), page_lifetime=paging.expire_minutes * 60)
+        policy = Policy(
+            retry_waits=tuple(paging.retry_waits),
+            page_lifetime=paging.expire_minutes * 60,
+            words=Words.of(paging.accept_words, paging.decline_words),
+        )
         engine = Engine(self._store, self._clock, policy)
         for config in self._settings.lines.values():
             engine.add_line(config.name, partial(_make_driver, config), config.pool)

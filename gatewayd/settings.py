@@ -22,6 +22,7 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -99,11 +100,29 @@ class ApiSettings(Section):
     ask_old_password: bool = False
 
 
+AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]
+
+
 class PagingSettings(Section):
-    """`[paging]`: how long a page is worth sending, and the seconds between attempts (the last one repeats)."""
+    """`[paging]`: how long a page is worth sending, and the seconds between attempts (the last one repeats).
+
+    `accept_words` and `decline_words` are what people answer with by text.
+    """
 
     expire_minutes: PositiveFloat = 60
     retry_waits: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (2, 5, 10, 30, 60)
+    accept_words: Annotated[tuple[AnswerWord, ...], Field(min_length=1)] = (
+        *("1", "ok", "okay", "ack", "yes", "y", "ja", "accept", "oui", "si"),
+    )
+    decline_words: tuple[AnswerWord, ...] = ("2", "no", "n", "nein", "decline", "non", "busy")
+
+    @field_validator("decline_words")
+    @classmethod
+    def _words_say_one_thing(cls, decline: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        both = {word.casefold() for word in decline} & {word.casefold() for word in info.data.get("accept_words", ())}
+        if both:
+            raise ValueError(f"{min(both)} cannot accept and decline")
+        return decline
 
 
 SECTIONS: Mapping[str, type[Section]] = {"gateway": GatewaySettings, "api": ApiSettings, "paging": PagingSettings}

@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from gatewayd.driver import News
+from gatewayd.engine.answers import COMMON, Words
 from gatewayd.model import (
     Alarm,
     Escalation,
@@ -34,12 +35,14 @@ class Policy:
     """Figures of paging (seconds).
 
     `retry_waits`: how long to wait after the 1st, 2nd, … failed attempt, the last one for ever until the page expires.
-    `unknown_attempts`: how often a page is sent when the device never says whether it arrived.
+    `unknown_attempts`: how often a page is sent when the device never says whether it arrived. `words`: how people
+    answer.
     """
 
     retry_waits: tuple[float, ...] = (2.0, 5.0, 10.0, 30.0, 60.0)
     unknown_attempts: int = 2
     page_lifetime: float = 1800.0
+    words: Words = COMMON
 
 
 @dataclass(frozen=True, slots=True)

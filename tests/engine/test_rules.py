@@ -201,6 +201,25 @@ def test_a_text_is_an_answer_only_when_it_is_nothing_else(text: str, answer: tup
     assert answers.parse(text) == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("приду", (YES, None)),
+        ("KOMME 12", (YES, 12)),
+        ("5 #12", (YES, 12)),
+        ("512", None),
+        ("unMÖGLICH", (NO, None)),
+        ("OK", None),
+        ("1", None),
+    ],
+)
+def test_the_words_of_a_site_take_the_place_of_the_common_ones(
+    text: str, answer: tuple[Answer, int | None] | None
+) -> None:
+    words = answers.Words.of(("Приду", "komme", "5"), ("Unmöglich",))
+    assert answers.parse(text, words) == answer
+
+
 @settings(max_examples=200)
 @given(st.text(max_size=60) | st.text("OKNO12#. \t", max_size=20))
 def test_any_text_is_read_without_an_error(text: str) -> None:

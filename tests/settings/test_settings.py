@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from gatewayd.engine.answers import COMMON, Words
 from gatewayd.errors import Problem
 from gatewayd.settings import ApiSettings, GatewaySettings, PagingSettings
 from tests.registry.kinds.horn import HornSettings
@@ -222,3 +223,22 @@ def test_lines_share_a_pool_which_contacts_may_name(box: Box) -> None:
 def test_a_pool_has_a_name_of_its_own(pool: str, box: Box) -> None:
     box.write(POOLED.format(pool))
     assert list(box.complaints()) == ["lines.a.pool"]
+
+
+def test_the_words_of_answers_are_those_that_the_engine_knows(box: Box) -> None:
+    paging = box.settings.paging
+    assert Words.of(paging.accept_words, paging.decline_words) == COMMON
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('accept_words = ["two words"]', "accept_words.0"),
+        ('accept_words = ["12"]', "accept_words.0"),
+        ("accept_words = []", "accept_words"),
+        ('accept_words = ["Ja"]\ndecline_words = ["nein", "JA"]', "decline_words"),
+    ],
+)
+def test_a_word_of_an_answer_is_one_word_that_says_one_thing(text: str, key: str, box: Box) -> None:
+    box.write(f"[paging]\n{text}\n")
+    assert list(box.complaints()) == [f"paging.{key}"]
