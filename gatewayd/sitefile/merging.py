@@ -55,7 +55,7 @@ class _Merge:
         groups = self._joined(current.groups, [self._group(entry) for entry in content.group])
         site = Site(
             users=self._joined(current.users, self._users()),
-            contacts=self._joined(current.contacts, [self._contact(entry) for entry in content.contact]),
+            contacts=self._joined(current.contacts, self._contacts()),
             groups=groups,
             plans=self._joined(current.plans, [self._plan(entry) for entry in content.plan]),
             definitions=self._joined(current.definitions, [self._definition(entry) for entry in content.alarm]),
@@ -92,21 +92,31 @@ class _Merge:
     # --- one function a table -----------------------------------------------------------------------------------------
 
     def _users(self) -> list[User]:
-        hashes = {user.name: user.password_hash for user in self.current.users}
-        return [self._user(entry, hashes.get(entry.name, "")) for entry in self.file.content.user]
+        present = {user.name: user for user in self.current.users}
+        return [self._user(entry, present.get(entry.name)) for entry in self.file.content.user]
 
-    def _user(self, entry: UserEntry, old_hash: str) -> User:
+    def _user(self, entry: UserEntry, old: User | None) -> User:
         ways = []
         for number, way in enumerate(entry.ways, 1):
             where = f'user "{entry.name}": ways #{number}: contact'
             ways.append(Way(self._named("contact", way.contact.removeprefix("contact:"), where), way.after))
-        password_hash = _password(entry, old_hash)
+        password_hash = _password(entry, old.password_hash if old is not None else "")
+        chosen = self._properties(old.settings if old is not None else {}, entry.settings)
         number = self.ids["user"][entry.name]
-        return User(number, entry.name, entry.full_name, entry.role, password_hash, tuple(ways), entry.settings)
+        return User(number, entry.name, entry.full_name, entry.role, password_hash, tuple(ways), chosen)
 
-    def _contact(self, entry: ContactEntry) -> Contact:
+    def _contacts(self) -> list[Contact]:
+        present = {contact.name: contact.fields for contact in self.current.contacts}
+        return [self._contact(entry, present.get(entry.name, {})) for entry in self.file.content.contact]
+
+    def _contact(self, entry: ContactEntry, old: Mapping[str, str]) -> Contact:
         self._refuse_unknown_line(entry.line, f'contact "{entry.name}": line')
-        return Contact(self.ids["contact"][entry.name], entry.name, entry.line, entry.address, entry.fields)
+        fields = self._properties(old, entry.fields)
+        return Contact(self.ids["contact"][entry.name], entry.name, entry.line, entry.address, fields)
+
+    def _properties(self, old: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what clients of the API have set, with what the file names in its place."""
+        return given if self.replace else {**old, **given}
 
     def _group(self, entry: GroupEntry) -> Group:
         where = f'group "{entry.name}": members'

@@ -22,6 +22,28 @@ def test_fields_and_settings_survive_export_and_import(fields: dict[str, str], c
     assert merge(site, parse(dump(site), "site.toml")) == site
 
 
+IMPORTED = """
+[[user]]
+name = "anna"
+settings = { language = "de" }
+
+[[contact]]
+name = "porter"
+line = "pager"
+address = "2"
+"""
+
+
+def test_what_people_set_by_the_api_stays_unless_the_file_names_it() -> None:
+    chosen, fields = {"language": "en", "colour": "red"}, {"Room": "7"}
+    before = Site(users=(User(1, "anna", settings=chosen),), contacts=(Contact(2, "porter", "pager", "1", fields),))
+    after = merge(before, parse(IMPORTED, "site.toml"))
+    assert after.users[0].settings == {"language": "de", "colour": "red"}
+    assert (after.contacts[0].address, after.contacts[0].fields) == ("2", {"Room": "7"})
+    whole = merge(before, parse(IMPORTED, "site.toml"), replace=True)
+    assert (whole.users[0].settings, whole.contacts[0].fields) == ({"language": "de"}, {})
+
+
 def test_a_site_without_fields_is_written_as_before() -> None:
     text = dump(Site(users=(User(1, "anna"),), contacts=(Contact(2, "porter", "pager", "1"),)))
     assert "fields" not in text
