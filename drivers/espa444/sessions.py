@@ -133,9 +133,9 @@ class Session(ABC):
 
     def _neglect(self, station: str) -> str:
         """Return what is wrong when the panel asks for another station and never for us."""
-        return (
-            station and f"the panel asks for station {station:.16} and not for us, {self._settings.own}: own_address?"
-        )
+        if not station:
+            return ""
+        return f"the panel asks for station {station!a} and never for {self._settings.own}: check own_address"
 
     async def _report_link(self, station: str) -> None:
         """Make the fault of a silent station agree with what is known now; the line's memory says what was reported."""
