@@ -17,6 +17,13 @@ from tests.drivers.sip.test_line_on_sockets import gateway
 from tests.drivers.sip.test_pbx import PbxSite
 
 
+def closed_port() -> int:
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 @pytest.fixture
 def site() -> PbxSite:
     """A gateway that is registered at the first address."""
@@ -94,9 +101,7 @@ def test_the_alarm_of_a_pbx_that_is_configured_no_more_is_cleared() -> None:
 async def test_a_lost_pbx_is_an_alarm_that_ends_when_it_is_back() -> None:
     """Two gateways on loopback: the second is a registrar, which is all that the first wants of its PBX."""
     line, beyond = FakeLine(), FakeLine()
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = closed_port()
     pbx = {"servers": (f"sip:127.0.0.1:{port};transport=tcp",), "user": "alarms", "password": "pw"}
     async with gateway(line, pbx=pbx):
         await asyncio.wait_for(line.reported.wait(), 5)
@@ -114,3 +119,22 @@ async def test_a_lost_pbx_is_an_alarm_that_ends_when_it_is_back() -> None:
             assert isinstance(back, AlarmReset)
             assert back.key == "pbx-lost"
             assert "lost-pbx" not in line.memory.saved
+
+
+async def test_the_line_works_badly_while_its_first_pbx_address_is_away() -> None:
+    line, beyond = FakeLine(), FakeLine()
+    async with gateway(beyond, accounts={"alarms": {"password": "pw"}}) as far:
+        assert far.bound is not None
+        second = f"sip:127.0.0.1:{far.bound[1]}"
+        servers = (f"sip:127.0.0.1:{closed_port()};transport=tcp", second)
+        async with gateway(line, pbx={"servers": servers, "user": "alarms", "password": "pw"}) as near:
+            for _ in range(500):
+                if line.degraded_reason:
+                    break
+                await asyncio.sleep(0.01)
+            assert line.degraded_reason == f"the PBX is reached at {second} only"
+            assert near._session is not None
+            near._session._handle(PbxState(second, reached=False, why="no answer"))
+            assert line.degraded_reason == f"the PBX at {second} is lost: no answer"
+            near._session._handle(PbxState(servers[0], reached=True))
+            assert line.degraded_reason == ""
