@@ -12,6 +12,7 @@ from gatewayd.model import Priority
 from tests.browser.bidi import PATIENCE
 from tests.browser.conftest import BOARD
 from tests.browser.pushservice import DELIVERED
+from tests.engine.conftest import NURSE
 
 if TYPE_CHECKING:
     from tests.browser.bidi import Tab
@@ -79,6 +80,20 @@ async def test_an_alarm_is_shown_by_a_subscribed_browser_and_accepted_by_its_pag
     nurse, admin = await gateway.logs_in("nurse"), await gateway.logs_in("admin")
     assert (await nurse.get(CHANGES)).json == {"notifications": []}  # A24: the browser was told
     assert len((await admin.get(CHANGES)).json["notifications"]) == 1  # the admin has no browser that could be
+
+
+async def test_a_page_to_a_contact_that_is_a_browser_is_shown_as_it_is_written(
+    gateway: Site, service: PushService, tab: Tab
+) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    (device,) = gateway.engine.changes.subscriptions.of(NURSE)
+    admin = await gateway.logs_in("admin")
+    contact = {"name": "tablet", "gateway": "push", "address": device.id}
+    number = (await admin.post("/api/contacts", json=contact)).json["id"]
+    await admin.post("/api/users/self/events/send", json={"text": "Come to <b>ward 7</b>", "recipients": number})
+    (one,) = await shown(tab, 1)
+    assert (one["title"], one["body"]) == ("Message", "Come to <b>ward 7</b>")
 
 
 async def test_what_the_push_service_refused_waits_in_the_changes(

@@ -28,11 +28,17 @@ const shown = ({ type, notification: it }) => {
   };
 };
 
+// A page to a contact on the line of pushes is bare text.
+const plain = (text) => ({
+  title: text ? "Message" : "Alarm gateway",
+  options: { body: text || "Something happened: look at the inbox.", data: { url: `${base}/users/self/events` } },
+});
+
 const notifications = (data) => {
   try {
     return data.json().notifications.map(shown);
   } catch {
-    return [{ title: "Alarm gateway", options: { body: "Something happened: look at the inbox.", data: { url: `${base}/users/self/events` } } }];
+    return [plain(data ? data.text() : "")];
   }
 };
 
