@@ -1,8 +1,10 @@
 """A panel that prints: for tests, the demo and training.
 
 Faults, each of one line that it prints: `drop` (prints nothing), `garble` (bits of its bytes are wrong), `cut` (only
-the first half arrives, without an end), `late` (printed `late_by` seconds later); `noise` (other bytes come first);
-`dead` (neither lines nor heartbeats until repaired).
+the first half arrives, without an end), `late` (printed `late_by` seconds later), `noise` (other bytes come first),
+`break` (the line was broken: NULs come first), `twice` (printed twice), `pause` (it stops in the middle for `late_by`
+seconds), `parity` (its bytes carry a parity bit that nobody told us of); `dead` (neither lines nor heartbeats until
+repaired).
 """
 
 from __future__ import annotations
@@ -22,12 +24,22 @@ from gatewayd.transport.pty import open_pty
 from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatewayd.clock import Clock
 
 log = logging.getLogger(__name__)
 
 NOISE = b"\x80\xf8\x1c\xe6\x00\xff\x98\x9e"
 HEARD_LIMIT = 4_096  # bytes of answers that are kept
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "noise": lambda data: NOISE + data,
+    "break": lambda data: bytes(3) + data,
+    "twice": lambda data: data * 2,
+    "parity": lambda data: bytes(byte | 0x80 if byte.bit_count() % 2 else byte for byte in data),
+    "garble": lambda data: bytes(byte ^ 0x91 for byte in data),
+    "cut": lambda data: data[: len(data) // 2],
+}
 
 
 class PrintedLine(BaseModel):
@@ -150,12 +162,21 @@ class SimulatedPrinterPort(Simulator):
             return
         if self.faults.take("late"):
             await sleep(self.clock, self.settings.late_by)
-        if self.faults.take("noise"):
-            data = NOISE + data
-        if self.faults.take("garble"):
-            data = bytes(byte ^ 0x91 for byte in data)
-        if self.faults.take("cut"):
-            data = data[: len(data) // 2]
+        data = self._damaged(data)
+        if self.faults.take("pause"):
+            self._say(data[: len(data) // 2])
+            await sleep(self.clock, self.settings.late_by)
+            data = data[len(data) // 2 :]
+        self._say(data)
+
+    def _damaged(self, data: bytes) -> bytes:
+        """Return what the faults make of the bytes of a line."""
+        for fault, damage in DAMAGE.items():
+            if self.faults.take(fault):
+                data = damage(data)
+        return data
+
+    def _say(self, data: bytes) -> None:
         self._mouth.say(data)
         self.adapter.flush()
 
@@ -172,8 +193,7 @@ class SimulatedPrinterPort(Simulator):
         while every:
             await sleep(self.clock, every)
             if not self.faults.standing("dead"):
-                self._mouth.say(self.settings.heartbeat.encode("latin-1", "replace"))
-                self.adapter.flush()
+                self._say(self.settings.heartbeat.encode("latin-1", "replace"))
 
     async def _listen(self) -> None:
         try:

@@ -124,6 +124,10 @@ async def test_part_of_a_line_is_not_lost_with_the_port(make: Make) -> None:
         ("cut", ["FIRE 4"], []),
         ("noise", ["FIRE 3", "FIRE 4"], []),
         ("late", ["FIRE 3", "FIRE 4"], []),
+        ("break", ["FIRE 3", "FIRE 4"], []),
+        ("twice", ["FIRE 3", "FIRE 3", "FIRE 4"], []),
+        ("pause", ["FIRE 4"], []),
+        ("parity", ["FIRE 4"], ["fault unreadable"]),
     ],
 )
 async def test_line_goes_on_after_every_fault_of_the_panel(
@@ -137,7 +141,7 @@ async def test_line_goes_on_after_every_fault_of_the_panel(
     await printing
     await site.says("FIRE 4")
     assert (site.gateway.alarms, site.gateway.faults) == (alarms, faults)
-    assert ("unreadable" in site.gateway.counts) == (fault in {"garble", "noise"})
+    assert ("unreadable" in site.gateway.counts) == (fault in {"garble", "noise", "parity"})
 
 
 async def test_full_disk_delays_a_line_and_loses_none(make: Make) -> None:
