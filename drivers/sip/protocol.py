@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from drivers.sip.attempt import Identity
+from drivers.sip.authenticator import Authenticator
 from drivers.sip.core import Core, Outside
-from drivers.sip.digest import Account, Authenticator
+from drivers.sip.digest import Account
 from drivers.sip.events import BindingsChanged, Event, PbxLost, PhonePresence, Reachability
 from drivers.sip.grammar import DEFAULT_PORT, quote
 from drivers.sip.liveness import Liveness

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from drivers.sip.authenticator import Authenticator, Verdict
 from drivers.sip.brake import Brake
 from drivers.sip.content import ACCEPT, Content, Kind, read_content
-from drivers.sip.digest import Authenticator, Verdict
 from drivers.sip.encoding import ACCEPT_ENCODING, unpack
 from drivers.sip.events import CallDeclined, CallReceived, Event, MessageReceived, Notified
 from drivers.sip.grammar import Malformed

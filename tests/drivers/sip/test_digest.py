@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.sip.authenticator import NC_WINDOW, Authenticator, Verdict
 from drivers.sip.digest import (
-    NC_WINDOW,
     Account,
     Asked,
-    Authenticator,
-    Verdict,
     answer_challenge,
     authorize,
     digest,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from drivers.sip.authenticator import Authenticator, Verdict
 from drivers.sip.core import Core
-from drivers.sip.digest import Authenticator, Verdict
 from drivers.sip.events import MessageReceived, PageDone, PbxState
 from drivers.sip.message import parse_message
 from gatewayd.driver import Outcome, Receipt
