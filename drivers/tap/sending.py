@@ -114,7 +114,8 @@ class Sender:
             async for event in connection.adapter.events():
                 await self._handle_event(event, connection)
         except LineDown:
-            if not (self._settings.address is not None and connection.was_ready and core.at_rest):
+            hung_up = self._settings.address is not None and connection.adapter.lost is not None
+            if not (hung_up and connection.was_ready and core.at_rest):
                 raise
         finally:
             self._connection = None

@@ -147,6 +147,15 @@ async def test_dead_terminal_is_noticed_without_a_page() -> None:
     assert "ID=" in await site.down()
 
 
+async def test_dead_terminal_behind_a_socket_is_noticed_as_soon_as_on_a_port() -> None:
+    site = Site(port=SOCKET)
+    await site.start()
+    await site.clock.advance(1)
+    site.simulator.faults.plan("dead")
+    await site.clock.advance(30)
+    assert "did not answer" in await site.down()
+
+
 async def test_living_terminal_is_probed_and_left_in_peace() -> None:
     site = Site(probe_every=600)
     await site.start()
