@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from gatewayd.simulator import SimulatorSettings
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ class ModemSettings(SimulatorSettings):
     `throttle` makes a PTY as slow as `baudrate`. `refuses` lists commands (`*` stands for anything) that are answered
     ERROR. `pin` locks the SIM, `counts_tries` says whether the modem tells how many are left; `own_number` is the
     SIM's. `reports`: the network reports deliveries, `report_after` seconds later. `latency` is the time of each
-    answer, `send_time` that of a message; `late_by` belongs to the fault `late`, `reset_time` to AT+CFUN=1,1. All
-    times are in seconds.
+    answer, `slow` that of some (`{"AT+CPIN[?]": 8}`), `send_time` that of a message; `late_by` belongs to the fault
+    `late`, `reset_time` to AT+CFUN=1,1. All times are in seconds. `stored` texts lie in the memory from the beginning,
+    which has room for `capacity`. Every telephone answers its first text with a code by `answer`, `answer_after`
+    seconds later.
     """
 
     port: str
@@ -36,14 +40,18 @@ class ModemSettings(SimulatorSettings):
     service_level: int = 0
     storages: tuple[str, ...] = ("SM", "ME")
     capacity: int = 30
+    stored: int = 0
     empty_is_error: bool = False
     reports: bool = True
     report_after: float = 0.0
     latency: float = 0.0
+    slow: dict[str, float] = Field(default_factory=dict)
     send_time: float = 0.0
     late_by: float = 70.0
     reset_time: float = 0.2
     nak_code: int = 38
+    answer: str = ""
+    answer_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

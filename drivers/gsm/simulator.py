@@ -2,7 +2,8 @@
 
 Faults: `nak` (+CMS ERROR: `nak_code`), `refuse` (1, unassigned number), `full` (322), `sim-failure` (313), `stuck`
 (500), `no-prompt`, `drop` (takes the message and says nothing), `late` (takes it, answers `late_by` seconds later),
-`garble` (takes it, the OK is damaged), `unsolicited` (other lines around the next answer), `no-report`,
+`garble` (takes it, the OK is damaged), `reset` (restarts instead of sending, its port vanishes and comes back),
+`unsolicited` (other lines around the next answer), `no-report`,
 `failed-report`, `lies` (says OK to AT+CNMI and does nothing); until repaired: `no-network`, `weak` (signal),
 `same-reference`, `dead` (hears and says nothing).
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 
 PART_TIMEOUT = 600.0
 MAX_PARTS = 255
+_CODE = re.compile(r"#[0-9]{1,15}")
 _STATUS_DELIVERED, _STATUS_FAILED = 0x00, 0x41
 _PASSED_ON = 2  # of the second parameter of CNMI: messages are not stored
 _STORED = 2  # of its fourth: reports are
@@ -63,6 +66,9 @@ class GsmSimulator(Simulator):
         self._adapter: StreamAdapter[None] | None = None
         self._pty: Pty | None = None
         self._references = 0
+        self._answered: set[str] = set()  # numbers whose telephone has answered already
+        for number in range(settings.stored):
+            self.state.store(_old_text(number))
 
     # --- ports --------------------------------------------------------------------------------------------------------
 
@@ -113,6 +119,10 @@ class GsmSimulator(Simulator):
 
     async def receives(self, sender: str, text: str) -> None:
         """Let a text from a telephone arrive; it waits in the network while the memory is full."""
+        self._arrives(sender, text)
+        await asyncio.sleep(0)
+
+    def _arrives(self, sender: str, text: str) -> None:
         self._references = (self._references + 1) % 256
         try:
             address = Address.parse(sender)
@@ -121,7 +131,6 @@ class GsmSimulator(Simulator):
         now = datetime.fromtimestamp(int(self.clock.wall()), UTC)
         for part in split(text, MAX_PARTS, self._references).parts:
             self._deliver(Deliver(address, part, now))
-        await asyncio.sleep(0)
 
     def makes_room(self) -> None:
         """Let what the network holds arrive, as far as there is room again."""
@@ -186,6 +195,13 @@ class GsmSimulator(Simulator):
         self._arrived.set()
         if self._on_text is not None:
             self._on_text(message)
+        if self.settings.answer and _CODE.search(message.text) and message.number not in self._answered:
+            self._answered.add(message.number)
+            self.clock.call_at(self.clock.now() + self.settings.answer_after, lambda: self._answer(message))
+
+    def _answer(self, message: SentMessage) -> None:
+        code = _CODE.search(message.text)
+        self._arrives(message.number, f"{self.settings.answer} {code[0] if code else ''}".strip())
 
     async def expect(self, number: str, text: str, within: float = 30.0) -> SentMessage:
         """Wait for a text; each one is found once. Raises TimeoutError with what came instead, `within` in seconds."""
@@ -208,6 +224,11 @@ class GsmSimulator(Simulator):
                 self._unclaimed.remove(message)
                 return message
         return None
+
+
+def _old_text(number: int) -> Deliver:
+    (part,) = split(f"OLD TEXT {number + 1}", 1, 0).parts
+    return Deliver(Address.parse("+491520000000"), part, datetime(2020, 1, 1, 0, number % 60, tzinfo=UTC))
 
 
 def _is_device(port: str) -> bool:

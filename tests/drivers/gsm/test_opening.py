@@ -35,6 +35,9 @@ async def test_line_is_up_when_the_modem_is_initialised() -> None:
     [
         ("AT",),
         ("AT", "ATV1", "AT+CMEE=1", "AT+CSMS*", "AT+CREG=0"),
+        ("AT+CMEE=1",),
+        ("AT+CSMS=*",),
+        ("ATE0",),
         ("AT+CGMI", "AT+CGMM"),
         ("AT+CPIN*",),
         ("AT+CSCA*", "AT+CPMS=?"),
@@ -69,6 +72,9 @@ async def test_modem_that_refuses_something_works_all_the_same(refuses: tuple[st
         {"faults": {"unsolicited": 100}},
         {"faults": {"same-reference": 1}},
         {"latency": 1.2},
+        {"slow": {"AT+CPIN[?]": 9.0}},
+        {"slow": {"AT+CMGL=*": 25.0}},
+        {"slow": {"AT+CSCA[?]": 4.0, "AT+CREG[?]": 3.0}},
     ],
     ids=str,
 )

@@ -24,8 +24,13 @@ def test_simulator_is_found_by_its_name() -> None:
     assert {"gsm": GsmSimulator} == SIMULATORS
 
 
+Joined = tuple[GsmDriver, RecordingLine, GsmSimulator]
+
+
 @asynccontextmanager
-async def plugged_in(tmp_path: Path, **modem: float) -> AsyncIterator[tuple[GsmDriver, RecordingLine, GsmSimulator]]:
+async def plugged_in(
+    tmp_path: Path, **modem: float | str
+) -> AsyncIterator[tuple[GsmDriver, RecordingLine, GsmSimulator]]:
     """Join driver and modem by a PTY; the driver is run again whenever its line is down, as the gateway does."""
     clock, link = SystemClock(), tmp_path / "modem"
     simulator = GsmSimulator(clock, ModemSettings.model_validate({"port": str(link), **modem}))
@@ -68,6 +73,25 @@ async def test_modem_that_restarts_and_loses_its_port_is_back_by_itself(tmp_path
         assert line.ups == 2
         assert (await driver.send(page("AGAIN"))).outcome is Outcome.SENT
         await simulator.expect(ANNA, "AGAIN")
+
+
+async def test_modem_that_resets_under_a_message_vanishes_and_is_back_by_itself(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, reset_time=0.05) as (driver, line, simulator):
+        line.came_up.clear()
+        simulator.faults.plan("reset")
+        assert (await driver.send(page("LOST"))).outcome is Outcome.UNKNOWN
+        await line.came_up.wait()
+        assert (await driver.send(page("AGAIN"))).outcome is Outcome.SENT
+        assert [message.text for message in simulator.sent] == ["AGAIN"]
+
+
+async def test_telephone_answers_its_first_text_with_a_code_and_no_other(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, answer="OK") as (driver, line, _):
+        for text in ("hello", "FIRE #4711", "FIRE #4712"):
+            await driver.send(page(text))
+        while not line.texts:  # noqa: ASYNC110 - milliseconds
+            await asyncio.sleep(0.005)
+        assert line.texts == [(ANNA, "OK #4711")]
 
 
 async def test_fifty_messages_a_second_are_no_effort(tmp_path: Path) -> None:

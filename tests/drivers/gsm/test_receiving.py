@@ -157,6 +157,16 @@ async def test_full_memory_is_emptied_and_what_the_network_held_comes_too() -> N
     assert [text for _, text in site.line.texts] == [f"TEXT {number}" for number in range(5)]
 
 
+async def test_memory_that_is_full_at_the_start_is_emptied_and_takes_new_texts() -> None:
+    site = Site(modem={"stored": 30, "capacity": 30}, strangers_per_hour=0)
+    await site.start()
+    assert [text for _, text in site.line.texts] == [f"OLD TEXT {number}" for number in range(1, 31)]
+    await site.modem.receives(ANNA, "OK")
+    await site.clock.advance(1)
+    assert site.line.texts[-1] == (ANNA, "OK")
+    assert site.modem.state.memory == {}
+
+
 async def test_memory_that_is_full_of_lonely_parts_is_freed_when_the_modem_complains() -> None:
     site = Site(modem={"capacity": 2})
     await site.start()
