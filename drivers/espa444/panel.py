@@ -7,9 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.espa444.calls import about, call_of
+from drivers.espa444.calls import about, call_of, clean
 from drivers.espa444.mapping import request_of, status_reports
-from drivers.espa444.protocol import BlockEnded, Ending, Header
+from drivers.espa444.protocol import BlockEnded, Ending, Header, Id
 from drivers.espa444.sessions import STORE_RETRY, Session
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.errors import Invalid, LineDown, StoreUnavailable
@@ -101,8 +101,10 @@ class PanelSession(Session):
     # --- status -------------------------------------------------------------------------------------------------------
 
     async def _record(self, block: Block, station: str) -> None:
+        required = self._settings.required_status
+        suffices = not required or clean(block.get(Id.CALL_STATUS)) in required
         for report in status_reports(block, station, self._calls, self._settings):
-            if isinstance(report, PageAnswered | PageConfirmed):
+            if suffices and isinstance(report, PageAnswered | PageConfirmed):
                 self._awaited.discard(report.reference)
             await self._line.report(report)
 

@@ -82,6 +82,7 @@ class EspaSettings(SerialSettings):
     status_after_call: Literal["", "1", "2", "3", "4", "5", "6", "7", "8"] = ""
     request_status_after: float = Field(default=0, ge=0, le=3600)
     require_status_within: float = Field(default=0, ge=0, le=3600)
+    required_status: tuple[RecordData, ...] = ()
     beep: RecordData = ""
     beeps: dict[RecordData, RecordData] = Field(default={})
     call_type: RecordData = "3"

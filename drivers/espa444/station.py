@@ -230,8 +230,11 @@ class Station(ABC):
         self._send(bytes((EOT,)), now)
 
     def _answer_deadline(self) -> float:
-        """Return until when the answer to what was sent last has to begin: slow lines are still sending it."""
-        return self._line_free + self.config.ack_timeout
+        """Return until when the answer to what was sent last has to be there.
+
+        A slow line is still sending that, and it takes its time for the longest answer too: an enquiry of us.
+        """
+        return self._line_free + (len(self.config.own) + 1) * self.config.char_time + self.config.ack_timeout
 
     def _deadlines(self) -> list[float | None]:
         return [self._due, self._gap_due, *(silence.due for silence in self._silences.values())]

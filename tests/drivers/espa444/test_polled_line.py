@@ -143,6 +143,15 @@ async def test_page_has_failed_when_the_status_that_is_required_does_not_come(si
     assert site.gateway.reports == [PageConfirmed(receipt.reference, PageState.FAILED, "no status came within 40 s")]
 
 
+@pytest.mark.parametrize(("value", "failed"), [("2", True), ("3", False), ("6", False)])
+async def test_only_a_status_that_the_line_requires_will_do(site: Site, value: str, failed: bool) -> None:  # noqa: FBT001
+    await site.pager(options={"answer": value}, require_status_within=40, required_status=["3", "6"])
+    await site.sends()
+    await site.clock.advance(60)
+    details = [report.detail for report in site.gateway.reports if isinstance(report, PageConfirmed)]
+    assert ("no status came within 40 s" in details) is failed
+
+
 async def test_page_that_was_never_taken_is_not_asked_about(site: Site) -> None:
     pager = await site.pager(request_status_after=20)
     pager.faults.plan("invalid")
