@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from drivers.espa444.ledger import MOST_CALLS, Ledger
+from drivers.espa444.protocol import Block
 from drivers.espa444.simulator import SimulatedPanel
 from gatewayd.clock import settle
 from gatewayd.driver import Progress
 from gatewayd.model import AlarmReset, Report, TextReceived
 from gatewayd.transport.memory import Wire
-from tests.drivers.espa444.conftest import Site
+from tests.drivers.espa444.conftest import Site, espa
 
 FIRE = "FIRE ZONE 3"
 
@@ -326,3 +328,15 @@ async def test_key_of_a_call_is_short_enough_to_be_told_of(site: Site) -> None:
     assert len(key) <= 200
     site.tells(Progress.ACCEPTED, key=key)
     await site.until(lambda: told(panel) == ["6"])
+
+
+def test_calls_of_a_panel_gone_mad_are_bounded_and_the_newest_stay() -> None:
+    ledger, block = Ledger(espa()), Block.of("1", {"1": "2001", "2": FIRE})
+    for number in range(MOST_CALLS + 3):
+        ledger.enter(f"{number}", "2001", "1", block, number)
+        ledger.saved(ledger.changes())
+    assert len(ledger.standing(None, "2001")) == MOST_CALLS
+    assert ledger.standing("2", "2001") == []
+    assert ledger.standing("3", "2001") == ["3"]
+    ledger.enter("new", "2001", "1", block, 1e6)
+    assert sorted(kept is None for kept in ledger.changes().values()) == [False, True]
