@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 MAX_COMPLETED = 32_768
 # Requests that wait for the disk. More means that the disk stands still; the next are told to come back.
 MAX_PENDING = 4_096
+
+# Defects that are logged with all that is known of them; then they are only counted, whoever sends them.
+DEFECTS_LOGGED = 10
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class TransactionLayer:
         self._by_number: dict[int, ServerTransaction] = {}
         self._answers: Fading[Key, bytes] = Fading(self.agenda.at, MAX_COMPLETED)
         self._numbers = 0
+        self._defects = 0
         self._tag_key = around.tokens(16).encode()
 
     # --- in ---------------------------------------------------------------------------------------------------------
@@ -74,6 +80,11 @@ class TransactionLayer:
                 self._receive_request(message, flow, now)
         except Malformed:
             self._around.count("malformed")
+        except Exception:  # a message that meets a defect of ours must not take the line from everybody else
+            self._around.count("defects")
+            self._defects += 1
+            if self._defects <= DEFECTS_LOGGED:
+                log.exception("a SIP message could not be handled")
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         response.check(stream=flow.is_stream)

@@ -32,13 +32,14 @@ PASSWORD = "s3cret"
 
 
 def outside(counters: Counter[str], prefix: int = 1) -> Outside:
-    """Predictable randomness: every token differs, and runs are repeatable."""
+    """Predictable randomness: every token differs, and runs are repeatable. A defect fails the test that meets it."""
     numbers = itertools.count(prefix * 1_000_000)
 
     def tokens(size: int) -> str:
         return f"{next(numbers):0{2 * size}x}"[-2 * size :]
 
     def count(what: str) -> None:
+        assert what != "defects" or counters["defects_expected"]
         counters[what] += 1
 
     return Outside(tokens, count, lambda: START)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,12 @@ def test_a_packed_text_is_read(encoding: str) -> None:
 def test_a_few_bytes_that_swell_to_megabytes_are_refused_without_swelling(encoding: str) -> None:
     bomb = PACKERS[encoding](bytes(50 * MAX_BODY))
     assert len(bomb) < MAX_BODY
+    tracemalloc.start()
+    with pytest.raises(Malformed):
+        unpack(bomb, encoding)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * MAX_BODY
     site = Site(authenticate=False)
     assert [each.status for each in site.hand_in(request(body=bomb, content_encoding=encoding))] == [413]
     whole = PACKERS[encoding](bytes(MAX_BODY))

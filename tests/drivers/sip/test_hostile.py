@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from drivers.sip.events import MessageReceived
 from drivers.sip.framing import Frame, Ping, StreamFramer
+from drivers.sip.layer import DEFECTS_LOGGED
 from drivers.sip.message import MAX_BODY, MAX_HEAD
 from tests.drivers.sip.net import Site
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
+    import pytest
+
     from drivers.sip.connection import Connection
 
 STRANGER = ("10.0.0.9", 5099)
@@ -162,3 +165,22 @@ def test_a_connection_that_is_used_stays_open() -> None:
         connection.receive_data(request("OPTIONS", "sip:gateway.local", b""), site.net.now)
         site.net.advance(10)
     assert not connection.closing
+
+
+def test_a_defect_of_ours_costs_the_message_that_meets_it_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(authenticate=False)
+    site.counters["defects_expected"] = 1
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway._uas, "handle", _stumble)
+        for _ in range(DEFECTS_LOGGED + 5):
+            assert site.hand_in(request()) == []
+    assert site.counters["defects"] == DEFECTS_LOGGED + 5
+    assert len(caplog.records) == DEFECTS_LOGGED
+    assert still_works(site)
+
+
+def _stumble(*_: object) -> None:
+    message = "a defect"
+    raise ZeroDivisionError(message)
