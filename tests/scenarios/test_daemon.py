@@ -63,6 +63,7 @@ async def test_the_ready_file_of_the_demo_says_how_to_reach_everything(demo: tup
     assert {name: line["kind"] for name, line in told["lines"].items()} == {
         "ward-panel": "espa444",
         "pager": "tap",
+        "sms": "gsm",
         "phones": "sip",
     }
     login = {"username": told["username"], "password": told["password"]}

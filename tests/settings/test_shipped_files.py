@@ -32,6 +32,7 @@ def complete(tmp_path: Path) -> Settings:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "phone-2002").write_text("phone-secret")
     (tmp_path / "phone-2001").write_text("phone-secret")
+    (tmp_path / "sim-1").write_text("1234")
     (tmp_path / "pbx").write_text("pbx-secret")
     path = tmp_path / "gatewayd.toml"
     path.write_text(uncommented("gatewayd.toml"))
@@ -68,6 +69,8 @@ def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings)
         "fire": "ascii",
         "it": "snpp",
         "encoder": "comp2",
+        "sms1": "gsm",
+        "sms2": "gsm",
         "phones": "sip",
     }
 
@@ -78,13 +81,13 @@ def demo(tmp_path: Path) -> Settings:
 
 def test_the_demonstration_suits_the_drivers_and_simulators_that_ship(tmp_path: Path) -> None:
     settings = demo(tmp_path)
-    assert sorted(settings.lines) == ["pager", "phones", "ward-panel"]
-    assert sorted(settings.simulators) == ["pager", "phone-2001", "ward-panel"]
+    assert sorted(settings.lines) == ["pager", "phones", "sms", "ward-panel"]
+    assert sorted(settings.simulators) == ["pager", "phone-2001", "sms", "ward-panel"]
 
 
 def test_both_ends_of_the_simulated_lines_meet(tmp_path: Path) -> None:
     settings = demo(tmp_path)
-    for name in ("ward-panel", "pager"):
+    for name in ("ward-panel", "pager", "sms"):
         port = str(tmp_path / f"{name}.pty")
         assert settings.lines[name].settings.model_dump()["port"] == port
         assert settings.simulators[name].settings.model_dump()["port"] == port
