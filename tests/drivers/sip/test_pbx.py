@@ -9,14 +9,13 @@ from pydantic import ValidationError
 
 from drivers.sip.authenticator import Authenticator, Verdict
 from drivers.sip.core import Core
-from drivers.sip.events import MessageReceived, PageDone, PbxState
+from drivers.sip.events import ConnectionWanted, MessageReceived, PageDone, PbxState
 from drivers.sip.message import parse_message
 from gatewayd.driver import Outcome, Receipt
 from tests.drivers.sip.net import GATEWAY, PHONE, Site, outside, page, settings
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
-    from drivers.sip.events import ConnectionWanted
     from drivers.sip.flow import Flow
     from drivers.sip.message import Request
     from gatewayd.driver import Address
@@ -168,6 +167,16 @@ def test_pauses_grow_to_a_minute_and_a_wish_of_the_pbx_is_kept() -> None:
     assert len(site.second.taken) == 2
     site.net.advance(200)
     assert len(site.second.taken) < 9
+
+
+def test_a_text_too_long_for_a_datagram_goes_to_the_port_of_the_pbx_over_tcp() -> None:
+    first = ("10.0.0.2", 5070)
+    site = PbxSite(servers=("sip:10.0.0.2:5070",))
+    site.net.add(first, FakePbx(first))
+    site.start()
+    site.gateway.send_page(page("x" * 1400, "777"), site.net.now)
+    site.net.run()
+    assert site.of(ConnectionWanted) == [ConnectionWanted(first, "TCP")]
 
 
 def test_a_longer_registration_is_asked_for_when_the_pbx_wants_it() -> None:
