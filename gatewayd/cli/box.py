@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.cli.output import DaemonUnreachable
-from gatewayd.errors import NotFound
+from gatewayd.errors import ConfigError, NotFound, Problem
 from gatewayd.settings import DEFAULT_FILE, examine
 
 if TYPE_CHECKING:
@@ -25,12 +25,19 @@ SHARED = Path("share/gatewayd")
 
 def demo_file() -> Path:
     """Return the demonstration's configuration: of the checkout, or of the installation. Raises NotFound."""
-    folders = (Path(__file__).resolve().parents[2] / "config", Path(sys.prefix) / SHARED, Path("/usr") / SHARED)
-    for folder in folders:
-        if (folder / "demo.toml").is_file():
-            return folder / "demo.toml"
-    places = ", ".join(str(folder) for folder in folders)
-    raise NotFound(f"there is no demo.toml in {places}; give one with --config")
+    found = _shipped("demo.toml")
+    if found is None:
+        raise NotFound(f"there is no demo.toml in {', '.join(map(str, _folders()))}; give one with --config")
+    return found
+
+
+def _shipped(name: str) -> Path | None:
+    """Return a configuration file that came with gatewayd."""
+    return next((folder / name for folder in _folders() if (folder / name).is_file()), None)
+
+
+def _folders() -> tuple[Path, ...]:
+    return Path(__file__).resolve().parents[2] / "config", Path(sys.prefix) / SHARED, Path("/usr") / SHARED
 
 
 def config_file(arguments: argparse.Namespace) -> Path:
@@ -42,7 +49,13 @@ def config_file(arguments: argparse.Namespace) -> Path:
 
 def loaded(arguments: argparse.Namespace) -> Loaded:
     """Read the settings; what the command line says wins. Raises ConfigError."""
-    return examine(config_file(arguments), overrides(arguments))
+    path = config_file(arguments)
+    if path == DEFAULT_FILE and not path.exists():
+        example = _shipped(path.name)
+        advice = f"copy {example} there, " if example is not None else ""
+        reason = f"there is none yet; {advice}give one with --config, or try it out: gatewayd run --demo"
+        raise ConfigError([Problem(str(path), "", reason)])
+    return examine(path, overrides(arguments))
 
 
 def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
