@@ -19,7 +19,7 @@ from drivers.ascii.protocol import Receiver
 from gatewayd.clock import sleep
 from gatewayd.driver import Capabilities, Driver
 from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
-from gatewayd.model import AlarmActivated
+from gatewayd.model import AlarmActivated, Recorded
 from gatewayd.rules import Ruled, RuleResult
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.serial import open_serial
@@ -157,17 +157,23 @@ class AsciiDriver(Driver, Ruled):
     async def _carry_out(self, steps: list[Step]) -> None:
         """Record and remember, one after the other, each until the store takes it."""
         for step in steps:
-            if isinstance(step.report, AlarmActivated) and step.changes:
-                # Handed over first, so that it is on disk first or in the same commit: the alarm does not wait for it.
-                await asyncio.gather(self._remember(step.changes), self._report(step.report))
-            else:
-                await self._report(step.report)
-                await self._remember(step.changes)
+            if await self._take(step) is Recorded.REPEAT and step.again is not None:
+                await self._take(step.again())
 
-    async def _report(self, report: Report) -> None:
+    async def _take(self, step: Step) -> Recorded | None:
+        if isinstance(step.report, AlarmActivated) and step.changes:
+            # Handed over first, so that it is on disk first or in the same commit: the alarm does not wait for it.
+            _, recorded = await asyncio.gather(self._remember(step.changes), self._report(step.report))
+        else:
+            recorded = await self._report(step.report)
+            await self._remember(step.changes)
+        return recorded
+
+    async def _report(self, report: Report) -> Recorded | None:
+        """Have a report recorded; return what became of it, None where it cannot be recorded at all."""
         while True:
             try:
-                await self.line.report(report)
+                return await self.line.report(report)
             except StoreUnavailable as error:
                 self.line.log.warning("a line of text could not be recorded yet: %s", error)
                 await sleep(self.line.clock, STORE_RETRY)
@@ -175,9 +181,7 @@ class AsciiDriver(Driver, Ruled):
                 # Trying again would not help, and the lines behind it have to go on.
                 self.line.count("poisoned")
                 self.line.log.error("a line of text cannot be recorded (%s): %r", error, report)  # noqa: TRY400 - no defect of ours
-                return
-            else:
-                return
+                return None
 
     async def _remember(self, changes: Changes) -> None:
         while changes:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from drivers.ascii.events import RecordReceived, Watch
 from drivers.ascii.openalarms import MOST_OPEN, MOST_WITH_UNKNOWN, Changes, OpenAlarms
 from drivers.ascii.patience import Patience
-from drivers.ascii.rules import Finding, Kind, RuleBook
-from drivers.ascii.unknown import UnknownLines
+from drivers.ascii.repeats import AGAIN, Repeats
+from drivers.ascii.rules import Finding, Kind, Rule, RuleBook
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from gatewayd.model import Report
@@ -36,10 +37,12 @@ class Step:
     """A report to make, and what to remember with it: before an activation, after a reset.
 
     So whatever a kill leaves behind is an alarm too many in the memory, whose reset harms nobody, never one too few.
+    `again` makes the step to take as well where the report was taken for a repetition, and is none.
     """
 
     report: Report
     changes: Changes = field(default_factory=dict)
+    again: Callable[[], Step] | None = None
 
 
 class Interpreter:
@@ -54,7 +57,8 @@ class Interpreter:
         window: float = WINDOW,
     ) -> None:
         self.open = OpenAlarms(memory)
-        self._unknown_lines = UnknownLines(window, self.open.keys())
+        self._repeats = Repeats()
+        self._window = window
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self._unmatched = unmatched
@@ -127,15 +131,37 @@ class Interpreter:
 
     def _set(self, finding: Finding, record: RecordReceived) -> Step:
         rule, key = finding.rule, finding.key or record.text
-        changes = self._opened(key, finding.address, rule.ttl, record.time)
         fields = {"rule": rule.name, **finding.groups}
         report = AlarmActivated(key, finding.text, finding.address, finding.priority, fields, fault=rule.fault)
-        return Step(report, changes)
+        window = self._window_of(rule)
+        if window is not None:
+            return self._endless(report, record.time, window)
+        return Step(report, self._opened(report, record.time, rule.ttl))
+
+    def _window_of(self, rule: Rule) -> float | None:
+        """Return for how long an alarm of a rule counts as repeated, where that has a limit: none ends it."""
+        if rule.window is not None or rule.ttl is not None:
+            return rule.window
+        return None if self._rules.ends_alarms else self._window
+
+    def _endless(self, report: AlarmActivated, now: float, window: float, most: int = MOST_OPEN) -> Step:
+        """Return the step of an alarm that only a person ends: it begins anew when it comes again after the window."""
+        key, fresh = self._repeats.seen(report.key, now, window)
+        step = self._activation(replace(report, key=key), now, most)
+        return replace(step, again=partial(self._anew, report, now, most)) if fresh else step
+
+    def _anew(self, report: AlarmActivated, now: float, most: int) -> Step:
+        return self._activation(replace(report, key=self._repeats.anew(report.key, now)), now, most)
+
+    def _activation(self, report: AlarmActivated, now: float, most: int) -> Step:
+        return Step(report, self._opened(report, now, None, most))
 
     def _reset(self, finding: Finding, record: RecordReceived) -> list[Step]:
         """End the alarm of the key, known or not; without a key, those of the address; without either, ask a person."""
         if finding.key:
-            return [self._end(finding.key, finding.address, finding.text)]
+            standing = self.open.keys()
+            keys = [finding.key, *(key for key in standing if key.startswith(finding.key + AGAIN))]
+            return [self._end(key, finding.address, finding.text) for key in keys]
         if not finding.address:
             return self._unknown(record)
         changes: Changes = {}
@@ -146,9 +172,9 @@ class Interpreter:
     def _end(self, key: str, address: str, text: str) -> Step:
         return Step(AlarmReset(key, address, text), self.open.end(key))
 
-    def _opened(self, key: str, address: str, ttl: float | None, now: float, most: int = MOST_OPEN) -> Changes:
-        changes = self.open.activate(key, address, ttl, now, most)
-        if key not in self.open:
+    def _opened(self, report: AlarmActivated, now: float, ttl: float | None, most: int = MOST_OPEN) -> Changes:
+        changes = self.open.activate(report.key, report.address, ttl, now, most)
+        if report.key not in self.open:
             self.counts["too_many_open"] += 1
         return changes
 
@@ -159,9 +185,8 @@ class Interpreter:
             return []
         if self._unmatched == "text":
             return [Step(TextReceived("", record.text))]
-        key = self._unknown_lines.key(record.text, record.time)
-        changes = self._opened(key, "", None, record.time, MOST_WITH_UNKNOWN)
-        return [Step(AlarmActivated(key, record.text), changes)]
+        report = AlarmActivated(f"unmatched {record.text}", record.text)
+        return [self._endless(report, record.time, self._window, MOST_WITH_UNKNOWN)]
 
     def _unreadable(self, record: RecordReceived) -> list[Step]:
         """Return the fault of a line that delivers noise; every piece of noise counts as a repetition of it."""

@@ -67,7 +67,8 @@ LINE = Template((("", WHOLE),))
 class Rule:
     """One rule: a line that `pattern` finds and that has all of `contains` in it is of `kind`.
 
-    `ttl` is in seconds: an alarm that is not repeated for so long is over. `stop`: no later rule sees the line.
+    `ttl` is in seconds: an alarm that is not repeated for so long is over; after `window` it begins anew instead.
+    `stop`: no later rule sees the line.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Rule:
     priority: Template = Template()
     recipient: Template = Template()
     ttl: float | None = None
+    window: float | None = None
     stop: bool = True
     fault: bool = False
 
@@ -138,6 +140,11 @@ class RuleBook:
     def heartbeats(self) -> tuple[Rule, ...]:
         """Return the rules that know heartbeats; they are looked at first, whatever the order of the rules."""
         return tuple(rule for rule in self.rules if rule.kind is Kind.HEARTBEAT)
+
+    @cached_property
+    def ends_alarms(self) -> bool:
+        """Whether any rule ends alarms."""
+        return any(rule.kind in {Kind.RESET, Kind.RESET_ALL} for rule in self.rules)
 
     def _candidates(self, line: str) -> Iterator[Rule]:
         """Yield the rules that may apply: their rarest text is in the line."""

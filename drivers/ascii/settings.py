@@ -43,7 +43,8 @@ class RuleSettings(LineSettings):
     """One rule: lines that `match` finds and that have every word of `contains` in them are of `kind`.
 
     `key`, `text`, `address`, `priority` and `recipient` are templates; left out, they are the group of that name, where
-    there is one. `recipient` is whom a text is for. `ttl`: an alarm that is not repeated for so many seconds is over.
+    there is one. `recipient` is whom a text is for. An alarm that is not repeated for `ttl` seconds is over, for
+    `repeat_window` seconds begins anew when it comes again.
     """
 
     name: Annotated[str, StringConstraints(max_length=64)] = ""
@@ -57,6 +58,7 @@ class RuleSettings(LineSettings):
     priority: TemplateText | None = None
     recipient: TemplateText | None = None
     ttl: Seconds | None = None
+    repeat_window: Seconds | None = None
     fault: bool = False
     then: Literal["stop", "continue"] = "stop"
 
@@ -64,8 +66,10 @@ class RuleSettings(LineSettings):
     def _can_be_compiled(self) -> RuleSettings:
         if not self.match and not self.contains:
             raise ValueError("a rule needs match or contains, or it would take every line")
-        if self.ttl is not None and self.kind != "set":
-            raise ValueError("ttl belongs to rules of kind set")
+        if (self.ttl is not None or self.repeat_window is not None) and self.kind != "set":
+            raise ValueError("ttl and repeat_window belong to rules of kind set")
+        if self.ttl is not None and self.repeat_window is not None:
+            raise ValueError("an alarm that is not repeated either ends (ttl) or begins anew (repeat_window)")
         if self.recipient is not None and self.kind != "text":
             raise ValueError("recipient belongs to rules of kind text; alarms find theirs by routes")
         self.compiled(0)
@@ -86,7 +90,17 @@ class RuleSettings(LineSettings):
         templates = {key: self._template(key, known) for key in KEYS}
         kind, stop = Kind(self.kind), self.then == "stop"
         name = self.name or f"rule {number}"
-        return Rule(name, kind, pattern, self.contains, **templates, ttl=self.ttl, stop=stop, fault=self.fault)
+        return Rule(
+            name,
+            kind,
+            pattern,
+            self.contains,
+            **templates,
+            ttl=self.ttl,
+            window=self.repeat_window,
+            stop=stop,
+            fault=self.fault,
+        )
 
     def _template(self, key: str, known: set[str]) -> Template:
         text: str | None = getattr(self, key)
@@ -135,7 +149,7 @@ class AsciiSettings(SerialSettings):
     ignore: Annotated[tuple[PatternText, ...], Field(max_length=100)] = ()
     rules: Annotated[tuple[RuleSettings, ...], Field(max_length=MOST_RULES)] = ()
     unmatched: Literal["alarm", "text", "count"] = "alarm"
-    unmatched_window: Annotated[float, Field(ge=0, le=604_800)] = WINDOW
+    repeat_window: Annotated[float, Field(ge=0, le=604_800)] = WINDOW
     priorities: dict[Word, PriorityName] = Field(default={})
     heartbeat_every: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     heartbeat_misses: Annotated[int, Field(ge=1, le=20)] = 3
@@ -212,7 +226,7 @@ class AsciiSettings(SerialSettings):
 
     def interpreter(self, memory: Mapping[str, Any], patience: Patience) -> Interpreter:
         """Return what gives records their meaning; `memory` is what the line remembers."""
-        return Interpreter(self.rule_book, self.unmatched, memory, patience, self.unmatched_window)
+        return Interpreter(self.rule_book, self.unmatched, memory, patience, self.repeat_window)
 
     @property
     def config(self) -> Config:

@@ -51,6 +51,7 @@ class Gateway:
         self.memory = Memory(self.order)
         self.log = logging.LoggerAdapter(logging.getLogger("test.ascii"), {})
         self.reports: list[Report] = []
+        self.standing: set[str | None] = set()
         self.counts: dict[str, int] = {}
         self.ups = 0
         self.failures: list[Exception] = []
@@ -72,7 +73,18 @@ class Gateway:
             raise self.failures.pop(0)
         self.reports.append(report)
         self.order.append(f"{type(report).__name__} {getattr(report, 'key', '')}")
-        return Recorded.NEW
+        return self._taken(report)
+
+    def _taken(self, report: Report) -> Recorded:
+        """Fold alarms as the engine does."""
+        if isinstance(report, AlarmReset):
+            self.standing.discard(report.key)
+            return Recorded.CLEARED
+        if not isinstance(report, AlarmActivated):
+            return Recorded.FORWARDED
+        known = report.key in self.standing
+        self.standing.add(report.key)
+        return Recorded.REPEAT if known else Recorded.NEW
 
     @property
     def alarms(self) -> list[str]:

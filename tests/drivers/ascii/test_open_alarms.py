@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from drivers.ascii.openalarms import MOST_OPEN, MOST_WITH_UNKNOWN, OpenAlarms
 from gatewayd.clock import settle
-from gatewayd.model import AlarmActivated
 from tests.drivers.ascii import samples
 from tests.drivers.ascii.samples import FIRE
 
@@ -90,29 +91,60 @@ async def test_repetition_that_waits_for_a_slow_store_still_counts(make: Make) -
     assert site.gateway.resets == ["123"]
 
 
-async def test_unknown_line_that_is_repeated_is_one_alarm_and_one_that_comes_again_later_a_new_one(make: Make) -> None:
-    site = await make(FIRE)
+@pytest.mark.parametrize("rules", [FIRE, {"rules": [{"match": "WATER", "key": "water"}]}])
+async def test_alarm_that_no_rule_ends_begins_anew_when_it_comes_again_later(make: Make, rules: dict[str, Any]) -> None:
+    site = await make(rules)
     for _ in range(5):
         await site.says("WATER IN CELLAR")
         await site.clock.advance(299)
-    assert len({report.key for report in site.gateway.reports}) == 1
+    assert len(site.gateway.standing) == 1
     await site.clock.advance(2)
     await site.says("WATER IN CELLAR")
-    assert len({report.key for report in site.gateway.reports}) == 2
+    assert len(site.gateway.standing) == 2
+    before = len(site.gateway.reports)
+    await site.says("WATER IN CELLAR")
+    assert len(site.gateway.standing) == 2
+    assert len(site.gateway.reports) == before + 1
 
 
-async def test_unknown_line_is_known_again_after_a_restart(make: Make) -> None:
+async def test_alarm_that_a_person_ended_comes_again_as_itself(make: Make) -> None:
+    site = await make(FIRE)
+    await site.says("WATER IN CELLAR")
+    site.gateway.standing.clear()
+    await site.clock.advance(301)
+    await site.says("WATER IN CELLAR")
+    assert site.gateway.standing == {"unmatched WATER IN CELLAR"}
+
+
+async def test_after_a_restart_nobody_knows_when_it_was_seen_so_it_begins_anew(make: Make) -> None:
     site = await make(FIRE)
     await site.says("WATER IN CELLAR")
     await site.stop()
     again = await make(FIRE, gateway=site.gateway)
-    await again.clock.advance(200)
-    await again.says("WATER IN CELLAR")
-    assert len({report.key for report in site.gateway.reports}) == 1
-    await again.clock.advance(400)
-    await again.says("WATER IN CELLAR", "ALL CLEAR")
-    assert len({report.key for report in site.gateway.reports if isinstance(report, AlarmActivated)}) == 2
-    assert len(site.gateway.resets) == 2
+    await again.says("WATER IN CELLAR", "WATER IN CELLAR")
+    assert len(site.gateway.standing) == 2
+    await again.says("ALL CLEAR")
+    assert site.gateway.standing == set()
+    assert site.gateway.memory.kept == {}
+
+
+async def test_alarm_that_a_rule_can_end_stays_one_however_late_it_is_repeated(make: Make) -> None:
+    site = await make(FIRE)
+    await site.says("FIRE 3")
+    await site.clock.advance(100_000)
+    await site.says("FIRE 3")
+    assert site.gateway.standing == {"3"}
+
+
+async def test_rule_may_say_when_its_alarm_begins_anew_and_a_reset_ends_all_of_them(make: Make) -> None:
+    rules = [{"match": r"^FIRE (?P<key>\d)", "repeat_window": 10}, {"match": r"^OK (?P<key>\d)", "kind": "reset"}]
+    site = await make({"rules": rules})
+    await site.says("FIRE 3", "FIRE 33")
+    await site.clock.advance(11)
+    await site.says("FIRE 3")
+    assert len(site.gateway.standing) == 2
+    await site.says("OK 3")
+    assert site.gateway.standing == set()
     assert site.gateway.memory.kept == {}
 
 

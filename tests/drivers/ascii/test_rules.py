@@ -105,7 +105,7 @@ def test_reset_of_everything_at_one_address_leaves_the_others() -> None:
 @pytest.mark.parametrize(
     ("unmatched", "expected"),
     [
-        ("alarm", [AlarmActivated("unmatched 0 HELLO", "HELLO")]),
+        ("alarm", [AlarmActivated("unmatched HELLO", "HELLO")]),
         ("text", [TextReceived("", "HELLO")]),
         ("count", []),
     ],
@@ -121,7 +121,7 @@ def test_without_any_setting_an_unknown_line_is_an_alarm() -> None:
 
 def test_general_reset_ends_unknown_lines_too() -> None:
     found = reports([{"match": "CLEAR", "kind": "reset_all"}], "HELLO\nCLEAR\n")
-    assert found[1].key == "unmatched 0 HELLO"
+    assert found[1].key == "unmatched HELLO"
 
 
 def test_noise_is_a_fault_of_the_line_and_readable_text_ends_it() -> None:
@@ -172,9 +172,11 @@ def test_typed_sample_need_not_know_the_terminator() -> None:
         ({"rules": [{"match": "x", "text": "{line!r}"}]}, "text is no template"),
         ({"rules": [{"match": "x", "address": "{"}]}, "address is no template"),
         ({"rules": [{"kind": "set"}]}, "a rule needs match or contains"),
-        ({"rules": [{"match": "x", "kind": "reset", "ttl": 5}]}, "ttl belongs to rules of kind set"),
+        ({"rules": [{"match": "x", "kind": "reset", "ttl": 5}]}, "ttl and repeat_window belong to rules of kind set"),
         ({"rules": [{"match": "x", "recipient": "100"}]}, "recipient belongs to rules of kind text"),
-        ({"unmatched_window": -1}, "unmatched_window"),
+        ({"repeat_window": -1}, "repeat_window"),
+        ({"rules": [{"match": "x", "ttl": 5, "repeat_window": 5}]}, "either ends (ttl) or begins anew"),
+        ({"rules": [{"match": "x", "kind": "ignore", "repeat_window": 5}]}, "belong to rules of kind set"),
         ({"rules": [{"match": "x" * 1001}]}, "at most 1000 characters"),
         ({"rules": [{"match": "x", "kind": "heartbeat"}]}, "heartbeat_every and a rule of kind heartbeat"),
         ({"heartbeat_every": 60}, "heartbeat_every and a rule of kind heartbeat"),
