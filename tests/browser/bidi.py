@@ -164,6 +164,10 @@ class Tab:
         except TimeoutError:
             raise BrowserError(f"{path} was not loaded; these were: {seen}") from None
 
+    async def loaded(self) -> None:
+        """Wait until any page was loaded."""
+        await asyncio.wait_for(self.browser.loads.get(), PATIENCE)
+
     async def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return the value of a JavaScript expression, awaited, as JSON. Raises BrowserError."""
         answer = await self.browser.call(

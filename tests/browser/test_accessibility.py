@@ -45,12 +45,38 @@ PAGES = {
     "error": "/api/nowhere",
     "refused parameter": f"{BOARD}?limit=x",
     "description": "/api/docs",
+    "login form": "/api/tokens/generatetoken",
+    "sign out": "/api/tokens/releaseToken",
+    "key": "/api/settings/webpush",
+    "end pushes": "/api/users/self/webpush/unsubscribe",
+    "delete a contact": "/api/contacts/1/delete",
 }
 RUN = """
 axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations.map(({id, help, nodes}) =>
   ({id, help, nodes: nodes.slice(0, 5).map(({html, failureSummary}) => `${html}: ${failureSummary}`)})))
 """
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
+
+
+# The answers to forms: where the form is, which one, what is filled in first, and what its answer says.
+ANSWERS = [
+    (EVENTS, "#act", "", "Accept: done"),
+    ("/api/contacts/1/delete", "main form", "", "in use"),
+    ("/api/contacts", "form.stack", "", "name: is missing"),
+    ("/api/users/self/password", "main form", "form.elements.Password.value = 'short'", "old_password: is missing"),
+    (f"{EVENTS}/send", "main form", "form.elements.text.value = ' '", "text"),
+    ("/api/tokens/releaseToken", "main form", "", "Signed out"),
+    ("/api/tokens/generatetoken", "main form", "form.elements.username.value = 'x'", "wrong password"),
+]
+SUBMIT = """
+(() => {
+  const form = document.querySelector("%s");
+  %s;
+  form.noValidate = true;
+  const by = document.querySelector("[form=act]");
+  setTimeout(() => form.id === "act" ? by.click() : form.requestSubmit());
+})()
+"""
 
 
 @cache
@@ -101,3 +127,22 @@ async def test_no_page_breaks_a_rule_of_accessibility(gateway: Site, tmp_path: P
     found = {name: some for name, some in broken.items() if some}
     assert not found, json.dumps(found, indent=2)
     assert (failures, wide) == ({"error", "refused parameter"}, set())
+
+
+async def test_no_answer_to_a_form_breaks_a_rule_of_accessibility(gateway: Site, tmp_path: Path) -> None:
+    await furnish(gateway)
+    broken: dict[str, list[dict[str, Any]]] = {}
+    prefs = {"layout.css.prefers-color-scheme.content-override": COLOURS["dark"]}
+    async with Firefox.start(tmp_path / "profile", **prefs) as tab:
+        await tab.width(400)
+        await gateway.signs_in(tab, "admin")
+        for path, form, fill, says in ANSWERS:
+            await tab.go(gateway.url(path))
+            tab.forget()
+            await tab.evaluate(SUBMIT % (form, fill))
+            await tab.loaded()
+            assert says in await tab.text("main"), path
+            broken[says] = await violations(tab)
+            assert not await tab.evaluate(TOO_WIDE), path
+    found = {name: some for name, some in broken.items() if some}
+    assert not found, json.dumps(found, indent=2)
