@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +25,7 @@ from drivers.gsm.reassembly import Reassembly
 from drivers.gsm.simulated import ModemSettings, ModemState, SentMessage
 from drivers.gsm.userdata import split
 from gatewayd import clock as clocks
+from gatewayd.errors import LineDown
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import Pty, open_pty
@@ -151,10 +153,11 @@ class GsmSimulator(Simulator):
         elif self.state.routing[1]:
             self._say(f'+CMTI: "{self.state.storage}",{index}')
 
-    def _say(self, line: str, due: float | None = None) -> None:
+    def _say(self, line: str) -> None:
         if self._core is not None and self._adapter is not None and not self.faults.standing("dead"):
-            self._core.say(line, due)
-            self._adapter.flush()
+            self._core.say(line)
+            with suppress(LineDown):
+                self._adapter.flush()
 
     # --- messages that go out -----------------------------------------------------------------------------------------
 
@@ -183,10 +186,11 @@ class GsmSimulator(Simulator):
             self._say_after(f"+CDS: {header.removeprefix(',')}\r\n{body}", after)
 
     def _say_after(self, line: str, after: float) -> None:
-        """Say it behind the answer that is on its way."""
-        core = self._core
-        if core is not None:
-            core.say(line, self.clock.now() + after if after else None)
+        """Say it behind the answer that is on its way, or later, to whoever has the port then."""
+        if after:
+            self.clock.call_at(self.clock.now() + after, lambda: self._say(line))
+        elif self._core is not None:
+            self._core.say(line)
 
     def _note(self, message: SentMessage) -> None:
         log.info("text for %s: %s", message.number, message.text)
