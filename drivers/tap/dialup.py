@@ -5,21 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from drivers.tap.pins import CarrierWatch, Pins, pins_of
+from drivers.tap.pins import CarrierWatch, pins_of
 from gatewayd.errors import LineDown
 from gatewayd.hayes.dialling import CarrierLost, Connected, DtrWanted, HungUp, ModemReady, ModemSilent, Phone, Stage
 from gatewayd.hayes.incall import InCall
 from gatewayd.transport.adapter import StreamAdapter
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from drivers.tap.pins import Pins
     from drivers.tap.settings import TapSettings
     from gatewayd.driver import Line, StreamProtocol
 
     Opener = Callable[[TapSettings, StreamAdapter[Any]], Awaitable[None]]
-    FindPins = Callable[[asyncio.Transport | None], Pins | None]
 
 
 class DialUp:
@@ -30,13 +29,11 @@ class DialUp:
         line: Line,
         settings: TapSettings,
         make: Callable[[Connected, float], StreamProtocol[Any]],
-        find_pins: FindPins = pins_of,
     ) -> None:
         self._line = line
         self._settings = settings
         self._incall = InCall(Phone(settings.call_setup()), make, settings.probe_every if settings.probe else 0.0)
         self.adapter: StreamAdapter[Any] = StreamAdapter(self._incall, line.clock)
-        self._find_pins = find_pins
         self._pins: Pins | None = None
         self._watch = CarrierWatch(line.clock, self._carrier_dropped)
 
@@ -53,7 +50,7 @@ class DialUp:
     async def open(self, open_port: Opener) -> None:
         """Open the port and have the modem initialised. Raises LineDown."""
         await open_port(self._settings, self.adapter)
-        self._pins = self._find_pins(self.adapter.transport)
+        self._pins = pins_of(self.adapter.transport)
         self._incall.open(self._line.clock.now())
         self.adapter.flush()
 

@@ -24,7 +24,9 @@ class Telephone:
         self.clock = clock
         self.faults = Faults()
         self.network = PhoneNetwork(self.faults, self._changed)
-        self.adapters: tuple[StreamAdapter[None], ...] = tuple(StreamAdapter(modem, clock) for modem in self.network.modems)
+        self.adapters: tuple[StreamAdapter[None], ...] = tuple(
+            StreamAdapter(modem, clock) for modem in self.network.modems
+        )
 
     async def open_first(self, settings: object, adapter: StreamAdapter[Any]) -> None:
         connect(adapter, self.adapters[0], self.clock)
