@@ -10,6 +10,7 @@ from drivers.sip.asking import credentials_for
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST, TLS, UDP, Flow, default_port
 from drivers.sip.grammar import Malformed, NameAddr
 from drivers.sip.message import Request, Response, printable
+from drivers.sip.profiles import Form
 from drivers.sip.render import Outgoing, render
 from drivers.sip.transactions import ClientTransaction, Failure
 from drivers.sip.uri import Uri
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # What head and digest of our MESSAGE take at most: below this no need to measure the datagram.
 _HEAD_ALLOWANCE = 900
+_PLAIN_FORMS = frozenset({Form.TYPED, Form.PLAIN})
 # Answers after which this address will not take this page at another time either (RFC 3261 21.4 to 21.6).
 _FOR_GOOD = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 484, 485, 488, 493, 501, 505, 513}
@@ -144,6 +146,10 @@ class Attempt:
 
     def _is_large(self) -> bool:
         """RFC 3261 18.1.1: more than 1300 bytes go over TCP."""
+        outgoing = self._delivery.outgoing
+        longest = 4 * len(outgoing.text)  # bytes, whatever the characters are
+        if outgoing.forms[self._form] in _PLAIN_FORMS and longest + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
+            return False
         request = self._request()
         if len(request.body) + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
             return False

@@ -94,17 +94,18 @@ def parse_scheme(value: str) -> dict[str, str] | None:
 def _parse_plain_pairs(text: str) -> dict[str, str] | None:
     """Parse what nearly everybody sends; None when it needs a closer look: a comma or an escape in quotes, say."""
     pairs: dict[str, str] = {}
+    quotes = 0
     for part in text.split(","):
         name, _, value = part.partition("=")
-        name, value = name.strip(), value.strip()
         if value[:1] == '"' == value[-1:] and len(value) > 1:
+            quotes += 2
             value = value[1:-1]
-        elif " " in value or not value:
+        elif not value or " " in value or "\t" in value:
             return None
-        if not name.isalnum() or not name.isascii() or '"' in value or "\\" in value or "\t" in value:
-            return None
-        pairs.setdefault(name.lower(), value)
-    return pairs
+        pairs.setdefault(name.strip().lower(), value)
+    names = "".join(pairs)
+    plain = names.isalnum() and names.isascii() and "" not in pairs and "\\" not in text and text.count('"') == quotes
+    return pairs if plain else None
 
 
 def _parse_pairs(text: str) -> dict[str, str]:

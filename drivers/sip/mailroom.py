@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from drivers.sip.attempt import Target
 from drivers.sip.dates import http_date
 from drivers.sip.flow import UDP, Flow, default_port
-from drivers.sip.grammar import Malformed
+from drivers.sip.grammar import REMEMBERED, Malformed
 from drivers.sip.message import printable
 from drivers.sip.profiles import PROFILES
 from drivers.sip.render import Outgoing
@@ -105,7 +106,8 @@ class Mailroom:
         ]
         if not found and user in self._settings.static:
             static = direct_target(user, self._settings.static[user])
-            return [replace(static, silent=self._liveness.is_silent((user, static.uri)))]
+            silent = self._liveness.is_silent((user, static.uri))
+            return [replace(static, silent=True) if silent else static]
         if not found and self.trunk is not None and user not in self._settings.accounts:
             return [self._by_pbx(user)]
         return found
@@ -161,6 +163,7 @@ class _NoPbxError(Exception):
     """The address is reached through the PBX, and there is none at the moment."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def direct_target(user: str, text: str) -> Target:
     """Return the target that a URI with a numeric host names. Raises Malformed."""
     uri = Uri.parse(text)

@@ -60,8 +60,10 @@ class Session:
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections, make_tls(settings))
         self._lost = Losses(line)
         self._names = Names()
-        self._clerk = Clerk(line, self._endpoint, self._names, self._sockets.flush)
-        self._sending = Sending(line, self._endpoint, self._names, self._sockets.flush, settings.wait_for_registration)
+        self._clerk = Clerk(line, self._endpoint, self._names, self._sockets.flush_soon)
+        self._sending = Sending(
+            line, self._endpoint, self._names, self._sockets.flush_soon, settings.wait_for_registration
+        )
         self._following = Following(line, settings, self._sending.send)
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: Address | None = None

@@ -85,7 +85,7 @@ class Sockets(Generic[EventT]):
 
     async def _open(self, host: str, port: int) -> Address:
         address = await open_udp(host, port, self._udp)
-        self._core.bind(address, self._wake)
+        self._core.bind(address, self.flush_soon)
         self._servers.append(await listen_tcp(host, address[1], self._new_connection, limit=self._limit))
         return address
 
@@ -137,8 +137,8 @@ class Sockets(Generic[EventT]):
             if connection.closing:
                 adapter.close()
 
-    def _wake(self) -> None:
-        """Flush in the next turn of the loop: the core is in the middle of something."""
+    def flush_soon(self) -> None:
+        """Flush in the next turn of the loop, once for all that is decided until then."""
         if not self._pump_planned:
             self._pump_planned = True
             asyncio.get_running_loop().call_soon(self.flush)

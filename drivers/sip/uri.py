@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from drivers.sip.grammar import MAX_PORT, Malformed, remembered
+from drivers.sip.grammar import MAX_PORT, REMEMBERED, Malformed, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +119,7 @@ def _numeric(host: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def address_of_record(user: str, domain: str) -> str:
     """Return `sip:user@domain` with the user escaped."""
     return str(Uri("sip", user, domain))
