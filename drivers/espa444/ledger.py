@@ -51,6 +51,7 @@ class Ledger:
         self._settings = settings
         self._calls: dict[str, Standing] = {}
         self._unsaved: set[str] = set()
+        self._saved: set[str] = set()
 
     # --- the line's memory --------------------------------------------------------------------------------------------
 
@@ -61,14 +62,18 @@ class Ledger:
         for call in sorted(calls, key=lambda call: call.seen):
             untold = call.untold and now - call.seen < TELL_WITHIN
             self._calls[call.key] = replace(call, untold=untold)
+        self._saved = set(self._calls)
 
     def changes(self) -> dict[str, Any]:
         """Return what the memory does not have yet; None for what it shall forget."""
+        self._saved |= self._unsaved & set(self._calls)
         return {_slot(key): self._kept(key) for key in self._unsaved}
 
     def saved(self, changes: dict[str, Any]) -> None:
         """Take note that the memory has this now, unless something changed meanwhile."""
-        self._unsaved = {key for key in self._unsaved if changes.get(_slot(key), ...) != self._kept(key)}
+        known = {key for key in self._unsaved if changes.get(_slot(key), ...) == self._kept(key)}
+        self._unsaved -= known
+        self._saved -= known - set(self._calls)
 
     def _kept(self, key: str) -> list[Any] | None:
         call = self._calls.get(key)
@@ -91,9 +96,13 @@ class Ledger:
             self.forget(next(iter(self._calls)))
 
     def forget(self, key: str) -> None:
-        """Forget a call."""
-        if self._calls.pop(key, None) is not None:
+        """Forget a call; the memory has to, if it knows of it."""
+        if self._calls.pop(key, None) is None:
+            return
+        if key in self._saved:
             self._unsaved.add(key)
+        else:
+            self._unsaved.discard(key)
 
     def is_over(self, key: str) -> bool:
         """Return whether a call is kept only until its panel knows that it is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,11 +56,18 @@ class PagerSession(Session):
         now = self._line.clock.now()
         for report in self._reports_of(block, station, now):
             self._enter(report, block, station, now)
-            await self._line.report(report)
+            await self._report_and_save(report)
             if isinstance(report, AlarmReset):
                 self._end_calls(report)
-        await self._save()
         self._set_repeat_timer()
+
+    async def _report_and_save(self, report: Report) -> None:
+        """Record a report and what it changed in the ledger, on a slow disk with one commit: the panel is waiting."""
+        saving = asyncio.ensure_future(self._save())
+        try:
+            await self._line.report(report)
+        finally:
+            await saving
 
     def _reports_of(self, block: Block, station: str, now: float) -> list[Report]:
         """Return the reports; texts get a reference by which to hear of them: every one is a text of its own."""
@@ -143,7 +151,7 @@ class PagerSession(Session):
             self._line.count("statuses")
         else:
             self._line.trouble("statuses_lost")
-            self._line.log.warning("a panel was not told the status of a call: %s", event.detail or event.ending.value)
+            self._line.log.info("a panel was not told the status of a call: %s", event.detail or event.ending.value)
 
     # --- repeats ------------------------------------------------------------------------------------------------------
 

@@ -338,5 +338,20 @@ def test_calls_of_a_panel_gone_mad_are_bounded_and_the_newest_stay() -> None:
     assert len(ledger.standing(None, "2001")) == MOST_CALLS
     assert ledger.standing("2", "2001") == []
     assert ledger.standing("3", "2001") == ["3"]
+    for number in range(10):  # the disk is full
+        ledger.enter(f"unsaved {number}", "2001", "1", block, number)
+        ledger.forget(f"unsaved {number}")
     ledger.enter("new", "2001", "1", block, 1e6)
     assert sorted(kept is None for kept in ledger.changes().values()) == [False, True]
+
+
+def test_call_that_is_forgotten_while_it_is_being_saved_is_forgotten_by_the_memory_too() -> None:
+    ledger = Ledger(espa())
+    ledger.enter("key", "2001", "1", Block.of("1", {"1": "2001"}), 0)
+    being_saved = ledger.changes()
+    ledger.forget("key")
+    ledger.saved(being_saved)
+    (forgotten,) = ledger.changes().values()
+    assert forgotten is None
+    ledger.saved(ledger.changes())
+    assert ledger.changes() == {}

@@ -201,6 +201,14 @@ def test_the_same_call_in_another_turn_is_a_new_call() -> None:
     assert len(line.event(BlockReceived)) == 2
 
 
+def test_the_same_call_after_another_select_is_a_new_call() -> None:
+    line = selected()
+    line.hears(FIRE)
+    line.accepts()
+    assert line.hears(POLL + FIRE) == ACK
+    assert len(line.event(BlockReceived)) == 2
+
+
 def test_the_same_call_much_later_in_one_turn_is_a_new_call() -> None:
     line = selected()
     line.hears(FIRE)
