@@ -46,7 +46,8 @@ class Endpoint(Core[Event]):
         self._names = self._own_names()
         self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.networks]
         self._allows_host = lru_cache(maxsize=256)(self._is_in_networks)
-        self.registrar = Registrar(Limits(settings.min_expires, settings.max_expires, settings.default_expires))
+        limits = (settings.min_expires, settings.max_expires, settings.default_expires, settings.stream_expires)
+        self.registrar = Registrar(Limits(*limits))
         self._authenticator = self._make_authenticator()
         self._uas = self._make_uas()
         self._pager = Pager(self.layer, outside.tokens, self.events.append)

@@ -39,11 +39,12 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds for which a binding may stand."""
+    """Seconds for which a binding may stand; `on_stream` is the longest for one that lives on a connection."""
 
     shortest: int = 60
     longest: int = 7200
     default: int = 3600
+    on_stream: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class Registrar:
             raise Malformed("a tel URI is no contact")
         return Binding(
             uri=address.uri,
-            expires=now + self._lifetime(address, request),
+            expires=now + self._lifetime(address, request, flow),
             call_id=request.call_id,
             cseq=request.cseq[0],
             flow=flow,
@@ -179,15 +180,18 @@ class Registrar:
             path=_path(request),
         )
 
-    def _lifetime(self, address: NameAddr, request: Request) -> int:
-        """Step 6: what the contact says, else the header, else our default; nonsense counts as unsaid."""
+    def _lifetime(self, address: NameAddr, request: Request, flow: Flow) -> int:
+        """Step 6: what the contact says, else the header, else our default; nonsense counts as unsaid.
+
+        A restart of ours ends every connection, and some phones notice only when they register the next time.
+        """
         asked = parse_delta(address.params.get("expires", ""))
         if asked is None:
             asked = parse_delta(request.first("expires"))
         seconds = self.limits.default if asked is None else asked
         if 0 < seconds < min(self.limits.shortest, LONGEST_REFUSED):
             raise Refusal(423, {"min-expires": [str(self.limits.shortest)]})
-        return min(seconds, self.limits.longest)
+        return min(seconds, self.limits.on_stream if flow.is_stream else self.limits.longest)
 
 
 @dataclass(frozen=True, slots=True)

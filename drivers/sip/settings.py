@@ -103,6 +103,9 @@ class SipSettings(LineSettings):
     networks: tuple[str, ...] = Field((), description="source networks that are answered; default: all")
     min_expires: int = Field(60, ge=1, le=3600, description="seconds")
     max_expires: int = Field(7200, ge=60, description="seconds")
+    stream_expires: int = Field(
+        600, ge=60, description="seconds, at most, over TCP and TLS: so long a phone may not notice that we restarted"
+    )
     default_expires: int = Field(3600, ge=60, description="seconds")
     options_interval: float = Field(60.0, ge=0, description="seconds between OPTIONS to each phone; 0: never")
     alarm_when_lost: tuple[str, ...] = Field(

@@ -57,7 +57,7 @@ def unanswered(site: Site, target: Address) -> list[Request]:
     return list(asked.values())
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60, deadline=None)
 @given(st.lists(heads(), min_size=1, max_size=6))
 def test_any_answer_of_a_pbx_leaves_the_gateway_working(answers: list[str]) -> None:
     site = PbxSite()
@@ -75,7 +75,7 @@ def test_any_answer_of_a_pbx_leaves_the_gateway_working(answers: list[str]) -> N
     assert site.pages("777").outcome is Outcome.RECEIVED
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60, deadline=None)
 @given(st.lists(heads(), min_size=1, max_size=6))
 def test_any_answer_of_a_phone_leaves_the_gateway_working(answers: list[str]) -> None:
     site = Site(notifications=True, accounts={"2001": {"password": "s3cret"}, "alarm": {"password": "own"}})

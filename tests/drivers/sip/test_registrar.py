@@ -9,6 +9,7 @@ import pytest
 
 from drivers.sip.events import BindingsChanged, Registered
 from drivers.sip.flow import Flow
+from drivers.sip.message import Request, parse_message
 from drivers.sip.registrar import Binding
 from tests.drivers.sip.net import START, Site, page, settings
 from tests.drivers.sip.samples import request
@@ -139,6 +140,16 @@ def test_a_device_that_comes_back_under_another_address_replaces_itself(desk: De
     desk.register(f'{HERE};+sip.instance="<urn:uuid:1>"')
     desk.register(f'{THERE};+sip.instance="<urn:uuid:1>"')
     assert desk.contacts == [THERE]
+
+
+@pytest.mark.parametrize(("transport", "asked", "granted"), [("TCP", 3600, 600), ("TLS", 90, 90), ("UDP", 3600, 3600)])
+def test_over_a_connection_a_binding_is_renewed_soon(desk: Desk, transport: str, asked: int, granted: int) -> None:
+    """Or a phone that does not see its connection end would be out of reach for an hour after a restart."""
+    register = parse_message(request("REGISTER", "sip:gateway.local", b"", contact=HERE, expires=str(asked)))
+    assert isinstance(register, Request)
+    flow = Flow(transport, ("10.0.0.9", 5099), 0 if transport == "UDP" else 1)
+    [binding] = desk.site.gateway.registrar.plan("2001", register, flow, START)
+    assert binding.expires == START + granted
 
 
 PATH = "<sip:edge1.site;lr>, <sip:10.0.0.7:5070;lr>"
