@@ -8,17 +8,19 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from drivers.sip.events import MessageReceived
+from drivers.sip.events import ConnectionWanted, MessageReceived
 from drivers.sip.framing import Frame, Ping, StreamFramer
 from drivers.sip.layer import DEFECTS_LOGGED
 from drivers.sip.message import MAX_BODY, MAX_HEAD
-from tests.drivers.sip.net import Site
+from drivers.sip.registrar import Binding
+from tests.drivers.sip.net import GATEWAY, Site, page
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
     import pytest
 
     from drivers.sip.connection import Connection
+    from drivers.sip.registrar import Bindings
 
 STRANGER = ("10.0.0.9", 5099)
 SEEDS = [
@@ -55,10 +57,21 @@ SPLINTERS = st.sampled_from(
 )
 
 
+REGISTRATIONS = [
+    request("REGISTER", "sip:gateway.local", b"", to="<sip:2001@gateway.local>", contact=contact, **more)
+    for contact, more in (
+        ('<sip:2001@10.0.0.9:5099;transport=tcp>;q=0.7;+sip.instance="<urn:uuid:1>"', {"user_agent": "Phone/1"}),
+        ('"A, B" <sip:%32001@[2001:db8::9]:5099;ob>, <sips:2001@phone.site>;expires=90', {"expires": "60"}),
+        ("sip:2001@10.0.0.9", {"path": "<sip:10.0.0.7:5070;lr>, <sip:[::1];transport=udp;lr>", "require": "path"}),
+        ("*", {"expires": "0"}),
+    )
+]
+
+
 @st.composite
-def mutated(draw: st.DrawFn) -> bytes:
+def mutated(draw: st.DrawFn, seeds: list[bytes] = SEEDS) -> bytes:
     """A good message with a few bytes cut out, replaced or doubled."""
-    data = draw(st.sampled_from(SEEDS))
+    data = draw(st.sampled_from(seeds))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
         end = start + draw(st.integers(0, 20))
@@ -84,6 +97,30 @@ def test_any_datagram_leaves_the_gateway_working(datagrams: list[bytes]) -> None
         site.net.advance(1)
         assert site.gateway.layer.size <= len(datagrams)
         assert authenticate or still_works(site)
+
+
+@examples(max_examples=80, deadline=None)
+@given(st.lists(mutated(REGISTRATIONS), min_size=1, max_size=4))
+def test_whatever_registers_can_be_paged_and_asked(registrations: list[bytes]) -> None:
+    site = Site(authenticate=False, options_interval=60)
+    for data in registrations:
+        site.hand_in(data)
+        site.save()
+    kept = [binding.to_json() for user in site.gateway.registrar.users() for binding in bindings(site, user)]
+    assert [Binding.from_json(saved).to_json() for saved in kept] == kept
+    for user in site.gateway.registrar.users():
+        site.gateway.send_page(page("x" * 1200, user), site.net.now)
+        site.gateway.send_page(page("FIRE", user), site.net.now)
+    while (wanted := next(iter(site.of(ConnectionWanted)), None)) is not None:
+        site.net.events[GATEWAY].remove(wanted)
+        site.gateway.connection_made(wanted, None, site.net.now)
+        site.net.run()
+    site.net.advance(70)
+    assert still_works(site)
+
+
+def bindings(site: Site, user: str) -> Bindings:
+    return site.gateway.registrar.current(user, site.net.now)
 
 
 def open_stream(site: Site) -> Connection:
