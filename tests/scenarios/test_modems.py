@@ -51,8 +51,11 @@ SITE = Site(
     ),
     contacts=(Contact(1, "anna-mobile", "sms", ANNA), Contact(2, "bert-mobile", "sms", BERT)),
     plans=(Plan(PLAN, "ward", (Step((NURSE,), 120.0), Step((DOCTOR,), 120.0))),),
-    definitions=(AlarmDefinition(1, "call", PLAN),),
-    routes=(Route(1, 1, 1, line="panel", source="device"),),
+    definitions=(AlarmDefinition(1, "call", PLAN), AlarmDefinition(2, "boiler", DOCTOR, text="BOILER: {text}")),
+    routes=(
+        Route(1, 1, 1, line="panel", source="device"),
+        Route(2, 2, 2, line="sms", address="+4915*", text="*PRESSURE*", source="text"),
+    ),
     fallback_id=BOSS,
 )
 LONG = "FIRE IN THE WEST WING, SECOND FLOOR, ROOM 214. " * 6
@@ -219,3 +222,45 @@ async def test_both_modems_dead_is_told_and_the_page_leaves_within_seconds_of_a_
     await house.passes(12)
     assert house.sent("sms2") == [(ANNA, "ROOM")]
     assert "sms line-down" not in house.faults()
+
+
+@pytest.mark.parametrize("modem", ["sms1", "sms2"])
+async def test_text_of_a_device_becomes_an_alarm_by_its_route_whichever_modem_brings_it(
+    house: House, modem: str
+) -> None:
+    await house.modems[modem].receives("+491511112222", "Low pressure 0.4 bar")
+    await house.passes(4)
+    assert house.alarm().active_text == "BOILER: Low pressure 0.4 bar"
+    assert house.sent("sms1") == [(BERT, "BOILER:")]
+
+
+async def test_text_that_is_no_answer_goes_to_the_fallback_person_as_it_came(house: House) -> None:
+    await house.modems["sms2"].receives("+491511112222", "Who are you?")
+    await house.passes(1)
+    boss = house.engine.directory.user(BOSS)
+    assert boss is not None
+    texts = [item.message.text for item in house.engine.inbox(boss, BOSS, Query()).items]
+    assert texts == ["sms +491511112222: Who are you?"]
+
+
+async def test_text_that_was_not_deleted_before_a_kill_is_taken_once(house: House) -> None:
+    refusing = ModemSettings(port="memory", refuses=("AT+CMGD=*",))
+    house.modems["sms1"].state.settings = refusing
+    await house.modems["sms1"].receives("+491511112222", "Who are you?")
+    await house.passes(1)
+    await house.is_killed()
+    house.modems["sms1"].state.settings = house.modems["sms1"].settings
+    await house.is_killed()
+    await house.passes(1)
+    boss = house.engine.directory.user(BOSS)
+    assert boss is not None
+    assert len(house.engine.inbox(boss, BOSS, Query()).items) == 1
+    assert house.modems["sms1"].state.memory == {}
+
+
+async def test_answer_declines_and_the_next_person_is_texted_at_once(house: House) -> None:
+    await house.calls()
+    await house.passes(10)
+    await house.modems["sms1"].receives(ANNA, "NO")
+    await house.passes(4)
+    assert house.sent("sms1") == [(ANNA, "ROOM"), (BERT, "ROOM")]
