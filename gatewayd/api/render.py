@@ -41,6 +41,9 @@ STATES = {
     MsgStatus.REPLIED: "replied",
     MsgStatus.QUEUED_DELETE: "withdrawn",
 }
+# A person has had the word; whoever replied may still have to accept, and so may who was never reached.
+SETTLED = frozenset({MsgStatus.ACKNOWLEDGE, MsgStatus.CANCELALARM, MsgStatus.REPLIED, MsgStatus.QUEUED_DELETE})
+ACCEPTABLE = frozenset(MsgStatus) - (SETTLED - {MsgStatus.REPLIED})
 RETURNING = frozenset({"result.html"})
 
 
@@ -115,6 +118,8 @@ def _context(
         "curl": pages.curl_line(place, operation, fields),
         "sort_link": pages.sort_link,
         "states": STATES,
+        "settled": SETTLED,
+        "acceptable": ACCEPTABLE,
         "refresh_paused": values.get("refresh") == "0",
         "next": pages.safe_next(values.get("next")),
         **pages.session_context(caller),

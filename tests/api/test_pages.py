@@ -10,6 +10,7 @@ import pytest
 
 from gatewayd.api import ApiOptions
 from gatewayd.api.pages import safe_next
+from gatewayd.driver import Outcome, Receipt
 from gatewayd.model import AlarmActivated, Priority
 from tests.api.conftest import PASSWORD
 
@@ -209,6 +210,23 @@ async def test_a_button_of_the_page_accepts(gateway: Gateway) -> None:
     assert (answer.status, answer.headers["Refresh"]) == (200, f"3; url={ACTIVE}")
     assert "accepted" in answer.text
     assert (await browser.get(ACTIVE)).json["alarms"][0]["status"] == 7
+
+
+async def test_an_event_that_reached_nobody_or_was_replied_to_can_still_be_accepted(gateway: Gateway) -> None:
+    gateway.phones.outcomes = [Receipt(Outcome.REFUSED, "no such number")]
+    await gateway.activates("12")
+    browser = await gateway.opens_browser("nurse")
+    assert "not delivered" in (await browser.page(EVENTS)).text
+    for path in (EVENTS, f"{EVENTS}/1"):
+        assert f'action="{ACCEPT}"' in (await browser.page(path)).text
+    reply = {"text": "on my way", "reply_message_id": "1", "recipients": "6"}
+    nurse = await gateway.logs_in("nurse")
+    await nurse.post(f"{EVENTS}/send", json=reply)
+    assert "replied" in (await browser.page(EVENTS)).text
+    assert f'action="{ACCEPT}"' in (await browser.page(EVENTS)).text
+    await nurse.post(ACCEPT)
+    for path in (EVENTS, f"{EVENTS}/1"):
+        assert f'action="{ACCEPT}"' not in (await browser.page(path)).text
 
 
 @pytest.mark.parametrize(
