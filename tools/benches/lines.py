@@ -1,4 +1,4 @@
-"""How well a line uses its wire: pages a second on a TAP and an ESPA line, over what the wire could carry at best.
+"""How well a line uses its wire: pages a second on every kind that pages, over what the wire could carry at best.
 
 The whole line runs as in the daemon (queue, worker, driver, serial port) at a simulated device behind a PTY that is as
 slow as the baud rate. The ceiling is the time that the bytes of the same pages take on the wire, both directions, one
@@ -7,6 +7,9 @@ after the other, with no pause between them. Pages have 80 characters; the sessi
 A simulated device starts every answer about a millisecond late, as timers ring; a real one has its own ways. So each
 run has a second figure, `gateway alone`: the wire, and the pauses before what the gateway sends. A ratio a little
 above 1 is no mistake: a TAP block may begin while the last CR of the answer before it is still on the wire.
+
+COMP2 acknowledges by silence: what it has to be waited for after each page belongs to the protocol, and counts as wire
+time here. `ascii` and `snpp` lines page nobody, `gsm` has a bench of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drivers.comp2 import simulator as comp2
 from drivers.espa444.simulator import PagerSettings, SimulatedPager
+from drivers.scope import simulator as scope
 from drivers.tap.simulator import TapSimulator, TerminalSettings
+from drivers.waveware import simulator as waveware
 from gatewayd import registry
 from gatewayd.clock import SystemClock
 from gatewayd.engine.line import RunningLine
@@ -33,16 +39,19 @@ if TYPE_CHECKING:
     from gatewayd.driver import Receipt
     from gatewayd.model import Report
     from gatewayd.store import Store
+    from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.capture import Piece
     from gatewayd.transport.pty import Pty
 
 TEXT = "FIRE ALARM ZONE 3 ROOM 12 SECOND FLOOR EAST WING STAIRCASE B CALL THE FRONT DESK"
-RUNS = (("tap", 1_200, 6), ("tap", 9_600, 40), ("espa444", 1_200, 6), ("espa444", 9_600, 40))
+KINDS = ("tap", "espa444", "comp2", "scope", "waveware")
+RATES = ((1_200, 6), (9_600, 40))  # baud, pages
 TIMEOUT = 60.0
 LINE_SETTINGS: dict[str, dict[str, Any]] = {
     "tap": {"permanent": True},
     "espa444": {"role": "panel", "poll_interval": 30},
 }
+SILENCE = {"comp2": 0.3}  # seconds after each page; the default of `error_wait`
 
 
 class Host:
@@ -81,7 +90,7 @@ class Host:
 
 def measure() -> list[Row]:
     """Return pages a second for every line and rate."""
-    return [row for run in RUNS for row in asyncio.run(_run(*run))]
+    return [row for kind in KINDS for rate in RATES for row in asyncio.run(_run(kind, *rate))]
 
 
 async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
@@ -91,7 +100,7 @@ async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
         pty = _device(kind, host.clock, port, baudrate)
         line = RunningLine(kind, host)
         made = registry.load(kind)
-        values = {"port": str(port), "baudrate": baudrate, **LINE_SETTINGS[kind]}
+        values = {"port": str(port), "baudrate": baudrate, **LINE_SETTINGS.get(kind, {})}
         line.driver = made.driver(line, made.settings.model_validate(values))
         running = asyncio.create_task(line.supervise())
         try:
@@ -101,17 +110,25 @@ async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
             await asyncio.gather(running, return_exceptions=True)
             pty.close()
     byte_time = BITS_PER_BYTE / baudrate
-    wire = sum(len(piece.data) for piece in pieces) * byte_time
-    ours = sum(_pause(before, piece, byte_time) for before, piece in pairwise(pieces) if piece.what == "out")
+    silence = SILENCE.get(kind, 0.0)
+    wire = sum(len(piece.data) for piece in pieces) * byte_time + count * silence
+    pauses = (_pause(before, piece, byte_time) for before, piece in pairwise(pieces) if piece.what == "out")
+    ours = sum(max(0.0, pause - silence) for pause in pauses)
     what = f"{kind}, {baudrate} Bd"
-    taken = pieces[-1].time - pieces[0].time
+    taken = _end(pieces[-1], byte_time) + silence - pieces[0].time
     return _row(what, count, wire, taken), _row(f"{what}, gateway alone", count, wire, wire + ours)
 
 
 def _device(kind: str, clock: Clock, link: Path, baudrate: int) -> Pty:
     if kind == "tap":
         return TapSimulator(clock, TerminalSettings(port="", baudrate=baudrate, throttle=True)).open_pty(link)
-    return open_pty(SimulatedPager(clock, PagerSettings(baudrate=baudrate)).adapter, link, baudrate=baudrate)
+    adapters: dict[str, StreamAdapter[Any]] = {
+        "espa444": SimulatedPager(clock, PagerSettings(baudrate=baudrate)).adapter,
+        "comp2": comp2.SimulatedEncoder(clock).adapter,
+        "scope": scope.SimulatedEncoder(clock, scope.EncoderSettings(replies=False)).adapter,
+        "waveware": waveware.SimulatedEncoder(clock).adapter,
+    }
+    return open_pty(adapters[kind], link, baudrate=baudrate)
 
 
 async def _page(line: RunningLine, host: Host, count: int) -> list[Piece]:
@@ -134,8 +151,12 @@ def _new_page(number: int, now: float) -> Page:
 
 def _pause(before: Piece, piece: Piece, byte_time: float) -> float:
     """Return how long the wire was idle before the gateway sent a piece."""
-    ended = before.time + (len(before.data) * byte_time if before.what == "out" else 0.0)
-    return max(0.0, piece.time - ended)
+    return max(0.0, piece.time - _end(before, byte_time))
+
+
+def _end(piece: Piece, byte_time: float) -> float:
+    """Return when the last byte of a piece had left, or had arrived."""
+    return piece.time + (len(piece.data) * byte_time if piece.what == "out" else 0.0)
 
 
 def _row(what: str, count: int, wire: float, taken: float) -> Row:
