@@ -13,8 +13,6 @@ from gatewayd.engine.case import Case, CaseKey, load_case
 from gatewayd.model import MessageKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gatewayd.engine.change import Change
     from gatewayd.model import Escalation, Event, Message, Page
     from gatewayd.store import Store
@@ -70,15 +68,21 @@ class Cases:
             self._begin(message, change)
         for alarm in change.alarms.values():
             case = self._cases.get(("alarm", alarm.id))
-            if case is not None:
+            if case is not None and case.alarm is not alarm:
                 self._cases["alarm", alarm.id] = replace(case, alarm=alarm)
-        rows: list[Row] = [*change.events.values(), *change.pages.values(), *change.escalations.values()]
-        for key in dict.fromkeys(self._keys.get(row.message_id) for row in rows):
-            if key is not None:
-                self._cases[key] = self._changed(key, change)
+        for key in self._concerned(change):
+            self._cases[key] = self._changed(key, change)
         for run in change.escalations.values():
             self._runs[run.id] = run.message_id
-        self._drop_old()
+        if change.messages:
+            self._drop_old()
+
+    def _concerned(self, change: Change) -> list[CaseKey]:
+        """Return the cases in memory that rows of a decision belong to."""
+        known, found = self._keys, dict.fromkeys(row.message_id for row in change.events.values())
+        found.update(dict.fromkeys(row.message_id for row in change.pages.values()))
+        found.update(dict.fromkeys(row.message_id for row in change.escalations.values()))
+        return list(dict.fromkeys(known[message_id] for message_id in found if message_id in known))
 
     def _begin(self, message: Message, change: Change) -> None:
         """Open the case of a new message, or take a notice into that of its alarm."""
@@ -95,18 +99,19 @@ class Cases:
         self._know(message.id, key)
 
     def _changed(self, key: CaseKey, change: Change) -> Case:
-        case = self._cases[key]
-
-        def own(rows: Iterable[RowT]) -> list[RowT]:
-            return [row for row in rows if self._keys.get(row.message_id) == key]
-
-        pages = own(change.pages.values())
-        return replace(
-            case,
-            events=_merged(case.events, own(change.events.values())),
-            pages=_merged(case.pages, [page for page in pages if page.push is None]),
-            escalations=_merged(case.escalations, own(change.escalations.values())),
-            pushes=_merged(case.pushes, [page for page in pages if page.push is not None]),
+        """Return a case with the rows of a decision that belong to it."""
+        case, messages = self._cases[key], self._messages[key]
+        events = [row for row in change.events.values() if row.message_id in messages]
+        pages = [row for row in change.pages.values() if row.message_id in messages]
+        runs = [row for row in change.escalations.values() if row.message_id in messages]
+        return Case(
+            case.message,
+            case.alarm,
+            _merged(case.events, events),
+            _merged(case.pages, [page for page in pages if page.push is None]),
+            _merged(case.escalations, runs),
+            case.notices,
+            _merged(case.pushes, [page for page in pages if page.push is not None]),
         )
 
     def _read(self, message: Message) -> Case:
@@ -147,4 +152,6 @@ def key_of(message: Message) -> CaseKey:
 def _merged(rows: tuple[RowT, ...], changed: list[RowT]) -> tuple[RowT, ...]:
     if not changed:
         return rows
+    if not rows:
+        return tuple(changed)
     return tuple(({row.id: row for row in rows} | {row.id: row for row in changed}).values())

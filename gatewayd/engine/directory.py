@@ -19,6 +19,7 @@ TYPES: dict[type[Recipient], RecipientType] = {
     Group: RecipientType.GROUP,
     Plan: RecipientType.PLAN,
 }
+MOST_EXPANDED = 1024  # lists of recipients that are remembered
 LONGEST_ID = 15  # digits
 SYSTEM = "System"  # the name of recipient 0 (EMM push example)
 
@@ -44,6 +45,7 @@ class Directory:
         self._line_ids = line_ids or {}
         self._line_names = {number: name for name, number in self._line_ids.items()}
         everyone: Iterable[Recipient] = (*site.users, *site.contacts, *site.groups, *site.plans)
+        self._expanded: dict[tuple[int, ...], Targets] = {}  # what was asked for before
         self._recipients = {recipient.id: recipient for recipient in everyone}
         self.overseers = tuple(user.id for user in site.users if user.role is not Role.USER)
         self._users_by_name = {user.name.casefold(): user for user in site.users}
@@ -122,6 +124,15 @@ class Directory:
 
     def expand(self, recipient_ids: Iterable[int]) -> Targets:
         """Resolve groups down to users, contacts and plans; everything once, in the order of first mention."""
+        ids = tuple(recipient_ids)
+        known = self._expanded.get(ids)
+        if known is None:
+            if len(self._expanded) >= MOST_EXPANDED:
+                self._expanded.clear()
+            known = self._expanded[ids] = self._expand(ids)
+        return known
+
+    def _expand(self, recipient_ids: Iterable[int]) -> Targets:
         found: dict[int, Recipient] = {}
         self._collect(recipient_ids, found, set())
         everyone = found.values()
