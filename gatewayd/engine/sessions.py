@@ -10,11 +10,11 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gatewayd.engine.patience import Patience
 from gatewayd.errors import StoreUnavailable, Unauthenticated
 from gatewayd.model import Token
 from gatewayd.passwords import DUMMY_HASH, hash_password, verify_password
@@ -36,7 +36,6 @@ CLIENT_LENGTH = 100
 PARALLEL_CHECKS = 2  # password checks at a time: a flood of logins must leave a processor to the alarms
 WAITING_CHECKS = 64  # logins that may wait for one; more are sent away at once
 WRITING = 60.0  # seconds; a session that was to be on disk by now and is not has ended there
-WATCHED = 10_000  # failing addresses remembered: bounds what a flood can make us keep
 
 
 class Refusal(Enum):
@@ -120,48 +119,6 @@ class Login:
 
     def __repr__(self) -> str:
         return f"Login({self.name!r}, from {self.address!r})"
-
-
-@dataclass(slots=True)
-class _Misses:
-    """Wrong passwords in a row: how many, since when, and until when nothing is tried."""
-
-    count: int = 0
-    since: float = 0.0
-    blocked_until: float = 0.0
-
-
-class Patience:
-    """Counts wrong passwords under some key and says when it is enough."""
-
-    def __init__(self, allowed: int, window: float, longest: float) -> None:
-        self._allowed = allowed
-        self._window = window
-        self._longest = longest
-        self._misses: OrderedDict[tuple[str, ...], _Misses] = OrderedDict()
-
-    def is_blocked(self, key: tuple[str, ...], now: float) -> bool:
-        """Return whether attempts under `key` have to wait."""
-        misses = self._misses.get(key)
-        return misses is not None and now < misses.blocked_until
-
-    def miss(self, key: tuple[str, ...], now: float) -> None:
-        """Note a wrong password. The count starts anew after a quiet `longest` delay, before that after `window`."""
-        misses = self._misses.pop(key, None) or _Misses(since=now)
-        quiet = self._window if misses.count < self._allowed else self._longest
-        if now - max(misses.since, misses.blocked_until) >= quiet:
-            misses = _Misses(since=now)
-        misses.count += 1
-        if misses.count >= self._allowed:
-            delay = self._window * 2.0 ** min(misses.count - self._allowed, 20)
-            misses.blocked_until = now + min(delay, self._longest)
-        self._misses[key] = misses
-        if len(self._misses) > WATCHED:
-            self._misses.popitem(last=False)
-
-    def forgive(self, key: tuple[str, ...]) -> None:
-        """Forget what was wrong: the right password came."""
-        self._misses.pop(key, None)
 
 
 class Sessions:

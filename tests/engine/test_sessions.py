@@ -14,6 +14,7 @@ import pytest
 from gatewayd.clock import ManualClock, settle
 from gatewayd.engine import sessions as module
 from gatewayd.engine.directory import Directory
+from gatewayd.engine.patience import Patience
 from gatewayd.engine.sessions import Login, LoginRefused, Refusal, SessionLimits, Sessions, token_hash
 from gatewayd.errors import StoreUnavailable, Unauthenticated
 from gatewayd.model import Site, Token, User
@@ -313,9 +314,8 @@ async def test_only_two_passwords_are_checked_at_a_time_and_a_flood_is_counted(
     assert refusals.count(Refusal.TOO_MANY) >= 24
 
 
-def test_what_is_remembered_of_a_flood_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WATCHED", 10)
-    patience = module.Patience(5, 60.0, 900.0)
+def test_what_is_remembered_of_a_flood_is_bounded() -> None:
+    patience = Patience(5, 60.0, 900.0, watched=10)
     for number in range(100):
         patience.miss((f"user{number}", HERE), 0.0)
     assert len(patience._misses) == 10
