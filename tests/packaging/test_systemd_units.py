@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -84,6 +85,31 @@ def test_udev_rules_have_a_match_and_an_assignment_each() -> None:
         assert operators[0] == "=="
         assert operators[-1] == "="
         assert "unreadable" not in operators
+
+
+@pytest.mark.parametrize(
+    "device", ["tty/ttyS0", "tty/ttyUSB12", "tty/ttyACM1", "tty/ttyAMA0", "usbmisc/cdc-wdm0", "wwan/wwan0at0"]
+)
+def test_modem_manager_is_kept_away_from_every_port_that_a_modem_or_a_panel_may_have(device: str) -> None:
+    assert ignored_by_modem_manager(*device.split("/"))
+
+
+@pytest.mark.parametrize("device", ["tty/tty1", "tty/console", "net/eth0", "usbmisc/hiddev0"])
+def test_modem_manager_is_kept_away_from_nothing_else(device: str) -> None:
+    assert not ignored_by_modem_manager(*device.split("/"))
+
+
+def ignored_by_modem_manager(subsystem: str, kernel: str) -> bool:
+    """Return whether a rule gives a device the tag that ModemManager heeds (its common udev tags)."""
+    for rule in lines_of("60-gatewayd.rules"):
+        *matches, action = rule.split(", ")
+        wanted = dict(re.findall(r'(SUBSYSTEM|KERNEL)=="([^"]+)"', ", ".join(matches)))
+        given = {"SUBSYSTEM": subsystem, "KERNEL": kernel}
+        if action == 'ENV{ID_MM_PORT_IGNORE}="1"' and all(
+            fnmatchcase(given[key], glob) for key, glob in wanted.items()
+        ):
+            return True
+    return False
 
 
 @needs_systemd_analyze
