@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 class _State(Enum):
     IDLE = auto()  # the line is ours and quiet
+    PAUSING = auto()  # our EOT is out; the others get time to take note of it
     POLLING = auto()  # a station was polled: it ends the turn or selects us
     RECEIVING = auto()  # blocks come to us
     SELECTING = auto()  # the station that our block is for has to say that it is ready
@@ -62,7 +63,7 @@ class ControlStation(Station):
         return item is not None
 
     def _handle_token(self, token: Token, now: float) -> None:
-        if self._state is not _State.IDLE:
+        if self._state not in (_State.IDLE, _State.PAUSING):
             self._hear(self._partner, now)
             self._rota.answered(self._partner)
         handler = self._TABLE.get((self._state, type(token)))
@@ -70,7 +71,9 @@ class ControlStation(Station):
             handler(self, token, now)
 
     def _handle_timeout(self, now: float) -> None:
-        if self._state is _State.SELECTING:
+        if self._state is _State.PAUSING:
+            self._enquire(now)
+        elif self._state is _State.SELECTING:
             self._handle_no_select_answer(now)
         elif self._state is _State.SENDING:
             self._handle_no_block_answer(now)
@@ -100,6 +103,22 @@ class ControlStation(Station):
         if not self._send_next(now) and self._poll_pause:
             self._poll_due = now + self._poll_pause
 
+    def _begin_turn(self, now: float) -> None:
+        """Send the EOT that every turn begins with, and give those that are slow to hear it some time."""
+        self._poll_due = None
+        self._send_eot(now)
+        if self.config.eot_pause:
+            self._state = _State.PAUSING
+            self._due = self._line_free + self.config.eot_pause
+        else:
+            self._enquire(now)
+
+    def _enquire(self, now: float) -> None:
+        if self._item is None:
+            self._ask(now)
+        else:
+            self._select(self._item, now)
+
     def _handle_end_of_turn(self, _token: Eot, now: float) -> None:
         self._rest(now)
 
@@ -112,8 +131,9 @@ class ControlStation(Station):
         if now < due:
             return
         self._partner = self._rota.next(now)
-        self._poll_due = None
-        self._send_eot(now)
+        self._begin_turn(now)
+
+    def _ask(self, now: float) -> None:
         self._send_enquiry(self._partner, now)
         self._state = _State.POLLING
         self._due = self._answer_deadline()
@@ -150,12 +170,13 @@ class ControlStation(Station):
     # --- our blocks ---------------------------------------------------------------------------------------------------
 
     def _open(self, item: Outgoing, now: float) -> None:
-        """Poll ourselves, which nobody answers, then select: that is how the other side knows a select from a poll."""
-        self._poll_due = None
         self._item = item
         self._partner = item.station
         item.selects += 1
-        self._send_eot(now)
+        self._begin_turn(now)
+
+    def _select(self, item: Outgoing, now: float) -> None:
+        """Poll ourselves, which nobody answers, then select: that is how the other side knows a select from a poll."""
         if self.config.self_poll is not SelfPoll.ABSENT:
             self._send_enquiry(self.config.own, now)
         if self.config.select is Select.NONE:

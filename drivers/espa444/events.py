@@ -56,8 +56,8 @@ class Config:
     `peers` are the stations that a control station polls, or those that exchange blocks with a polled one; blocks go to
     the first unless they are meant for another. `watchdog` is the specification's only timeout; `char_time` is how
     long one character takes on the line; `silent_after` None means that silence is normal. Every station is polled
-    once in `poll_interval` (0: nobody is), an absent one once in `absent_interval`. A polled station waits
-    `poll_wait` for the poll that lets it make a call.
+    once in `poll_interval` (0: nobody is), an absent one once in `absent_interval`; `eot_pause` lies between an EOT and
+    the enquiry behind it. A polled station waits `poll_wait` for the poll that lets it make a call.
     """
 
     own: str
@@ -73,6 +73,7 @@ class Config:
     retransmissions: int = 2
     poll_interval: float = 1.0
     absent_interval: float = 10.0
+    eot_pause: float = 0.0
     poll_wait: float = 30.0
     silent_after: float | None = 120.0
     char_time: float = 11 / 9600

@@ -25,6 +25,7 @@ class Quirk(StrEnum):
     BARE_NAK = "bare-nak"  # NAK without a reason
     NAK_SUFFIX = "nak-suffix"  # the reason comes after the NAK
     ANY_ENQUIRY = "any-enquiry"  # every enquiry is answered as if it were for this station
+    EOT_RESETS = "eot-resets"  # an EOT is answered by EOT, and what follows within a moment is not heard
     NO_STATUS = "no-status"  # nothing that another station wants to send is taken
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.espa444.quirks import heard
+from drivers.espa444.frames import EOT, ETX
+from drivers.espa444.quirks import Quirk, heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from drivers.espa444.protocol import ControlStation, Event, PolledStation
-    from drivers.espa444.quirks import Quirk
     from gatewayd.simulator import Faults
 
     Tamper = Callable[[bytes], tuple[bytes, float]]
 
-ETX = 0x03
+RESTART_TIME = 0.2  # seconds in which a device that starts anew at an EOT hears nothing
 
 
 class TamperedStation:
@@ -39,6 +39,7 @@ class TamperedStation:
         self._faults = faults
         self._tamper = tamper
         self._now = 0.0
+        self._restarting_until = 0.0
         self._held: list[tuple[float, bytes]] = []
         self._ready = bytearray()
         self.deaf_for = 0
@@ -47,11 +48,23 @@ class TamperedStation:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the line; the next `deaf_for` pieces are not heard."""
         self._now = now
+        if Quirk.EOT_RESETS in self._quirks:
+            data = self._after_eot(data, now)
         if self.deaf_for > 0:
             self.deaf_for -= 1
         elif not self._faults.standing("dead"):
             self.heard_block |= ETX in data
             self._station.receive_data(heard(data, self._own, self._quirks), now)
+
+    def _after_eot(self, data: bytes, now: float) -> bytes:
+        """Return what a device hears that starts anew at every EOT, and answers it."""
+        if now < self._restarting_until:
+            return b""
+        heard_before, eot, _ = data.partition(bytes((EOT,)))
+        if eot:
+            self._ready += eot
+            self._restarting_until = now + RESTART_TIME
+        return heard_before + eot
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes that have to go out."""

@@ -18,7 +18,7 @@ from drivers.espa444.protocol import (
     SelfPoll,
 )
 from gatewayd.errors import LocalProtocolError
-from tests.drivers.espa444.conversation import ACK, EOT, NAK, OPENING, POLL, SELF_POLL, Conversation, control
+from tests.drivers.espa444.conversation import ACK, EOT, NAK, OPENING, POLL, SELECT, SELF_POLL, Conversation, control
 from tests.drivers.espa444.vectors import FRAMES, frame
 
 if TYPE_CHECKING:
@@ -334,6 +334,40 @@ def test_block_goes_out_without_a_check_character_where_there_is_none() -> None:
     line = control(bcc=Bcc.NONE)
     line.calls(FIRE_BLOCK)
     assert line.hears(ACK) == FIRE[:-1]
+
+
+# --- a pause after EOT ------------------------------------------------------------------------------------------------
+
+
+def test_enquiries_keep_their_distance_from_the_eot_before_them() -> None:
+    line = control(eot_pause=0.5, poll_interval=1)
+    assert line.waits(0) == EOT
+    assert line.hears(EOT) == b""  # some answer it
+    assert line.waits(0.4) == b""
+    assert line.waits(0.2) == POLL
+    line.calls(FIRE_BLOCK)
+    assert line.hears(EOT) == EOT
+    assert line.waits(0.4) == b""
+    assert line.waits(0.2) == SELECT
+    assert line.hears(ACK) == FIRE
+    assert line.hears(ACK) == EOT
+    assert ending(line) is Ending.TAKEN
+
+
+def test_answer_to_the_eot_is_no_sign_that_the_polled_station_lives() -> None:
+    line = control("2", "4", eot_pause=0.5, poll_interval=1)
+    line.waits(0)
+    line.hears(EOT)
+    assert line.events() == []
+
+
+def test_call_that_is_taken_back_in_the_pause_leaves_nothing_on_the_line() -> None:
+    line = control(eot_pause=0.5)
+    assert line.calls(FIRE_BLOCK) == EOT
+    line.station.cancel_call()
+    assert line.waits(60) == EOT
+    assert line.calls(FIRE_BLOCK) == EOT
+    assert line.waits(0.6) == SELECT
 
 
 # --- status blocks of ours --------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ PAGERS: dict[str, tuple[Options, Options]] = {
     "an enquiry without address": ({"self_poll": "absent"}, {"self_poll": "absent", "select": "bare"}),
     "no enquiry at all": ({"self_poll": "absent"}, {"self_poll": "absent", "select": "none"}),
     "no check character": ({"bcc": "none"}, {"bcc": "none"}),
+    "starts anew at every EOT": ({"quirks": ["eot-resets"]}, {"eot_pause": 0.3}),
     "polling transmitter": ({"control": True, "own": "1", "peer": "2"}, {"control": False}),
 }
 
@@ -162,6 +163,12 @@ async def test_pages_reach_a_transmitter_with_a_dialect_one_after_another(site: 
     for text in ("FIRE 3", "FIRE 4"):
         assert (await site.sends(text)).outcome is Outcome.SENT
     assert [call.text for call in pager.calls] == ["FIRE 3", "FIRE 4"]
+
+
+async def test_transmitter_that_starts_anew_at_every_eot_is_not_reached_without_a_pause(site: Site) -> None:
+    pager = await site.pager(options={"quirks": ["eot-resets"]})
+    assert (await site.sends()).outcome is Outcome.FAILED
+    assert pager.calls == []
 
 
 @pytest.mark.parametrize("quirk", [Quirk.BARE_NAK, Quirk.NAK_SUFFIX])
