@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.charset import CodePage
@@ -32,6 +32,7 @@ def test_what_cannot_be_read_is_marked() -> None:
     assert (CodePage.ASCII.decode(b"a\xff"), CodePage.DIN66003.decode(b"a\xff")) == ("a\ufffd", "a\ufffd")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.sampled_from(CodePage))
 def test_any_bytes_are_text_and_what_was_read_can_be_written_back(data: bytes, page: CodePage) -> None:
     text = page.decode(data)

@@ -15,7 +15,7 @@ TELLING += [b"Invalid character in pager ID\r\r\x1e\r", *(kind.good for kind in 
 noise = st.lists(st.tuples(st.one_of(st.binary(max_size=60), st.sampled_from(TELLING)), st.floats(0, 5)), max_size=12)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(noise, st.sampled_from(KINDS))
 def test_every_page_is_settled_exactly_once_whatever_the_encoder_says(
     pieces: list[tuple[bytes, float]], kind: Kind

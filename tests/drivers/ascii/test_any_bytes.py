@@ -38,7 +38,7 @@ TELLING = [
 noise = st.lists(st.tuples(st.one_of(st.binary(max_size=80), st.sampled_from(TELLING)), st.floats(0, 3)), max_size=12)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(noise, st.sampled_from(LINES))
 def test_good_line_is_understood_after_any_bytes_and_a_pause(
     pieces: list[tuple[bytes, float]], known: tuple[dict[str, Any], bytes]
@@ -72,7 +72,7 @@ def take_all(receiver: Receiver, interpreter: Interpreter) -> list[Any]:
     return found
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(LINES))
 def test_every_readable_record_is_reported_answered_ignored_or_counted(
     data: bytes, known: tuple[dict[str, Any], bytes]

@@ -124,7 +124,7 @@ RULES: list[dict[str, Any]] = [
 noise = st.lists(st.one_of(st.binary(max_size=50), st.sampled_from([b"\r\n", b":", b";", b"\x02", b"\x03"])))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(noise, st.sampled_from(RULES))
 def test_any_bytes_are_kept_in_bounds_and_none_is_lost(pieces: list[bytes], rules: dict[str, Any]) -> None:
     framer = Framer(FrameRules(**rules, max_length=32))
@@ -138,7 +138,7 @@ def test_any_bytes_are_kept_in_bounds_and_none_is_lost(pieces: list[bytes], rule
     assert b"".join(frame.data for frame in found) == b"".join(pieces).translate(None, ends)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.binary(min_size=1, max_size=20).filter(lambda data: not set(data) & set(b"\r\n"))), st.integers(1, 9)
 )

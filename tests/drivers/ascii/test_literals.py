@@ -37,7 +37,7 @@ PIECES += [r"\w+", "(?>s+)", "(?=a)", "(?!b)", "(?i:K)", "(?-i:K)", "^", "$", r"
 LETTERS = "aAbBcFIREkKsSi\u0131\u0130\u017f\u212axy1 ßéÉ"
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join),
     st.text(st.sampled_from(LETTERS), max_size=12),
@@ -49,7 +49,7 @@ def test_every_line_that_a_pattern_finds_has_the_texts(pattern: str, line: str, 
         assert all(text in (folded(line) if ignore_case else line) for text in required(found))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(["FIRE 1", "FIRE 2", "OK 1", "room x", "ROOM"]), max_size=6).map(" ".join))
 def test_rules_find_the_same_with_and_without_the_first_test(text: str) -> None:
     rules: list[dict[str, Any]]

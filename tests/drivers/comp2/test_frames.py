@@ -80,6 +80,7 @@ def test_numeric_pager_takes_what_it_can_show_and_nothing_else() -> None:
         Call.of("08010", "FIRE")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.sampled_from([b"\r", b"~"]))
 def test_every_text_becomes_one_frame_that_reads_back(text: str, delimiter: bytes) -> None:
     call = Call.of("08A24", text, delimiter)
@@ -89,6 +90,7 @@ def test_every_text_becomes_one_frame_that_reads_back(text: str, delimiter: byte
     assert Call.from_bytes(frame, delimiter).text == call.text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_encoder_reads_any_bytes_or_says_that_they_are_no_frame(raw: bytes) -> None:
     try:
@@ -132,7 +134,7 @@ def test_other_lines_are_noise() -> None:
     assert ErrorLines().feed(b"READY\r\n") == ([], 5)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from([b"Invalid", b"\r", b"\x1e", b"\x15"]))))
 def test_any_bytes_are_kept_in_bounds_and_the_next_error_is_understood(pieces: list[bytes]) -> None:
     lines = ErrorLines()

@@ -74,6 +74,7 @@ def test_numeric_pager_takes_twenty_characters_that_it_can_show() -> None:
         Call.of("N12300", "FIRE", SCOPE)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=700))
 def test_every_text_becomes_one_frame_that_reads_back(text: str) -> None:
     call = Call.of("12300", text, replace(WAVEWARE, longest=500))
@@ -83,6 +84,7 @@ def test_every_text_becomes_one_frame_that_reads_back(text: str) -> None:
     assert Call.from_bytes(frame[:-1]).text == call.text
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=40), st.binary(max_size=10).map(lambda data: b"AN0046180D" + data)))
 def test_encoder_reads_any_bytes_or_says_why_not(raw: bytes) -> None:
     try:
@@ -126,7 +128,7 @@ def test_other_lines_are_noise() -> None:
     assert ScopeReplies().feed(b"XLITE V2\r\n") == ([], 8)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from([b"Error", b"\r\n", b"\x15", b"Page Queued"]))))
 def test_any_bytes_are_kept_in_bounds_and_the_next_reply_is_understood(pieces: list[bytes]) -> None:
     replies = ScopeReplies()

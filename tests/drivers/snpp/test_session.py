@@ -198,7 +198,7 @@ WORDS = [
 WORDS += [b"2WAY\n", b"MCRE 1 \xe4\n", b"RTYP TEXT\n", b"EXPT 999999999999\n", b"MSTA 1 2\n", b"KTAG 1 2\r\n"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=30)), max_size=30), st.booleans())
 def test_any_bytes_end_in_replies_and_the_next_session_command_is_understood(chunks: list[bytes], stored: bool) -> None:  # noqa: FBT001
     session = new()

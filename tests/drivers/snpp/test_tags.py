@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.snpp.draft import ReplyType, Wishes
@@ -93,6 +93,7 @@ def test_answers_are_the_choices_of_the_client(choices: dict[str, str], accepted
     assert (after(found, ACCEPTED), after(found, DECLINED)) == (accepted, declined)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(Progress), max_size=8), st.sampled_from([None, *ReplyType]), st.booleans())
 def test_a_tag_that_was_remembered_is_the_same(news: list[Progress], reply: ReplyType | None, read: bool) -> None:  # noqa: FBT001
     found = tag(reply=reply, read=read, choices=CHOICES)

@@ -66,6 +66,7 @@ def test_numeric_pager_takes_what_it_can_show_and_nothing_else() -> None:
         Call.of("N,46180", "FIRE", PLAIN)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=700), st.booleans())
 def test_every_text_becomes_one_command_that_reads_back(text: str, commas: bool) -> None:  # noqa: FBT001
     call = Call.of("46180", text, replace(PLAIN, longest=500))
@@ -74,6 +75,7 @@ def test_every_text_becomes_one_command_that_reads_back(text: str, commas: bool)
     assert Call.from_bytes(frame).text == call.text
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=40), st.binary(max_size=10).map(lambda data: ALPHA[:8] + data + ALPHA[8:])))
 def test_encoder_reads_any_bytes_or_says_that_they_are_no_command(raw: bytes) -> None:
     try:
@@ -132,7 +134,7 @@ def test_bytes_outside_of_frames_are_noise() -> None:
     assert WaveWareReplies().feed(b"READY\r\n") == ([], 5)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=900), st.sampled_from([ALPHA, ACK[:-1], b"\x01", b"\x01\x15", b"\x04"]))))
 def test_any_bytes_are_kept_in_bounds_and_the_next_reply_is_understood(pieces: list[bytes]) -> None:
     replies = WaveWareReplies()
