@@ -32,7 +32,7 @@ def make_tls(settings: SipSettings) -> Tls:
     """Load what the settings name. Raises LineDown when a file cannot be used."""
     try:
         server = None if settings.tls_port is None else _server(settings)
-        client = client_context(settings.tls_authority) if settings.tls_authority else None
+        client = _client(settings) if settings.tls_authority else None
     except (OSError, ssl.SSLError) as error:  # SSLError names the library's reason, never the key
         raise LineDown(f"the TLS files cannot be used: {error.strerror or type(error).__name__}") from error
     pbx = settings.pbx
@@ -48,6 +48,14 @@ def _server(settings: SipSettings) -> ssl.SSLContext:
     if settings.tls_client_authority:
         context.load_verify_locations(settings.tls_client_authority)
         context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _client(settings: SipSettings) -> ssl.SSLContext:
+    """Show our own certificate to a PBX that wants one."""
+    context = client_context(settings.tls_authority)
+    if settings.tls_certificate:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
     return context
 
 

@@ -209,6 +209,21 @@ async def test_a_certificate_for_a_name_is_taken_when_the_site_says_which(tmp_pa
         assert (await near.send(page("FIRE", "777"))).outcome is Outcome.FAILED
 
 
+@pytest.mark.parametrize("shown", [True, False], ids=["with", "without"])
+async def test_a_pbx_that_wants_a_certificate_gets_ours(certificate: Path, shown: bool) -> None:  # noqa: FBT001
+    files = {"tls_certificate": str(certificate), "tls_client_authority": str(certificate), "recipients": ("*",)}
+    async with gateway(FakeLine(), accounts={"alarms": {"password": "pw"}}, tls_port=0, **files) as far:
+        assert far.tls_bound is not None
+        pbx = {"servers": (f"sips:127.0.0.1:{far.tls_bound[1]}",), "user": "alarms", "password": "pw"}
+        own = {"tls_certificate": str(certificate)} if shown else {}
+        line = FakeLine()
+        async with gateway(line, pbx=pbx, tls_authority=str(certificate), **own) as near:
+            if not shown:
+                await asyncio.wait_for(line.reported.wait(), 5)
+            receipt = await (sent_when_registered(near, page("FIRE", "777")) if shown else near.send(page("F", "777")))
+            assert receipt.outcome is (Outcome.SENT if shown else Outcome.FAILED)
+
+
 def test_a_pbx_over_tls_needs_somebody_who_vouches_for_it() -> None:
     with pytest.raises(ValidationError, match="tls_authority"):
         settings(pbx={"servers": ("sips:10.0.0.2",), "user": "a", "password": "b"})
