@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -34,6 +35,7 @@ LONGEST_TOKEN = 128  # characters; nothing longer is hashed
 LONGEST_PASSWORD = 1024  # characters; scrypt would digest more, at our expense
 CLIENT_LENGTH = 100
 PARALLEL_CHECKS = 2  # password checks at a time: a flood of logins must leave a processor to the alarms
+OWN_SHARE = 0.8  # of all sessions that one user may hold
 WAITING_CHECKS = 64  # logins that may wait for one; more are sent away at once
 WRITING = 60.0  # seconds; a session that was to be on disk by now and is not has ended there
 
@@ -147,7 +149,7 @@ class Sessions:
         now_known = self._house.directory.user(user.id)
         if now_known is None or now_known.password_hash != user.password_hash:
             raise LoginRefused(Refusal.CREDENTIALS)  # a new password was set while the old one was compared
-        if len(self._tokens) >= self.limits.max_sessions:
+        if not self._has_room(user.id):
             raise LoginRefused(Refusal.FULL)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
         now = self._house.clock.now()
@@ -270,6 +272,15 @@ class Sessions:
             raise LoginRefused(Refusal.TOO_MANY)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
+
+    def _has_room(self, user_id: int) -> bool:
+        """Return whether one more session of a user fits.
+
+        A program that never releases its own must not keep everybody else out of the alarms.
+        """
+        most = self.limits.max_sessions
+        own = sum(token.user_id == user_id for token in self._tokens.values())
+        return len(self._tokens) < most and own < math.ceil(most * OWN_SHARE)
 
     def _is_expired(self, token: Token, now: float) -> bool:
         return now - token.used >= self.limits.idle or now - token.created >= self.limits.absolute

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "canary-password-4411"
 HERE, THERE = "192.0.2.7", "192.0.2.8"
+USERS = ((1, "nurse"), (2, "doctor"))
 LIMITS = SessionLimits(idle=600.0, absolute=3600.0, max_sessions=3, address_failures=8)
 
 
@@ -193,6 +195,15 @@ async def test_A33_there_are_no_more_sessions_than_allowed(house: House) -> None
     assert await refusal(sessions, PASSWORD) is Refusal.FULL
     await sessions.release(tokens[0])
     await log_in(sessions)
+
+
+async def test_A33_nobody_can_take_all_the_sessions(house: House) -> None:
+    house.directory = Directory(Site(users=tuple(User(n, name, password_hash="good") for n, name in USERS)))
+    sessions = house.sessions(replace(LIMITS, max_sessions=5))
+    for _ in range(4):
+        await log_in(sessions)
+    assert await refusal(sessions, PASSWORD) is Refusal.FULL
+    await sessions.login(Login("doctor", PASSWORD, HERE))
 
 
 async def test_A33_expired_sessions_make_room(house: House) -> None:
