@@ -15,7 +15,8 @@ def test_what_began_anew_is_known_by_its_new_key_until_the_window_is_over() -> N
     repeats = Repeats()
     assert repeats.anew("A", 100.0) == "A @100"
     assert repeats.seen("A", 150.0, 60) == ("A @100", False)
-    assert repeats.seen("A", 211.0, 60) == ("A", True)
+    assert repeats.seen("A", 151.0, 60) == ("A @100", False)
+    assert repeats.seen("A", 212.0, 60) == ("A", True)
     assert repeats.seen("B", 211.0, 60) == ("B", True)
 
 
