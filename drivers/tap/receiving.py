@@ -128,7 +128,7 @@ class Receiver:
                 code = (await self._taker.serve(client)).code
         except LineDown as error:
             self._line.log.debug("a TAP client has gone: %s", error)
-            if connection.was_closed:
+            if client.last is not None and client.last[2] < connection.closed:
                 self._taker.heard(client)
         finally:
             connection.close()
@@ -143,7 +143,7 @@ class ClientConnection(StreamAdapter[TerminalEvent]):
         self.core = core
         self.host = ""
         self.admitted = asyncio.Event()
-        self.was_closed = False
+        self.closed = 0.0  # when the client closed it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this once: bytes may flow, to those who are served."""
@@ -155,6 +155,6 @@ class ClientConnection(StreamAdapter[TerminalEvent]):
             self.fail(LineDown(f"{self.host} is not served here"))
 
     def eof_received(self) -> bool:
-        """Asyncio calls this when the client closes: what TCP delivered before, it has heard."""
-        self.was_closed = True
+        """Asyncio calls this when the client closes: what we answered before, it has heard."""
+        self.closed = self.clock.now()
         return super().eof_received()

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FAREWELL = b"\x1b\x04\r"  # behind it a terminal drops the carrier (TAP 1.8, step 10d)
+
 
 class TapSimulator(Simulator):
     """A paging terminal; `pages` has everything it took, `on_page` hears of each."""
@@ -131,7 +133,7 @@ class ModemSimulator(TapSimulator):
 
     def adapter(self) -> StreamAdapter[Any]:
         """Return the modem; `modem` is the latest."""
-        answering = AnsweringModem(lambda _: self.terminal(), self.faults)
+        answering = AnsweringModem(lambda _: self.terminal(), self.faults, FAREWELL)
         self.modem = answering.modem
         self._latest: StreamAdapter[Any] = StreamAdapter(answering, self.clock)
         return self._latest

@@ -34,6 +34,8 @@ MAX_MESSAGE = 8_192
 """Characters of one multi-block transaction: what a sender that never ends it may make us keep."""
 MAX_AHEAD = 2_048
 """Bytes that may come while a page is being recorded: a few repeats of the block; more is nobody who knows TAP."""
+MAX_CALLED_ID = 64
+"""Characters of a pager ID that clients may use; it becomes a recipient."""
 BLOCK_GAP = 3.0
 """Seconds without a character after which a block is over: its sender began anew."""
 LONE_CR = 1.0
@@ -306,6 +308,8 @@ class PagingTerminal:
 
     def _judge_page(self, pager_id: str, text: str) -> Verdict | None:
         rules = self._rules
+        if len(pager_id) > MAX_CALLED_ID or (pager_id and not pager_id.isprintable()):
+            return verdicts.ILLEGAL_PAGER
         if rules.pagers and pager_id not in rules.pagers:
             return verdicts.UNKNOWN_PAGER
         if rules.max_pages and self._pages >= rules.max_pages:

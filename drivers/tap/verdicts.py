@@ -44,6 +44,7 @@ CUT = Verdict(214, Sign.ACK)
 STRAY = Verdict(502, Sign.NAK)
 DAMAGED = Verdict(514, Sign.NAK)
 TOO_MUCH_DAMAGE = Verdict(503, Sign.HANG_UP)
+ILLEGAL_PAGER = Verdict(510, Sign.RS)
 UNKNOWN_PAGER = Verdict(511, Sign.RS)
 # RS would make a terminal's client give the page up, and a full disk or queue is no reason for that.
 CANNOT_STORE = Verdict(512, Sign.NAK)

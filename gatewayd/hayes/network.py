@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 class AnsweringModem:
-    """A modem whose calls, whatever the number, are all answered by a core of `make`: a `StreamProtocol[None]`."""
+    """A modem whose calls, whatever the number, are all answered by a core of `make`: a `StreamProtocol[None]`.
 
-    def __init__(self, make: Callable[[float], StreamProtocol[Any]], faults: Faults, rate: int = 1200) -> None:
+    The other end hangs up behind its `farewell`.
+    """
+
+    def __init__(self, make: Callable[[float], StreamProtocol[Any]], faults: Faults, farewell: bytes = b"") -> None:
         self._make = make
+        self._farewell = farewell
         self._core: StreamProtocol[Any] | None = None
-        self.modem = SimulatedModem(self, faults, rate)
+        self.modem = SimulatedModem(self, faults)
 
     # --- the exchange -------------------------------------------------------------------------------------------------
 
@@ -75,7 +79,11 @@ class AnsweringModem:
     def _pass_on(self, now: float) -> None:
         if self._core is not None:
             self._core.next_event()
-            self.modem.hear(self._core.data_to_send(), now)
+            data = self._core.data_to_send()
+            self.modem.hear(data, now)
+            if self._farewell and data.endswith(self._farewell):
+                self._core = None
+                self.modem.lose_carrier()
 
 
 class PhoneNetwork:

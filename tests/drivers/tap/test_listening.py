@@ -19,7 +19,7 @@ from tests.drivers.tap.bench import ACCEPTED, ASKED, FIRE, GOODBYE, LOGON, LOGON
 from tests.drivers.tap.ward import TakingLine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from gatewayd.clock import Clock
 
@@ -143,6 +143,22 @@ async def test_client_whose_connection_broke_sends_its_page_again_and_alarms_onc
     assert served.line.counts["repeats"] == 1
 
 
+@pytest.mark.parametrize("fault", ["half", "hangup"])
+async def test_client_that_breaks_off_in_or_behind_its_block_and_comes_again_alarms_once(fault: str) -> None:
+    async with serving() as served:
+        client = served.client(faults={fault: 1})
+        served.line.store_is_free.clear()
+        with pytest.raises(LineDown, match="on purpose"):
+            await client.page("2001", "FIRE 3")
+        await _until(lambda: all(connection.closed for connection in _connections(served)))
+        again = asyncio.create_task(client.page("2001", "FIRE 3"))
+        served.line.store_is_free.set()
+        async with asyncio.timeout(10):
+            assert (await again).outcome is Outcome.SENT
+        client.hang_up()
+    assert served.line.texts == [("2001", "FIRE 3")]
+
+
 async def test_client_that_keeps_failing_to_log_on_is_hung_up_on_for_good() -> None:
     async with serving(passwords=("right",)) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
@@ -156,7 +172,7 @@ async def test_client_that_expects_to_be_asked_is_asked_after_a_while_and_a_sile
     clock = ManualClock()
     async with serving(clock, idle_timeout=60) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-        await _welcomed(served)
+        await _until(lambda: _connections(served))
         await clock.advance(2)
         async with asyncio.timeout(5):
             assert await reader.readuntil(b"=") == ASKED
@@ -180,12 +196,12 @@ def _connections(served: Served) -> list[Any]:
     return list(end._clients)
 
 
-async def _welcomed(served: Served) -> None:
+async def _until(true: Callable[[], object]) -> None:
     for _ in range(1_000):
-        if _connections(served):
+        if true():
             return
         await asyncio.sleep(0.001)
-    raise AssertionError("nobody came")
+    raise AssertionError("it did not happen")
 
 
 async def _all_gone(served: Served) -> None:

@@ -6,8 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from drivers.tap.blocks import ETB, ETX, US, Block
+from drivers.tap.submissions import PageSubmitted, TerminalRules
+from drivers.tap.terminal import MAX_AHEAD, PagingTerminal, State
+from drivers.tap.verdicts import CANNOT_STORE, TAKEN, Verdict
 from gatewayd.driver import Capabilities, Outcome
 from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
 from gatewayd.model import Priority, TextReceived
@@ -301,6 +307,62 @@ async def test_client_that_stays_silent_after_its_page_has_heard_the_answer() ->
     await ward.waits(31)
     assert await ward.says(b"\r" + LOGON + FIRE) == ASKED + READY + ACCEPTED
     assert len(ward.line.texts) == 2
+
+
+# --- clients that do not behave ---------------------------------------------------------------------------------------
+
+
+async def test_client_that_leaves_without_a_word_is_let_in_again() -> None:
+    ward = await Ward().start()
+    ward.client.faults.plan("no-eot")
+    await ward.pages()
+    await ward.clock.advance(31)
+    assert (await ward.pages("FIRE 4")).outcome is Outcome.SENT
+
+
+class Clerk(RuleBasedStateMachine):
+    """Clients say anything, the store answers when it likes: no page is acknowledged before it is settled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.core = PagingTerminal(TerminalRules(silence=30))
+        self.now = 0.0
+        self.submitted = 0
+        self.settled = 0
+        self.core.receive_data(b"\r" + LOGON, self.now)
+        self.core.data_to_send()
+
+    @rule(piece=st.sampled_from([FIRE, FIRE[:7], block(b"2002\rX\r"), b"\r", LOGON, EOT, b"\x02", b"x" * 300]))
+    def hears(self, piece: bytes) -> None:
+        self.core.receive_data(piece, self.now)
+
+    @rule(seconds=st.floats(0, 40))
+    def waits(self, seconds: float) -> None:
+        self.now += seconds
+        self.core.handle_timer(self.now)
+
+    @rule(verdict=st.sampled_from([TAKEN, CANNOT_STORE]))
+    def settles(self, verdict: Verdict) -> None:
+        if self.core.state is State.RECORDING:
+            self.core.data_to_send()
+            self.settled += 1
+            self.core.settle(verdict, self.now)
+
+    @invariant()
+    def nothing_is_acknowledged_before_it_is_settled(self) -> None:
+        self.submitted += sum(isinstance(event, PageSubmitted) for event in _all(self.core))
+        assert self.submitted - self.settled == (self.core.state is State.RECORDING)
+        if self.core.state is State.RECORDING:
+            assert b"\x06\r" not in self.core.data_to_send().replace(LOGON_OK, b"") or self.settled
+        assert len(self.core._ahead) <= MAX_AHEAD
+
+
+TestClerk = Clerk.TestCase
+TestClerk.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+def _all(core: Any) -> list[Any]:  # noqa: ANN401 - any core
+    return list(iter(core.next_event, None))
 
 
 # --- the port ---------------------------------------------------------------------------------------------------------

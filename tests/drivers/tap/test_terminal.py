@@ -122,6 +122,8 @@ def test_good_block_forgives_the_damaged_ones_before_it() -> None:
     [
         ({"pagers": ("2001",)}, b"2002\rX\r", b"511 no such subscriber\r\x1e\r"),
         ({}, b"2001", b"515 format error\r\x1e\r"),
+        ({}, b"2" * 65 + b"\rX\r", b"510 illegal pager ID\r\x1e\r"),
+        ({}, b"20\x1aA01\rX\r", b"510 illegal pager ID\r\x1e\r"),
         ({}, b"2001\r", b"515 format error\r\x1e\r"),
         ({}, b"2001\rX", b"515 format error\r\x1e\r"),
         (

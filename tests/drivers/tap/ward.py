@@ -54,7 +54,7 @@ class Ward:
         self.driver = TapDriver(
             self.line, TapSettings(**{"port": "/dev/memory", "role": "terminal"} | line), self._open
         )
-        self.client = TapClient(self.clock, ClientSettings(port="memory", **(client or {})), self._plug)
+        self.client = TapClient(self.clock, ClientSettings(port="memory", **(client or {})), self.plug)
         self.running: asyncio.Task[None] | None = None
         self.heard = bytearray()
         self._near: StreamAdapter[Any] | None = None
@@ -73,7 +73,7 @@ class Ward:
     async def says(self, data: bytes) -> bytes:
         """Play a client by hand: say something and return what the terminal answered."""
         if self._wire is None:
-            await self._plug(_Ear(self.heard))
+            await self.plug(_Ear(self.heard))
         assert self._wire is not None
         before = len(self.heard)
         self._wire.write(data)
@@ -94,7 +94,7 @@ class Ward:
     async def _open(self, settings: SerialSettings, adapter: StreamAdapter[Any]) -> None:
         self._near = adapter
 
-    async def _plug(self, adapter: StreamAdapter[TapEvent] | asyncio.Protocol) -> None:
+    async def plug(self, adapter: StreamAdapter[TapEvent] | asyncio.Protocol) -> None:
         assert self._near is not None
         if self._wire is None:
             self._wire, _ = connect(adapter, self._near, self.clock)
