@@ -17,7 +17,7 @@ from drivers.ascii.events import (
 )
 from drivers.ascii.protocol import Receiver
 from gatewayd.clock import sleep
-from gatewayd.driver import Capabilities, Driver
+from gatewayd.driver import Capabilities, Driver, Progress
 from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated, Recorded
 from gatewayd.rules import Ruled, RuleResult
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drivers.ascii.meaning import Interpreter, Step
     from drivers.ascii.openalarms import Changes
     from drivers.ascii.settings import AsciiSettings
-    from gatewayd.driver import Line, LineSettings
+    from gatewayd.driver import Line, LineSettings, News
     from gatewayd.model import Report
 
     OpenPort = Callable[[AsciiSettings, StreamAdapter[Event]], Awaitable[None]]
@@ -53,11 +53,13 @@ class AsciiDriver(Driver, Ruled):
         self._config = settings.config
         self._open_port = open_port
         self._interpreter: Interpreter | None = None
+        self._taking: Report | None = None  # what is being reported now
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     @property
     def capabilities(self) -> Capabilities:
-        """It receives and cannot send."""
-        return Capabilities(receives=True)
+        """It receives and cannot send; it hears when a person has ended an alarm."""
+        return Capabilities(receives=True, follows=True)
 
     @property
     def port(self) -> str:
@@ -88,6 +90,17 @@ class AsciiDriver(Driver, Ruled):
     def try_rules(self, sample: str | bytes) -> Iterator[RuleResult]:
         """Return what this line would make of a sample."""
         return tester.tried(self._settings, sample)
+
+    def tell(self, news: News) -> None:
+        """Forget an alarm that a person has ended: no rule has to do it any more."""
+        taking = isinstance(self._taking, AlarmActivated) and self._taking.key == news.key
+        if news.progress is not Progress.CLEARED or self._interpreter is None or taking:
+            return
+        changes = self._interpreter.open.end(news.key)
+        if changes:
+            task = asyncio.get_running_loop().create_task(self._remember(changes))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
 
     def _remembered(self) -> Interpreter:
         """Return the interpreter with what is open; it outlives connections, the line's memory outlives the process."""
@@ -161,12 +174,14 @@ class AsciiDriver(Driver, Ruled):
                 await self._take(step.again())
 
     async def _take(self, step: Step) -> Recorded | None:
+        self._taking = step.report
         if isinstance(step.report, AlarmActivated) and step.changes:
             # Handed over first, so that it is on disk first or in the same commit: the alarm does not wait for it.
             _, recorded = await asyncio.gather(self._remember(step.changes), self._report(step.report))
         else:
             recorded = await self._report(step.report)
             await self._remember(step.changes)
+        self._taking = None
         return recorded
 
     async def _report(self, report: Report) -> Recorded | None:

@@ -94,6 +94,20 @@ async def test_line_that_no_rule_knows_reaches_a_person_and_again_when_it_comes_
     assert station.texts_of(ADMIN).count("fire: WATER IN CELLAR") == 2
 
 
+async def test_alarm_that_a_person_ended_is_forgotten_by_the_line_and_comes_again_as_new(station: FireStation) -> None:
+    await station.prints("FIRE 3", "FIRE 4")
+    alarm = station.standing("3")
+    assert alarm is not None
+    await station.engine.cancel_alarm(station.user(ADMIN), alarm.id)
+    await settle()
+    assert set(station.fire.memory.items()) == {"open 4"}
+    await station.prints("FIRE 3")
+    again = station.standing("3")
+    assert again is not None
+    assert again.id != alarm.id
+    assert set(station.fire.memory.items()) == {"open 3", "open 4"}
+
+
 async def test_reset_of_an_alarm_that_nobody_knows_only_stands_in_the_journal(station: FireStation) -> None:
     await station.prints("OK 9")
     assert station.texts_of(ADMIN) == []

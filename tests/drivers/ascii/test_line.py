@@ -29,7 +29,7 @@ def test_package_exports_the_driver_and_its_settings() -> None:
 async def test_line_receives_and_is_up_as_soon_as_the_port_is_open(make: Make) -> None:
     site = await make(FIRE)
     assert site.gateway.ups == 1
-    assert site.driver.capabilities == Capabilities(receives=True)
+    assert site.driver.capabilities == Capabilities(receives=True, follows=True)
     assert site.driver.port == "memory"
 
 

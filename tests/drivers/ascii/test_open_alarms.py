@@ -8,6 +8,7 @@ import pytest
 
 from drivers.ascii.openalarms import MOST_OPEN, MOST_WITH_UNKNOWN, OpenAlarms
 from gatewayd.clock import settle
+from gatewayd.driver import News, Progress
 from tests.drivers.ascii import samples
 from tests.drivers.ascii.samples import FIRE
 
@@ -114,6 +115,23 @@ async def test_alarm_that_a_person_ended_comes_again_as_itself(make: Make) -> No
     await site.clock.advance(301)
     await site.says("WATER IN CELLAR")
     assert site.gateway.standing == {"unmatched WATER IN CELLAR"}
+
+
+async def test_alarm_that_comes_again_while_a_person_ends_it_stays_remembered(make: Make) -> None:
+    site = await make(FIRE)
+    await site.says("FIRE 3")
+    site.gateway.store_is_free.clear()
+    await site.says("FIRE 3")
+    site.driver.tell(News("3", Progress.CLEARED, "Anna", 1))
+    site.gateway.store_is_free.set()
+    await settle()
+    assert set(site.gateway.memory.kept) == {"open 3"}
+    site.driver.tell(News("3", Progress.ACCEPTED, "Anna", 1))
+    await settle()
+    assert set(site.gateway.memory.kept) == {"open 3"}
+    site.driver.tell(News("3", Progress.CLEARED, "Anna", 1))
+    await settle()
+    assert site.gateway.memory.kept == {}
 
 
 async def test_after_a_restart_nobody_knows_when_it_was_seen_so_it_begins_anew(make: Make) -> None:
