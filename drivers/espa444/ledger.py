@@ -63,6 +63,9 @@ class Ledger:
             untold = call.untold and now - call.seen < TELL_WITHIN
             self._calls[call.key] = replace(call, untold=untold)
         self._saved = set(self._calls)
+        for call in list(self._calls.values()):
+            if call.over and not call.untold:
+                self.forget(call.key)
 
     def changes(self) -> dict[str, Any]:
         """Return what the memory does not have yet; None for what it shall forget."""
@@ -150,9 +153,9 @@ class Ledger:
         else:
             self._change(replace(call, untold=False))
 
-    def untold(self) -> list[Standing]:
+    def untold(self, station: str) -> list[Standing]:
         """Return the calls of which a panel does not know the newest yet."""
-        return [call for call in self._calls.values() if call.untold]
+        return [call for call in self._calls.values() if call.untold and call.station == station]
 
     def answer(self, request: Block, station: str) -> str:
         """Return the call status that answers a status request: of the newest call that it means."""

@@ -29,7 +29,8 @@ class PagerSession(Session):
     def __init__(self, line: Line, settings: EspaSettings, ledger: Ledger) -> None:
         super().__init__(line, settings)
         self._ledger = ledger
-        self._telling: dict[int, tuple[Block, str, str]] = {}
+        self._telling: dict[int, tuple[Block, Standing]] = {}
+        self._deaf: set[str] = set()
         self._repeat_timer: TimerHandle | None = None
 
     async def serve(self) -> None:
@@ -41,8 +42,7 @@ class PagerSession(Session):
             self._up()
         for station in self._settings.stations:
             self._ledger.refresh(self._line.clock.now(), station)
-        for call in self._ledger.untold():
-            self._tell(call)
+            self._tell_again(station)
         self._set_repeat_timer()
         try:
             await super().serve()
@@ -110,6 +110,7 @@ class PagerSession(Session):
         """Leave the status that the panel asked for, or expects after every call."""
         meaning = header_of(block, self._settings)
         if meaning == "request":
+            self._deaf.discard(station)
             self._queue(about(block, self._settings), self._ledger.answer(block, station), station)
         elif meaning == "call" and self._settings.status_after_call:
             self._queue(about(block, self._settings), self._settings.status_after_call, station)
@@ -124,14 +125,26 @@ class PagerSession(Session):
         self._work.put_nowait(self._save_aside)
 
     def _tell(self, call: Standing) -> None:
+        """Queue word of a call, unless its panel has shown that it takes none."""
+        if call.station in self._deaf:
+            self._lose(call, "its panel takes no status blocks")
+            return
         block = self._queue(call.records, call.told, call.station)
         if block is not None:
-            self._telling[id(block)] = (block, call.key, call.told)
+            self._telling[id(block)] = (block, call)
+
+    def _tell_again(self, station: str) -> None:
+        """Queue all that a panel does not know yet: there is a new connection, or it is heard again."""
+        self._deaf.discard(station)
+        under_way = {call.key for _, call in self._telling.values()}
+        for call in self._ledger.untold(station):
+            if call.key not in under_way:
+                self._tell(call)
 
     def _withdraw(self, key: str) -> None:
         """Take back what the panel was to hear of a call that was over: it would take it for word of the new one."""
-        for number, (block, about_key, _) in list(self._telling.items()):
-            if about_key == key:
+        for number, (block, call) in list(self._telling.items()):
+            if call.key == key:
                 self._core.withdraw_status(block)
                 del self._telling[number]
 
@@ -144,14 +157,25 @@ class PagerSession(Session):
         return block
 
     def _handle_end(self, event: BlockEnded) -> None:
-        _, key, told = self._telling.pop(id(event.block), (event.block, "", ""))
-        self._ledger.settle(key, told)
-        self._work.put_nowait(self._save_aside)
+        """Note whether a panel knows. One that does not answer either takes no status blocks, or hears it later."""
+        _, call = self._telling.pop(id(event.block), (event.block, None))
         if event.ending is Ending.TAKEN:
             self._line.count("statuses")
-        else:
+            if call is not None:
+                self._ledger.settle(call.key, call.told)
+        elif call is None:
             self._line.trouble("statuses_lost")
-            self._line.log.info("a panel was not told the status of a call: %s", event.detail or event.ending.value)
+        else:
+            self._deaf |= {call.station} if event.ending is Ending.NOT_READY else set()
+            self._lose(call, event.detail)
+        self._work.put_nowait(self._save_aside)
+
+    def _lose(self, call: Standing, why: str) -> None:
+        """Count what a panel was not told; what still stands it hears when it answers again after a silence."""
+        if call.station not in self._deaf or self._ledger.is_over(call.key):
+            self._ledger.settle(call.key, call.told)
+        self._line.trouble("statuses_lost")
+        self._line.log.info("the panel %s was not told of its call: %s", call.station, why)
 
     # --- repeats ------------------------------------------------------------------------------------------------------
 
@@ -159,6 +183,8 @@ class PagerSession(Session):
         super()._note_link(event)
         if isinstance(event, LinkRestored):
             self._ledger.refresh(self._line.clock.now(), event.station)
+            self._tell_again(event.station)
+            self.adapter.flush()
         self._set_repeat_timer()
 
     @property

@@ -202,6 +202,18 @@ async def test_old_news_is_not_told_after_a_restart(site: Site) -> None:
     assert told(panel) == []
 
 
+async def test_call_that_was_over_long_before_a_restart_is_forgotten_by_it(site: Site) -> None:
+    panel = await alarmed(site)
+    panel.faults.plan("dead")
+    site.tells(Progress.CLEARED)
+    await site.clock.advance(1)
+    await site.restart()
+    site.clock.time += 4_000
+    panel = await site.panel()
+    await site.finish(site.start(panel.activate("2002", FIRE)))
+    assert len([name for name in site.gateway.memory.items() if name.startswith("call ")]) == 1
+
+
 async def test_news_that_comes_while_the_line_is_down_is_told_when_it_is_back(site: Site) -> None:
     await alarmed(site)
     assert site.wire is not None
@@ -219,14 +231,41 @@ async def test_panel_that_takes_no_status_is_soon_left_alone_and_still_heard(sit
     panel = await site.panel(options={"quirks": ["no-status"]})
     await site.finish(site.start(panel.activate("2001", FIRE)))
     site.tells(Progress.PAGED)
-    site.tells(Progress.ACCEPTED)
     await site.clock.advance(60)
     offered = site.said.count(b"1\x05")
-    assert site.gateway.counts["statuses_lost"] == 2
+    assert offered <= 6
+    assert site.gateway.counts["statuses_lost"] == 1
+    for progress in (Progress.ACCEPTED, Progress.CLEARED):
+        site.tells(progress)
     await site.clock.advance(60)
-    assert site.said.count(b"1\x05") == offered <= 6
+    assert site.said.count(b"1\x05") == offered
+    assert site.gateway.counts["statuses_lost"] == 3
+    assert not [name for name in site.gateway.memory.items() if name.startswith("call ")]
     await site.finish(site.start(panel.activate("2002", FIRE)))
     assert len(site.gateway.alarms) == 2
+
+
+async def test_panel_that_asks_for_a_status_gets_it_although_it_took_none_before(site: Site) -> None:
+    panel = await alarmed(site)
+    site.driver._session._deaf.add("1")
+    site.tells(Progress.ACCEPTED)
+    await site.clock.advance(10)
+    assert told(panel) == []
+    assert await asked(site, panel) == "6"
+    site.tells(Progress.CLEARED)
+    await site.until(lambda: told(panel) == ["6", "5"])
+
+
+@pytest.mark.parametrize("silent_for", [0, 1, 40])
+async def test_polled_panel_that_is_silent_is_told_when_it_is_back(site: Site, silent_for: float) -> None:
+    panel = await site.panel(options={"control": False, "own": "2", "peer": "1"}, control=True)
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    panel.faults.plan("dead")
+    await site.clock.advance(silent_for)
+    site.tells(Progress.ACCEPTED)
+    await site.clock.advance(60)
+    panel.faults.repair("dead")
+    await site.until(lambda: told(panel) == ["6"])
 
 
 async def test_panel_that_never_polls_is_told_nothing(site: Site) -> None:
