@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from drivers.webpush.session import Session
 from drivers.webpush.subscriptions import check_subscription, subscription_id
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from drivers.webpush.posting import Poster
     from drivers.webpush.settings import WebPushSettings
-    from gatewayd.driver import Line, Receipt
+    from gatewayd.driver import Line, RatedLine, Receipt
     from gatewayd.model import Page
 
 KEY = "vapid"
@@ -61,7 +61,8 @@ class WebPushDriver(Driver):
         signer = Signer(await self._key(), self._settings.subject)
         poster = await self._open()
         try:
-            await self._serve(Session(self.line, self._settings, signer, poster))
+            line = cast("RatedLine", self.line)
+            await self._serve(Session(line, self._settings, signer, poster))
         finally:
             self._session = None
             await poster.close()
@@ -72,6 +73,7 @@ class WebPushDriver(Driver):
         The first start says that it is up before it has proved it: without the Internet that takes seconds, and the
         box is not ready before every line has spoken. Once cut off, the line comes back only with a proof.
         """
+        session.rate()  # an earlier life may have left something to say
         if self._was_up:
             await session.prove()
         self._was_up = True

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from drivers.webpush.subscriptions import Subscription
     from drivers.webpush.urls import Origin
     from drivers.webpush.vapid import Signer
-    from gatewayd.driver import Line
+    from gatewayd.driver import RatedLine
     from gatewayd.model import Page
 
 # A house has subscriptions at a handful of services; whoever invents more must not make the probes grow.
@@ -41,7 +41,7 @@ PROOF_HOLDS = 10.0
 class Session:
     """Sends pages with the key and the connections of one life of the line."""
 
-    def __init__(self, line: Line, settings: WebPushSettings, signer: Signer, poster: Poster) -> None:
+    def __init__(self, line: RatedLine, settings: WebPushSettings, signer: Signer, poster: Poster) -> None:
         self._line = line
         self._policy = settings.policy()
         self._probe_every = settings.probe_every
@@ -49,6 +49,7 @@ class Session:
         self._poster = poster
         self._doubt = asyncio.Event()
         self._proven = -math.inf
+        self._silent: dict[Origin, str] = {}  # the push services that did not answer when they were asked last
 
     # --- pages --------------------------------------------------------------------------------------------------------
 
@@ -56,15 +57,19 @@ class Session:
         """Make one attempt."""
         value = self._line.memory.items().get(memory_key(page.address))
         try:
-            subscription, payload = remembered(value, self._policy), fit(page.text)
-            answer = await self._post(page, subscription, payload)
+            subscription = remembered(value, self._policy)
         except Invalid as error:
             return Receipt(Outcome.REFUSED, f"the subscription cannot be used: {error}")
+        try:
+            payload = fit(page.text)
+            answer = await self._post(page, subscription, payload)
         except DeliveryFailedForGood as error:
             return Receipt(Outcome.REFUSED, str(error))
         except DeliveryFailedForNow as error:
+            self._heard_of(subscription.origin, str(error))
             self._doubt.set()
             return Receipt(Outcome.FAILED, str(error))
+        self._heard_of(subscription.origin)
         self._proven = self._line.clock.now()
         if answer.status in GONE:
             await self._forget(page.address, value)
@@ -142,8 +147,24 @@ class Session:
         try:
             await self._poster.reach(origin)
         except DeliveryFailed as error:
+            self._heard_of(origin, str(error))
             return str(error)
+        self._heard_of(origin)
         return ""
+
+    def _heard_of(self, origin: Origin, failure: str = "") -> None:
+        """Take note of whether a push service answers: the line works while another one does, but not for everybody."""
+        if failure and (origin in self._silent or len(self._silent) < MOST_PROBES):
+            self._silent[origin] = failure
+        elif not failure and self._silent.pop(origin, None) is None:
+            return
+        self.rate()
+
+    def rate(self) -> None:
+        """Say which of the push services that are needed do not answer."""
+        needed = self._origins() if self._silent else ()
+        self._silent = {origin: why for origin, why in self._silent.items() if origin in needed}
+        self._line.degraded("; ".join(f"{origin}: {why}" for origin, why in self._silent.items()))
 
 
 def _noted(receipt: Receipt, payload: Payload) -> Receipt:

@@ -74,6 +74,9 @@ class Line:
     def count(self, what: str, amount: int = 1) -> None:
         """Count nothing."""
 
+    def degraded(self, reason: str) -> None:
+        """Rate nothing."""
+
 
 def measure() -> list[Row]:
     """Return pushes a second of the line, and of the library alone."""

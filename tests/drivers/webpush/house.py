@@ -58,6 +58,7 @@ class FakeLine:
         self.ups = 0
         self.is_up = asyncio.Event()
         self.counters: Counter[str] = Counter()
+        self.rated = ""
 
     def up(self) -> None:
         self.ups += 1
@@ -65,6 +66,9 @@ class FakeLine:
 
     def count(self, what: str, amount: int = 1) -> None:
         self.counters[what] += amount
+
+    def degraded(self, reason: str) -> None:
+        self.rated = reason
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)

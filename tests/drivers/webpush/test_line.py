@@ -428,6 +428,22 @@ async def test_one_dead_service_among_several_leaves_the_line_up() -> None:
         assert not house.is_down
 
 
+async def test_line_says_which_service_does_not_answer_until_it_does_or_nobody_needs_it() -> None:
+    async with House().open() as house:
+        dead, _ = house.subscribe(endpoint="http://127.0.0.1:9/push/abc")
+        alive, _ = house.subscribe()
+        assert house.line.rated == ""
+        await house.sends("1", dead)
+        await house.sends("2", alive)
+        assert house.line.rated == "http://127.0.0.1:9: the push service cannot be connected to"
+        del house.memory.saved[memory_key(dead)]
+        house.service.faults.plan("drop")
+        await house.sends("3", alive)
+        assert house.line.rated == f"{house.service.origin}: the push service closed the connection without an answer"
+        await house.sends("4", alive)
+        assert house.line.rated == ""
+
+
 async def test_line_without_subscriptions_is_up_without_asking_anybody() -> None:
     house = House()
     async with house.service_open(), house.line_open():
