@@ -40,6 +40,12 @@ def eligible(standings: Sequence[Standing], tried: Collection[str] = ()) -> list
     return [one for one in left if not one.degraded] or left
 
 
+def avoiding(standings: Sequence[Standing], tried: Collection[str], doubtful: Collection[str]) -> Collection[str]:
+    """Return the members to pass over: also those that left the page unknown before, as long as another one is up."""
+    both = {*tried, *doubtful}
+    return both if eligible(standings, both) else tried
+
+
 def choose(standings: Sequence[Standing], tried: Collection[str] = ()) -> str | None:
     """Return the first member that takes a page at once; None when all of them are busy, or none is left."""
     free = (one.name for one in eligible(standings, tried) if one.room > 0 and one.wait <= 0)

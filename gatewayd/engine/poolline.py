@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from gatewayd.driver import Capabilities, Driver, Receipt
+from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
 from gatewayd.engine import pool
 from gatewayd.engine.line import RunningLine
 from gatewayd.errors import LineDown
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gatewayd.engine.pool import Standing
     from gatewayd.model import Page
 
+MOST_DOUBTS = 1_024  # pages of which it is remembered who left them unknown
+
 
 class PoolDriver(Driver):
     """Serves while any member does; a page that one member cannot deliver goes to the next at once."""
@@ -29,6 +31,7 @@ class PoolDriver(Driver):
         self._line = line
         self._moved = asyncio.Event()
         self._carrying = 0
+        self._doubts: dict[int, set[str]] = {}  # by page: the members of which nobody knows whether they delivered it
         self._told_down = False
 
     @property
@@ -68,8 +71,11 @@ class PoolDriver(Driver):
     async def send(self, page: Page) -> Receipt:
         """Make one attempt, with as many members as it takes. Raises LineDown when there is none."""
         receipts: dict[str, Receipt] = {}
-        while (member := await self._free_member(receipts.keys())) is not None:
+        doubtful = self._doubts.pop(page.id, set())
+        while (member := await self._free_member(receipts.keys(), doubtful)) is not None:
             receipt = await self._carry(member, page)
+            if receipt.outcome is Outcome.UNKNOWN:
+                self._doubt(page.id, doubtful | {member.name})
             if receipt.outcome not in pool.ANOTHER_MAY_HELP:
                 return pool.carried(member.name, receipt)
             receipts[member.name] = receipt
@@ -84,10 +90,15 @@ class PoolDriver(Driver):
         finally:
             self._carrying -= 1
 
-    async def _free_member(self, tried: Collection[str]) -> RunningLine | None:
+    def _doubt(self, page_id: int, members: set[str]) -> None:
+        while len(self._doubts) >= MOST_DOUBTS:
+            del self._doubts[next(iter(self._doubts))]
+        self._doubts[page_id] = members
+
+    async def _free_member(self, tried: Collection[str], doubtful: Collection[str]) -> RunningLine | None:
         """Wait for a member that takes a page; None when none is left that could."""
         while pool.eligible(standings := self._line.standings(), tried):
-            name = pool.choose(standings, tried)
+            name = pool.choose(standings, pool.avoiding(standings, tried, doubtful))
             if name is not None:
                 return next(member for member in self._line.members if member.name == name)
             await self._moved.wait()

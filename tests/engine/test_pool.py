@@ -42,7 +42,12 @@ if TYPE_CHECKING:
 ANNA, BERT, BOSS = "+491701234567", "+491707654321", 9
 SITE = Site(
     users=(User(BOSS, "boss", ways=(Way(1), Way(2, 120.0))),),
-    contacts=(Contact(1, "anna", "sms", ANNA), Contact(2, "bert", "sms", BERT), Contact(3, "own", "sms1", BERT)),
+    contacts=(
+        Contact(1, "anna", "sms", ANNA),
+        Contact(2, "bert", "sms", BERT),
+        Contact(3, "own", "sms1", BERT),
+        *(Contact(number, f"c{number}", "sms", f"+4917000000{number}") for number in range(20, 30)),
+    ),
     definitions=(AlarmDefinition(1, "alarm", BOSS),),
     routes=(Route(1, 1, 1, line="panel", source="device"),),
 )
@@ -215,19 +220,29 @@ async def test_first_modem_carries_what_it_can_and_the_second_what_comes_meanwhi
     assert [page.detail for page in box.pages()] == ["sms1", "sms2"]
 
 
-async def test_no_page_is_taken_out_of_the_queue_before_a_modem_is_free_for_it(box: Box) -> None:
+@pytest.mark.parametrize("before", [0, 3])
+async def test_no_page_is_taken_out_of_the_queue_before_a_modem_is_free_for_it(before: int, box: Box) -> None:
+    for number in range(before):
+        await box.sends("EARLIER", 20 + number)
     gates = [box.one.hold_back(), box.two.hold_back()]
-    for name in "ABCD":
-        await box.sends(name, 1 if name in "AC" else 2, Priority.LOW)
-    await box.sends("FIRE", 1, Priority.EMERGENCY)
+    for number in range(6):
+        await box.sends("LATER", 20 + number, Priority.LOW)
+    await box.sends("FIRE", 29, Priority.EMERGENCY)
+    on_their_way = [device.started[-1].id for device in (box.one, box.two)]
     for gate in gates:
         gate.set()
     await settle()
-    started = sorted((*box.one.started, *box.two.started), key=lambda page: page.priority)
-    assert [page.text.rsplit(": ")[-1].split()[0] for page in started][:1] == ["FIRE"]
-    assert len(started) == 5
-    emergency = (*box.one.started, *box.two.started).index(started[0])
-    assert emergency in (1, len(box.one.started) + 1)  # the next one after those that were on their way
+    next_ones = [page for page in (*box.one.started, *box.two.started) if page.id > max(on_their_way)]
+    assert len(next_ones) == 5
+    assert min(next_ones, key=lambda page: page.priority).text.startswith("panel 42: FIRE")
+    first_after = [_after(device, on_their_way) for device in (box.one, box.two)]
+    assert any(page.text.startswith("panel 42: FIRE") for page in first_after)
+
+
+def _after(device: Modem, on_their_way: list[int]) -> Page:
+    """Return what a device began when it had ended what was on its way."""
+    places = [at for at, page in enumerate(device.started) if page.id in on_their_way]
+    return device.started[places[-1] + 1]
 
 
 async def test_modem_that_works_badly_is_spared_while_another_works_well(box: Box) -> None:
@@ -283,6 +298,22 @@ async def test_page_that_one_modem_cannot_send_is_tried_with_the_other(box: Box,
     await box.sends("A")
     assert (len(box.one.pages), len(box.two.pages)) == (1, 1)
     assert (states(box), box.pages()[0].attempts) == ([PageState.SENT], 1)
+
+
+async def test_page_that_one_modem_left_unknown_is_repeated_by_the_other(box: Box) -> None:
+    box.one.outcomes = [Receipt(Outcome.UNKNOWN, "no answer"), Receipt(Outcome.UNKNOWN, "no answer")]
+    await box.sends("A")
+    await box.clock.advance(3)
+    assert (len(box.one.pages), len(box.two.pages)) == (1, 1)
+    assert states(box) == [PageState.SENT]
+
+
+async def test_page_that_was_left_unknown_is_repeated_by_the_same_modem_when_there_is_no_other(box: Box) -> None:
+    box.two.unplug()
+    box.one.outcomes = [Receipt(Outcome.UNKNOWN, "no answer")]
+    await box.sends("A")
+    await box.clock.advance(3)
+    assert (len(box.one.pages), states(box)) == (2, [PageState.SENT])
 
 
 async def test_page_that_waits_for_the_other_modem_leaves_as_soon_as_that_is_free(box: Box) -> None:
