@@ -13,7 +13,7 @@ from drivers.tap.driver import TapDriver
 from drivers.tap.profile import Profile
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.settings import TapSettings
-from drivers.tap.simulated_client import TapClient
+from drivers.tap.simulated_client import ClientSettings, TapClient
 from drivers.tap.simulator import SIMULATORS, ModemSimulator, TapSimulator, TerminalSettings
 from gatewayd.clock import ManualClock, SystemClock
 from gatewayd.driver import Outcome
@@ -22,6 +22,7 @@ from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.memory import Wire, connect
 from tests.drivers.tap.bench import LONG_TEXT
 from tests.drivers.tap.site import RecordingLine, Site, page
+from tests.drivers.tap.ward import TakingLine, Ward
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +132,66 @@ async def test_vanished_device_is_line_down(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             with pytest.raises(LineDown):
                 await pair.tasks[1]
+
+
+@pytest.mark.parametrize("framing", [{}, {"bytesize": 7, "parity": "even"}])
+async def test_client_on_a_real_pty_is_served_by_the_terminal_that_opens_it(
+    tmp_path: Path, framing: dict[str, Any]
+) -> None:
+    clock, link = SystemClock(), tmp_path / "nurse"
+    client = TapClient(clock, ClientSettings(port=str(link)))
+    paging = asyncio.create_task(client.page("2001", "FIRE 3"))
+    await asyncio.sleep(0)
+    line = TakingLine(clock)
+    running = asyncio.create_task(TapDriver(line, TapSettings(port=str(link), role="terminal", **framing)).run())
+    async with asyncio.timeout(20):
+        assert (await paging).outcome is Outcome.SENT
+    assert line.texts == [("2001", "FIRE 3")]
+    client.hang_up()
+    async with asyncio.timeout(10):
+        with pytest.raises(LineDown):
+            await running
+
+
+async def test_page_is_called_through_over_a_modem_on_a_real_pty(tmp_path: Path) -> None:
+    clock, link = SystemClock(), tmp_path / "modem"
+    simulator = ModemSimulator(clock, TerminalSettings(port=str(link)))
+    simulating = asyncio.create_task(simulator.run())
+    await asyncio.sleep(0)
+    line = RecordingLine(clock)
+    settings = TapSettings(port=str(link), modem=True, number="0301234", bytesize=7, parity="even")
+    driver = TapDriver(line, settings)
+    running = asyncio.create_task(driver.run())
+    async with asyncio.timeout(20):
+        await line.came_up.wait()
+        assert (await driver.send(page())).outcome is Outcome.SENT
+    assert (simulator.modem.dialled, len(simulator.pages)) == (["0301234"], 1)
+    for task in (running, simulating):
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_simulated_client_pages_by_itself_and_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "drivers.tap")
+    ward = await Ward(client={"every": 60.0, "text": "ROOM 12"}).start()
+    running = asyncio.create_task(ward.client.run())
+    await ward.clock.advance(130)
+    running.cancel()
+    await asyncio.wait([running])
+    assert ward.line.texts == [("2001", "ROOM 12")] * 3
+    assert caplog.messages.count("paged 2001: ROOM 12 (sent: 211 Page accepted)") == 3
+
+
+async def test_simulated_client_that_finds_nobody_says_so_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "drivers.tap")
+    ward = await Ward(client={"every": 60.0, "faults": {"dead": 1}}).start()
+    running = asyncio.create_task(ward.client.run())
+    await ward.clock.advance(50)
+    ward.client.faults.repair("dead")
+    await ward.clock.advance(60)
+    assert ward.line.texts == [("2001", "ROOM 12 NURSE CALL")]
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_simulator_replaces_the_link_of_an_earlier_run_and_logs_what_it_takes(

@@ -368,8 +368,10 @@ def _all(core: Any) -> list[Any]:  # noqa: ANN401 - any core
 # --- the port ---------------------------------------------------------------------------------------------------------
 
 
-async def test_lost_port_is_a_line_that_is_down() -> None:
-    ward = await logged_on()
+@pytest.mark.parametrize("port", ["/dev/memory", "socket://10.0.0.5:4001"])
+async def test_lost_port_or_device_server_is_a_line_that_is_down(port: str) -> None:
+    ward = await logged_on(port=port)
+    assert await ward.says(FIRE) == ACCEPTED
     assert ward._wire is not None
     ward._wire.cut(OSError("unplugged"))
     await ward.clock.advance(0)
