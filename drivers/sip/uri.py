@@ -22,6 +22,7 @@ _HOST_PORT = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9\-._]*[A-Za-z0-9.])?)(?::([0-9]{1,5}))?(;[^?]*)?(?:\?(.*))?",
     re.DOTALL,
 )
+_THREE_COLONS = re.compile(r":::(?=[0-9]{1,3}\.)")
 _TEL = re.compile(r"([+0-9A-Fa-f*#().\-]+)(;.*)?", re.DOTALL)
 # These must be equal when either URI has them; any other parameter only when both have it (19.1.4).
 _DECISIVE = frozenset({"transport", "user", "ttl", "method", "maddr"})
@@ -53,7 +54,7 @@ class Uri:
             raise Malformed("a SIP URI is not proper")
         host, port, params, headers = match.groups()
         if host.startswith("["):
-            _check_ipv6(host)
+            host = _ipv6(host)
         number = int(port) if port else None
         if number is not None and not 0 < number <= MAX_PORT:
             raise Malformed("a URI has an impossible port")
@@ -134,11 +135,14 @@ def _decode(text: str) -> str:
     return unquote(text, errors="surrogateescape") if "%" in text else text
 
 
-def _check_ipv6(host: str) -> None:
+def _ipv6(host: str) -> str:
+    """Return the host if it is an address; a third colon before an IPv4 part is a slip of RFC 3261 (RFC 5118 4.10)."""
+    host = _THREE_COLONS.sub("::", host)
     try:
         ipaddress.IPv6Address(host.strip("[]"))
     except ValueError:
         raise Malformed("a URI has an impossible IPv6 address") from None
+    return host
 
 
 def _uri_params(text: str) -> dict[str, str]:
