@@ -175,8 +175,8 @@ class Adapter(ABC, Generic[EventT]):
     def _set_timer(self, due: float | None) -> None:
         if self.lost is not None or self._closing:
             due = None
-        if due == self._timer_due and self._timer is not None:
-            return
+        if self._timer is not None and due is not None and self._timer_due is not None and self._timer_due <= due:
+            return  # it rings before that, and then looks again: deadlines that come and go cost the loop nothing
         if self._timer is not None:
             self._timer.cancel()
         self._timer_due = due
@@ -186,11 +186,18 @@ class Adapter(ABC, Generic[EventT]):
         # The loop may wake a fraction of a microsecond early; the core must still see its deadline as passed.
         now = max(self._clock.now(), self._timer_due or 0.0)
         self._timer = None
-        self._run(lambda: self._core.handle_timer(now))
+        self._run(lambda: self._ring(now))
         self._slow_down(now)
+
+    def _ring(self, now: float) -> None:
+        """Tell the core that its deadline has passed, unless it has meanwhile moved on."""
+        due = self._core.get_timer()
+        if due is not None and due <= now:
+            self._core.handle_timer(now)
 
     def _slow_down(self, now: float) -> None:
         if self._timer is not None and self._timer_due is not None and self._timer_due <= now:
+            self._set_timer(None)
             self._set_timer(now + TIMER_FLOOR)
 
 

@@ -170,6 +170,31 @@ async def test_a_timer_that_moved_or_was_withdrawn_does_not_ring(pair: Pair, clo
     assert clock.next_due() is None
 
 
+async def test_a_deadline_that_is_put_off_again_and_again_costs_the_loop_one_timer(
+    pair: Pair, clock: ManualClock
+) -> None:
+    left, _, _ = pair
+    start = clock.now()
+    for put_off in range(100):
+        left.core.wake_at = start + 10 + put_off
+        left.flush()
+    assert len(clock._timers) == 1
+    await clock.advance(108)
+    assert left.core.woken == []
+    await clock.advance(2)
+    assert left.core.woken == [start + 109]
+
+
+async def test_a_deadline_that_comes_forward_rings_when_it_is_due(pair: Pair, clock: ManualClock) -> None:
+    left, _, _ = pair
+    start = clock.now()
+    for due in (start + 20, start + 10):
+        left.core.wake_at = due
+        left.flush()
+    await clock.advance(11)
+    assert left.core.woken == [start + 10]
+
+
 async def test_no_timer_rings_after_the_connection_is_lost_or_closed(clock: ManualClock) -> None:
     for end in (Talker.close, Talker.abort):
         left, right = Talker(clock), Talker(clock)
