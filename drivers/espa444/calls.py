@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewayd.model import Page
 
 LONGEST_ADDRESS = 16  # characters of record 1 (1984 proposal)
+LONGEST_STRANGE_ADDRESS = 64  # what panels may make of that; with the longest text it still fits into a block
 REMEMBERED_CALLS = 256  # calls whose status may still come: hours on a busy line
 IDENTIFYING = (Id.ADDRESS, Id.MESSAGE, Id.BEEP)  # what a status and a status request repeat of a call
 
@@ -75,8 +76,8 @@ def _beep(tone: str, settings: EspaSettings) -> str:
 
 def about(block: Block, settings: EspaSettings) -> dict[str, str]:
     """Return the records that identify a call: there is no number (1984 proposal)."""
-    charset = settings.charset
-    same = {str(key): charset.fit(block.get(key), settings.longest_text) for key in IDENTIFYING}
+    limits = zip(IDENTIFYING, (LONGEST_STRANGE_ADDRESS, settings.longest_text, LONGEST_ADDRESS), strict=True)
+    same = {str(key): settings.charset.fit(block.get(key), limit) for key, limit in limits}
     return {key: data for key, data in same.items() if data}
 
 

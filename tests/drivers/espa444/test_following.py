@@ -329,6 +329,15 @@ async def test_status_request_is_no_report(site: Site) -> None:
     assert len(site.gateway.reports) == 1
 
 
+async def test_block_of_records_that_are_all_too_long_is_answered_like_any_other(site: Site) -> None:
+    panel = await site.panel(longest_text=512, status_after_call="2")
+    records = {"1": "1" * 300, "2": "x" * 512, "3": "5" * 200}
+    await site.finish(site.start(panel.send("1", records)))
+    await site.until(lambda: told(panel) == ["2"])
+    assert await asked(site, panel, records["1"], records["2"]) == "5"
+    assert not site.tasks[0].done()
+
+
 # --- the gateway polls ------------------------------------------------------------------------------------------------
 
 
