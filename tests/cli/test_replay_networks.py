@@ -12,6 +12,7 @@ from gatewayd import registry
 from gatewayd.cli.player import Player
 from gatewayd.cli.rehearsal import Isolated
 from gatewayd.driver import News, Progress
+from gatewayd.transport.capture import Piece
 from gatewayd.transport.capturefile import Capture
 from tests.cli.recording import Recording
 
@@ -115,6 +116,15 @@ async def test_a_capture_from_before_connections_were_recorded_can_be_replayed(s
     settings: Any = snpp.kind.settings.model_validate({"networks": ["127.0.0.0/8"]})
     await Player(snpp.kind, settings, Capture(tuple(old)), lambda _, what: told.append(what)).play()
     assert sum(what.startswith("TextReceived") for what in told) == 1
+
+
+async def test_a_connection_ends_in_the_replay_when_it_ended_then(snpp: Recording) -> None:
+    pieces = [Piece(0.0, "connect", "1", b"127.0.0.1:4\x1f127.0.0.1:444"), Piece(1.0, "close", "1", b"")]
+    late = Piece(2.0, "in", "1", b"PAGE 2001\r\n")
+    told: list[str] = []
+    player = Player(snpp.kind, snpp.settings, Capture((*pieces, late)), lambda _, what: told.append(what))
+    await player.play()
+    assert "11 bytes were not heard: the line is not open" in told
 
 
 async def test_what_the_driver_was_told_is_told_again(snpp: Recording) -> None:

@@ -345,5 +345,25 @@ async def test_two_paths_to_one_device_are_one_port(cable: Pty, clock: ManualClo
     await close(gateway)
 
 
+async def test_a_port_that_is_just_closing_is_waited_for_under_whatever_path(
+    cable: Pty, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias, really_open = tmp_path / "alias", ports.open_port
+    alias.symlink_to(cable.path)
+    gateway = await plug_in(cable, clock)
+    free: list[bool] = []
+
+    def note(settings: SerialSettings) -> ports.Opened:
+        free.append(gateway._closed.is_set())
+        return really_open(settings)
+
+    monkeypatch.setattr(ports, "open_port", note)
+    gateway.close()
+    again = Talker(clock)
+    await open_serial(SerialSettings(port=str(alias)), again)
+    assert free == [True]
+    await close(again)
+
+
 def test_a_lost_device_is_told_in_the_words_of_the_system() -> None:
     assert ports.reason_of(OSError(errno.EACCES, "Permission denied")).startswith("permission denied; is the service")
