@@ -33,8 +33,8 @@ class _Attempt:
 class Attempts:
     """Outlives the connections of a line: reports may come long after."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.tracker = Tracker()
+    def __init__(self, clock: Clock, validity: float) -> None:
+        self.tracker = Tracker(validity)
         self._clock = clock
         self._numbers = itertools.count(1)
         self._waiting: dict[str, _Attempt] = {}

@@ -69,7 +69,7 @@ class GsmDriver(Driver):
         self._settings = settings
         self._open = opener
         self._composer = Composer(settings)
-        self._attempts = Attempts(line.clock)
+        self._attempts = Attempts(line.clock, settings.validity)
         self._throttle = Throttle(settings.per_minute)
         self._tidings = Tidings(settings)
         self._starter = Starter(line, settings, power)

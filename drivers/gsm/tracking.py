@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 
-MAX_TRACKED = 2_048  # parts; a service centre keeps nothing longer than a few days
+MAX_TRACKED = 2_048  # parts
 MAX_REMEMBERED = 256  # long messages on disk
-HORIZON = 90_000.0  # seconds: a day, and an hour for a report that is late
+LATE = 3_600.0  # seconds that a report may come after the service centre has given up
 ALIKE = 3  # equal references one after the other: this modem has only one
 PREFIX = "long/"  # of what is remembered
 
@@ -41,9 +41,10 @@ class _Sent:
 
 
 class Tracker:
-    """Knows which parts of which message were sent under which reference."""
+    """Knows which parts of which message were sent under which reference; `validity` in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, validity: float = 86_400.0) -> None:
+        self._horizon = validity + LATE
         self._by_key: dict[Key, _Sent] = {}
         self._under_way: dict[str, _Sent] = {}
         self._recent: deque[int] = deque(maxlen=ALIKE)
@@ -64,7 +65,7 @@ class Tracker:
             page_reference = key.removeprefix(PREFIX)
             if page_reference in self._remembered:
                 continue
-            if at <= now - HORIZON:
+            if at <= now - self._horizon:
                 self._changes[key] = None
                 continue
             waiting = {(page_reference.rpartition("/")[2], reference) for reference in references}
@@ -166,7 +167,7 @@ class Tracker:
     def _forget_old(self, now: float) -> None:
         while self._by_key:
             key = next(iter(self._by_key))
-            if len(self._by_key) < MAX_TRACKED and self._by_key[key].at > now - HORIZON:
+            if len(self._by_key) < MAX_TRACKED and self._by_key[key].at > now - self._horizon:
                 return
             self._forget(self._by_key.pop(key))
 

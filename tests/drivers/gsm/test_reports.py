@@ -8,7 +8,7 @@ from drivers.gsm.address import Address
 from drivers.gsm.driver import GsmDriver
 from drivers.gsm.pdu import StatusReport
 from drivers.gsm.settings import GsmSettings
-from drivers.gsm.tracking import HORIZON, MAX_REMEMBERED, PREFIX, Tracker
+from drivers.gsm.tracking import LATE, MAX_REMEMBERED, PREFIX, Tracker
 from gatewayd.model import PageState
 from tests.drivers.gsm.site import ANNA, BERT, Site, page
 
@@ -140,12 +140,15 @@ def test_message_that_was_half_reported_goes_on_where_it_was() -> None:
     assert after.changes()[PREFIX + reference] is None
 
 
-def test_message_of_two_days_ago_is_forgotten_at_the_start() -> None:
-    before, after = Tracker(), Tracker()
+@pytest.mark.parametrize("validity", [3_600.0, 345_600.0])
+def test_message_is_forgotten_at_the_start_when_no_report_can_come_any_more(validity: float) -> None:
+    before, after, much_later = (Tracker(validity) for _ in range(3))
     sent(before, "1", [1, 2])
     memory = before.changes()
-    after.load(memory, HORIZON + 1)
-    assert after.changes() == dict.fromkeys(memory)
+    after.load(memory, validity + LATE - 1)
+    assert after.changes() == {}
+    much_later.load(memory, validity + LATE + 1)
+    assert much_later.changes() == dict.fromkeys(memory)
 
 
 def test_what_is_remembered_of_long_messages_is_bounded() -> None:
