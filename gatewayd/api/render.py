@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -72,8 +73,7 @@ def html_reply(operation: Operation, call: Call[Any], reply: Reply, place: Place
     if isinstance(reply, Part):
         limit = call.params.limit if isinstance(call.params, ListParams) else None
         context["pager"] = pages.pager(place, reply, limit or pages.PAGE_SIZE)
-    else:
-        context["members"] = reply.model_dump(by_alias=True)
+    context["members_of"] = partial(reply.model_dump, by_alias=True)  # only some pages want them
     if operation.decorate is not None:
         context.update(operation.decorate(call, reply))
     response = _page(operation.template, context, 200)
