@@ -11,7 +11,7 @@ from drivers.tap.pages import LoggedOff, LogonFailed, PageSettled
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.sending import Connection, Sender
 from gatewayd.driver import Outcome
-from gatewayd.hayes.dialling import CallFailed, CarrierLost, Connected, HungUp, ModemReady, PhoneEvent
+from gatewayd.hayes.calls import CallFailed, CarrierLost, Connected, HungUp, ModemReady, PhoneEvent
 from gatewayd.hayes.results import Result
 
 if TYPE_CHECKING:

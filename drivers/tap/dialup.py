@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.tap.pins import CarrierWatch, pins_of
 from gatewayd.errors import LineDown
-from gatewayd.hayes.dialling import CarrierLost, Connected, DtrWanted, HungUp, ModemReady, ModemSilent, Phone, Stage
+from gatewayd.hayes.calls import CarrierLost, Connected, DtrWanted, HungUp, ModemReady, ModemSilent
+from gatewayd.hayes.dialling import Phone, Stage
 from gatewayd.hayes.incall import InCall
 from gatewayd.transport.adapter import StreamAdapter
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gatewayd.driver import LineSettings
-from gatewayd.hayes.dialling import DIAL_LIMIT, CallSetup
+from gatewayd.hayes.calls import DIAL_LIMIT, CallSetup
 
 DEFAULT = CallSetup()
 ModemCommand = Annotated[str, StringConstraints(pattern=r"^AT[ -~]{0,78}$")]

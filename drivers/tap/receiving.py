@@ -13,7 +13,7 @@ from drivers.tap.terminal import PagingTerminal
 from drivers.tap.verdicts import GOODBYE
 from gatewayd.driver import Capabilities
 from gatewayd.errors import LineDown
-from gatewayd.hayes.dialling import Connected, ModemReady
+from gatewayd.hayes.calls import Connected, ModemReady
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.tcp import listen_tcp
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from drivers.tap import verdicts
+from drivers.tap.admission import MAX_LOGON, Visitor, fault_of_logon
 from drivers.tap.blocks import CR, EOT, ESC, ETB, ETX, LF, MAX_BLOCK, STX, TERMINATORS, Block, unescape
 from drivers.tap.submissions import (
     AnswerHeard,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from drivers.tap.submissions import TerminalRules
 
-MAX_LOGON = 64
 MAX_MESSAGE = 8_192
 """Characters of one multi-block transaction: what a sender that never ends it may make us keep."""
 MAX_AHEAD = 2_048
@@ -46,9 +46,7 @@ UNASKED_AFTER = 2.0
 """Seconds after which ID= comes unasked on a new connection (t1): some entry devices send no CR."""
 
 _SEVEN_BITS = bytes(range(128)) * 2
-_PASSWORD_AT = 4  # after ESC and the three characters of the service
 _FIELDS = 2
-_SERVICES = (b"PG1", b"PG7", b"PG8", b"PG9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,8 @@ class PagingTerminal:
         self._block = b""  # the one that is being answered
         self._acknowledged = _NOTHING  # the last block with ACK
         self._last_byte = 0.0
-        self._cut = self._stray = self._foreign = self._page_answered = False
+        self._visitor = Visitor()
+        self._cut = self._stray = self._page_answered = False
         self._asked = self._refused = self._damaged = self._pages = 0
 
     @property
@@ -159,35 +158,30 @@ class PagingTerminal:
     def _ask(self, now: float) -> None:
         self._asked += 1
         self._state = State.LOGON
-        self._foreign = False
+        self._visitor.forget()
         self._input.clear()
         self._out += b"ID="
         self._due = now + self._rules.t5
 
     def _read_logon(self, byte: int, now: float) -> None:
-        if byte != CR:
-            if byte != LF and len(self._input) < MAX_LOGON:
-                self._input.append(byte)
+        line = self._visitor.read(byte)
+        if line is None:
             return
-        line = bytes(self._input)
-        self._input.clear()
-        if line[:1] == b"\x1b":
+        if line:
             self._judge_logon(line, now)
-        elif line[:1] == b"\x02":
-            self._foreign = True  # somebody who believes to be logged on: the whole block gets one ID=
-        elif not (self._foreign and line) or line[-4:-3] in (b"\x03", b"\x17", b"\x1f"):
-            if self._state is State.WAITING:
-                self._asked = self._refused = 0
-            self._ask(now)
+            return
+        if self._state is State.WAITING:
+            self._asked = self._refused = 0
+        self._ask(now)
 
     def _judge_logon(self, line: bytes, now: float) -> None:
-        fault = self._fault_of_logon(line)
+        fault = fault_of_logon(line, self._rules.passwords)
         self._message.clear()
         if fault is None:
             self._state = State.SESSION
             self._refused = self._damaged = self._pages = 0
             self._acknowledged = _NOTHING
-            self._stray = self._page_answered = self._foreign = False
+            self._stray = self._page_answered = False
             self._answer(verdicts.LOGGED_ON)
             self._out += b"\x1b[p\r"
             self._due = now + self._rules.silence
@@ -199,15 +193,6 @@ class PagingTerminal:
             self._state = State.LOGON
             self._refuse(fault)
             self._due = now + self._rules.t5
-
-    def _fault_of_logon(self, line: bytes) -> Verdict | None:
-        service, password = line[1:_PASSWORD_AT], line[_PASSWORD_AT:].decode("ascii")
-        if len(service) < _PASSWORD_AT - 1 or not service.isalnum():
-            return verdicts.MALFORMED_LOGON
-        if service not in _SERVICES:
-            return verdicts.UNKNOWN_SERVICE
-        known = self._rules.passwords
-        return verdicts.BAD_PASSWORD if known and password not in known else None
 
     # --- step 8: blocks -----------------------------------------------------------------------------------------------
 
@@ -351,6 +336,7 @@ class PagingTerminal:
         self._state = State.WAITING
         self._due = None
         self._asked = self._refused = 0
+        self._visitor.forget()
         self._input.clear()
         self._message.clear()
         self._events.append(SessionEnded(verdict.code))

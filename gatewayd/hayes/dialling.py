@@ -7,90 +7,31 @@ script; in a call the bytes belong to whoever calls `send` and takes `DataReceiv
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
+from gatewayd.hayes.calls import (
+    CallFailed,
+    CallSetup,
+    CarrierLost,
+    Connected,
+    DataReceived,
+    DtrWanted,
+    HungUp,
+    ModemReady,
+    ModemSilent,
+    PhoneEvent,
+)
 from gatewayd.hayes.channel import Channel
 from gatewayd.hayes.results import RING, Result
 from gatewayd.hayes.runner import Runner
 from gatewayd.hayes.script import Command, Pause, Raw, Reply, Resync, Script, Unresponsive, resync
 
-DIAL_LIMIT = 75.0  # seconds; modems give up by themselves (S7), usually after 50 or 60
 ANSWER_LIMIT = 60.0
 RESET_TIME = 0.5  # seconds that a modem may need after ATZ although it has said OK
 LINGER = 0.5  # seconds for the last bytes to leave before the call is ended: 60 characters at 1200 Bd
 DROP_TIME = 1.0  # seconds of DTR off; S25 and V.250 6.2.8 want less
 LOST = b"NO CARRIER"
-
-
-@dataclass(frozen=True, slots=True)
-class CallSetup:
-    """How a modem is prepared, one command each, and how it calls; `pulse` dials as a rotary telephone does.
-
-    Modems refuse settings that they do not have: none of `init` has to work.
-    """
-
-    init: tuple[str, ...] = ("ATZ", "ATE0V1Q0", "ATX4", "AT&C1&D2", "ATS0=0")
-    pulse: bool = False
-    dial_limit: float = DIAL_LIMIT
-    answers: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ModemReady:
-    """The modem answers: it was initialised, or has proved that it lives. `notes` are commands that it refused."""
-
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ModemSilent:
-    """The modem does not answer; nothing can be done with it until it is opened anew."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A call stands; `said` is the modem's word for it, with the rate where it tells it."""
-
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallFailed:
-    """Nobody was reached; `said` is the modem's word."""
-
-    result: Result
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class DataReceived:
-    """Bytes of the other end."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CarrierLost:
-    """The call broke off, or the other end hung up."""
-
-
-@dataclass(frozen=True, slots=True)
-class HungUp:
-    """The call that we ended is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class DtrWanted:
-    """DTR has to be switched on or off; where there is none the modem is called back by +++."""
-
-    on: bool
-
-
-PhoneEvent = ModemReady | ModemSilent | Connected | CallFailed | DataReceived | CarrierLost | HungUp | DtrWanted
 
 
 class Stage(Enum):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from gatewayd.hayes.dialling import CarrierLost, Connected, DataReceived, HungUp, Phone, PhoneEvent, Stage
+from gatewayd.hayes.calls import CarrierLost, Connected, DataReceived, HungUp, PhoneEvent
+from gatewayd.hayes.dialling import Phone, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gatewayd.hayes.dialling import DataReceived, DtrWanted
+from gatewayd.hayes.calls import DataReceived, DtrWanted
 from gatewayd.hayes.simulated import SimulatedModem
 
 if TYPE_CHECKING:

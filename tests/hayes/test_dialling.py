@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewayd.hayes.dialling import (
+from gatewayd.hayes.calls import (
     CallFailed,
     CallSetup,
     CarrierLost,
     Connected,
     DataReceived,
     HungUp,
-    LossFinder,
     ModemReady,
     ModemSilent,
-    Phone,
-    Stage,
 )
+from gatewayd.hayes.dialling import LossFinder, Phone, Stage
 from gatewayd.hayes.network import AnsweringModem, PhoneNetwork
 from gatewayd.hayes.results import Result
 from gatewayd.simulator import Faults

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.tap.admission import MAX_LOGON
 from drivers.tap.blocks import ETB, ETX, MAX_BLOCK, Block
 from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings
-from drivers.tap.terminal import MAX_LOGON, MAX_MESSAGE, State
+from drivers.tap.terminal import MAX_MESSAGE, State
 from gatewayd.simulator import Faults
 from tests.drivers.tap.bench import ACCEPTED, ASKED, EOT, FIRE, GO_AHEAD, GOODBYE, LOGON, LOGON_OK
 
@@ -249,7 +250,8 @@ def test_any_bytes_are_survived_in_bounded_memory(pieces: list[bytes]) -> None:
     called = Called()
     for piece in pieces:
         called.hears(piece)
-        assert len(called.core._input) <= max(MAX_BLOCK, MAX_LOGON)
+        assert len(called.core._input) <= MAX_BLOCK
+        assert len(called.core._visitor._line) <= MAX_LOGON
         assert len(called.core._message) <= MAX_MESSAGE
     called.hears(b"\r")
     called.waits(60)
