@@ -40,7 +40,7 @@ def _handle_login(session: Session, rest: str) -> None:
     if session.rules.logins and (
         expected is None or not hmac.compare_digest(expected.encode(), password.strip().encode())
     ):
-        session.refuse("550 login not accepted")
+        session.refuse_login()
         return
     session.known = True
     session.accept("250 login accepted")

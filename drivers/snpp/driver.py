@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from drivers.snpp.draft import Wishes
-from drivers.snpp.events import CommandRefused, Event, MessageSubmitted, SessionEnded, TagGivenUp
+from drivers.snpp.events import CommandRefused, Event, LoginRefused, MessageSubmitted, SessionEnded, TagGivenUp
 from drivers.snpp.following import Following
+from drivers.snpp.guard import LoginGuard
 from drivers.snpp.protocol import Session
 from drivers.snpp.twoway import HOUR
 from gatewayd.driver import Capabilities, Driver
@@ -25,15 +26,17 @@ if TYPE_CHECKING:
     from gatewayd.driver import Address, Line, News
 
 ACCEPTED = "250 message accepted"
+BARRED = "too many wrong logins, come back later"
 NOT_STORED = "554 this cannot be stored now, send it again"
 
 
 class ClientConnection(StreamAdapter[Event]):
     """One client; who may not be served is told so and nothing else."""
 
-    def __init__(self, core: Session, clock: Clock, settings: SnppSettings) -> None:
+    def __init__(self, core: Session, clock: Clock, settings: SnppSettings, guard: LoginGuard) -> None:
         super().__init__(core, clock)
         self._settings = settings
+        self._guard = guard
         self.core = core
         self.host = ""
         self.id = secrets.token_hex(8)  # so that the same message, sent again, is not taken twice
@@ -41,10 +44,12 @@ class ClientConnection(StreamAdapter[Event]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this once: bytes may flow."""
         self.host = str((transport.get_extra_info("peername") or ("",))[0])
-        if self._settings.serves(self.host):
-            self.core.greet()
-        else:
+        if not self._settings.serves(self.host):
             self.core.turn_away()
+        elif self._guard.bars(self.host, self.clock.now()):
+            self.core.turn_away(BARRED)
+        else:
+            self.core.greet()
         super().connection_made(transport)
 
 
@@ -58,6 +63,7 @@ class SnppDriver(Driver):
         self._settings = settings
         self._rules = settings.rules()
         self._following = Following(line, settings.tag_hours * HOUR)
+        self._guard = LoginGuard()
         self._bound: Address | None = None
         self._clients: dict[ClientConnection, asyncio.Task[None]] = {}
 
@@ -98,7 +104,7 @@ class SnppDriver(Driver):
     def _welcome(self) -> ClientConnection:
         clock = self.line.clock
         session = Session(self._rules, clock.now(), self._following.tags)
-        client = ClientConnection(session, clock, self._settings)
+        client = ClientConnection(session, clock, self._settings, self._guard)
         task = asyncio.get_running_loop().create_task(self._serve(client))
         self._clients[client] = task
         task.add_done_callback(partial(self._forget, client))
@@ -120,6 +126,8 @@ class SnppDriver(Driver):
             async for event in client.events():
                 if isinstance(event, MessageSubmitted | TagGivenUp):
                     await self._settle(client, event)
+                elif isinstance(event, LoginRefused):
+                    self._wrong_login(client)
                 elif isinstance(event, CommandRefused):
                     self.line.trouble("refused")
                 elif isinstance(event, SessionEnded):
@@ -128,6 +136,14 @@ class SnppDriver(Driver):
             self.line.log.debug("an SNPP client has gone: %s", error)
         finally:
             client.close()
+
+    def _wrong_login(self, client: ClientConnection) -> None:
+        self.line.trouble("wrong_logins")
+        now = self.line.clock.now()
+        self._guard.failed(client.host, now)
+        if self._guard.bars(client.host, now):
+            client.core.turn_away(BARRED)
+            client.flush()
 
     async def _settle(self, client: ClientConnection, event: MessageSubmitted | TagGivenUp) -> None:
         """Record what a client waits for, and answer it."""

@@ -36,8 +36,13 @@ class CommandRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """A client showed a wrong login; `CommandRefused` follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The last reply is on its way: the connection can be closed."""
 
 
-Event = MessageSubmitted | TagGivenUp | CommandRefused | SessionEnded
+Event = MessageSubmitted | TagGivenUp | CommandRefused | LoginRefused | SessionEnded

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from drivers.snpp import commands
 from drivers.snpp.draft import Draft
-from drivers.snpp.events import CommandRefused, Event, MessageSubmitted, SessionEnded, TagGivenUp
+from drivers.snpp.events import CommandRefused, Event, LoginRefused, MessageSubmitted, SessionEnded, TagGivenUp
 from drivers.snpp.tags import TagBook
 from gatewayd.model import Priority
 
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from drivers.snpp.tags import Tag
 
-__all__ = ["CommandRefused", "Event", "MessageSubmitted", "Rules", "Session", "SessionEnded", "State", "TagGivenUp"]
+__all__ = [
+    "CommandRefused",
+    "Event",
+    "LoginRefused",
+    "MessageSubmitted",
+    "Rules",
+    "Session",
+    "SessionEnded",
+    "State",
+    "TagGivenUp",
+]
 
 MAX_LINE = 10_000  # bytes; the longest text that can be allowed, and its verb
 MAX_WAITING = 65_536  # bytes that a client may send ahead while its SEND is being recorded
@@ -93,9 +103,9 @@ class Session:
         """Say who we are."""
         self.reply("220 SNPP gateway ready")
 
-    def turn_away(self) -> None:
+    def turn_away(self, why: str = "you are not served here") -> None:
         """End the session of somebody who may not use it."""
-        self.end("421 you are not served here")
+        self.end(f"421 {why}")
 
     def settle(self, now: float, reply: str, *, recorded: bool) -> None:
         """Answer the SEND or KTAG that waits. What is not recorded stays entered: the client may say SEND again."""
@@ -231,6 +241,11 @@ class Session:
             self.end("421 too many errors")
         else:
             self.reply(text)
+
+    def refuse_login(self) -> None:
+        """Say that a login is wrong."""
+        self._events.append(LoginRefused())
+        self.refuse("550 login not accepted")
 
     def end(self, text: str) -> None:
         """Say the last word."""

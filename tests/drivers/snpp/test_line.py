@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.snpp import DRIVER, SETTINGS
+from drivers.snpp.guard import MOST_FAILURES, MOST_HOSTS, WINDOW, LoginGuard
 from drivers.snpp.simulator import SnppClient
 from gatewayd.errors import DeliveryFailedForNow, LineDown, StoreUnavailable
 from gatewayd.model import Priority, TextReceived
@@ -130,6 +131,40 @@ async def test_clients_are_served_side_by_side_up_to_the_limit() -> None:
         gateway.store_is_free.set()
         await asyncio.gather(*pages, return_exceptions=True)
     assert len(gateway.reports) == 2
+
+
+async def test_who_shows_wrong_logins_has_to_wait() -> None:
+    async with serving(logins={"it": "secret"}) as (gateway, client):
+        for _ in range(MOST_FAILURES - 1):
+            with pytest.raises(DeliveryFailedForNow, match=r"^550 "):
+                await client.session("LOGIN it guess")
+        await client.session("LOGIN it secret", "PAGE 1", "MESS a", "SEND", "QUIT")
+        with pytest.raises(DeliveryFailedForNow, match=r"^550 "):
+            await client.session("LOGIN it guess")
+        with pytest.raises(DeliveryFailedForNow, match=r"^421 too many wrong logins"):
+            await client.session("LOGIN it secret")
+    assert gateway.counts["wrong_logins"] == MOST_FAILURES
+    assert len(gateway.texts) == 1
+
+
+async def test_who_guesses_in_one_session_is_sent_away_from_it() -> None:
+    async with serving(logins={"it": "secret"}) as (_, client):
+        client.faults.plan("rush")
+        with pytest.raises(DeliveryFailedForNow):
+            await client.session(*["LOGIN it guess"] * 20)
+        with pytest.raises(DeliveryFailedForNow, match=r"^421 too many wrong logins"):
+            await client.session("LOGIN it secret")
+
+
+def test_the_wait_is_over_a_minute_after_the_first_of_the_last_failures() -> None:
+    guard = LoginGuard()
+    for now in range(MOST_FAILURES):
+        guard.failed("a", float(now))
+    assert (guard.bars("a", WINDOW - 0.1), guard.bars("a", WINDOW), guard.bars("b", 5.0)) == (True, False, False)
+    for number in range(MOST_HOSTS):
+        guard.failed(str(number), 5.0)
+    assert not guard.bars("a", 5.0)
+    assert len(guard._failures) == MOST_HOSTS
 
 
 async def test_a_port_that_is_taken_is_a_line_that_is_down() -> None:

@@ -12,6 +12,7 @@ from drivers.snpp.protocol import (
     MAX_LINE,
     MAX_WAITING,
     CommandRefused,
+    LoginRefused,
     MessageSubmitted,
     Rules,
     SessionEnded,
@@ -146,6 +147,12 @@ def test_where_logins_are_asked_for_nobody_pages_without_one() -> None:
     session = new(logins={"it": "secret"})
     assert codes(session, "PAGE 1", "LOGI it", "LOGI it wrong", "LOGI other secret", "PAGE 1") == ["550"] * 5
     assert codes(session, "LOGI it secret", "PAGE 1") == ["250", "250"]
+
+
+def test_a_wrong_login_is_told_apart_from_other_refusals() -> None:
+    session = new(logins={"it": "secret"})
+    said(session, "LOGI it wrong", "nonsense")
+    assert events(session) == [LoginRefused(), CommandRefused(), CommandRefused()]
 
 
 def test_passwords_do_not_show_in_the_rules() -> None:
