@@ -247,13 +247,16 @@ async def test_a_cancelled_send_is_withdrawn_and_the_next_page_goes() -> None:
         assert [text.text for text in handset.messages] == ["next"]
 
 
-async def test_a_phone_that_registers_gets_what_it_has_missed() -> None:
+async def test_a_phone_that_registers_gets_what_it_has_missed_also_from_before_a_restart() -> None:
     line = FakeLine()
     async with gateway(line) as driver:
-        assert (await driver.send(page(address="2001"))).outcome is Outcome.FAILED
-        assert (await driver.send(page(address="sip:2001@127.0.0.1"))).outcome is Outcome.FAILED
+        for address in ("2001", "tel:2001", "sip:2001@127.0.0.1"):
+            assert (await driver.send(page(address=address))).outcome is Outcome.FAILED
         async with phone(driver):
-            assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1"]
+            assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1", "tel:2001"]
+    line = FakeLine(memory=line.memory)
+    async with gateway(line) as driver, phone(driver):
+        assert sorted(line.back) == ["2001", "sip:2001@127.0.0.1"]
 
 
 async def test_a_phone_that_was_busy_gets_what_it_has_missed_when_it_registers_again() -> None:
