@@ -93,13 +93,15 @@ async def test_what_comes_while_a_page_is_recorded_is_read_afterwards() -> None:
     assert ward.line.texts == [("2001", "FIRE 3"), ("2002", "FIRE 4")]
 
 
-async def test_impatient_client_is_bounded() -> None:
-    ward = await logged_on()
-    ward.line.store_is_free.clear()
-    await ward.says(FIRE + b"x" * 100_000)
-    ward.line.store_is_free.set()
-    await ward.waits(0)
-    assert ward.line.texts == [("2001", "FIRE 3")]
+def test_impatient_client_is_bounded() -> None:
+    core = PagingTerminal(TerminalRules())
+    core.receive_data(b"\r" + LOGON + FIRE + b"x" * 100_000, 0.0)
+    core.receive_data(b"x" * 100_000, 0.0)
+    assert len(core._ahead) == MAX_AHEAD
+    core.data_to_send()
+    core.settle(TAKEN, 0.0)
+    assert core.data_to_send().startswith(ACCEPTED)
+    assert core._ahead == b""
 
 
 @pytest.mark.parametrize("failure", [StoreUnavailable("the disk is full"), GatewayError("a defect")])
