@@ -183,6 +183,19 @@ async def test_client_that_expects_to_be_asked_is_asked_after_a_while_and_a_sile
         writer.close()
 
 
+async def test_connection_that_nobody_uses_any_more_is_closed() -> None:
+    clock = ManualClock()
+    async with serving(clock, idle_timeout=60) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        assert (await says(writer, reader, LOGON + FIRE + b"\x04\r", b"\x1b\x04\r")).endswith(GOODBYE)
+        await clock.advance(59)
+        assert _connections(served)
+        await clock.advance(2)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def test_port_that_is_taken_is_a_line_that_is_down() -> None:
     async with serving() as served:
         other = TapDriver(TakingLine(SystemClock()), TapSettings(role="terminal", listen=f"127.0.0.1:{served.port}"))
