@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gatewayd.encoder.text import NUMERIC, fitted, plain
+from gatewayd.encoder.pocsag import numeric
+from gatewayd.encoder.text import fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 LONGEST_TEXT = 253
@@ -36,7 +37,7 @@ class Call:
             )
         words = plain(text).replace("~", "-") if delimiter == b"~" else plain(text)
         if found["type"] and found["type"] in "Nn0":
-            words = _numeric(words)
+            words = numeric(words)
         cut, note = fitted(words, min(longest, LONGEST_FRAME - len(pager_id) - 2))
         return cls(pager_id, cut, note)
 
@@ -56,10 +57,3 @@ class Call:
         """Return the frame."""
         frame = delimiter.join((self.pager_id.encode("ascii"), self.text.encode("ascii"), b""))
         return RESYNC + frame if resync else frame
-
-
-def _numeric(text: str) -> str:
-    text = text.upper()
-    if not NUMERIC.issuperset(text):
-        raise Invalid("text", "a numeric pager shows digits, blanks and - U [ ] only")
-    return text

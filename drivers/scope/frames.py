@@ -6,17 +6,12 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from gatewayd.encoder.text import NUMERIC, fitted, plain
+from gatewayd.encoder.pocsag import HIGHEST_CAPCODE, capcode, numeric
+from gatewayd.encoder.text import fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 LONGEST_FRAME = 512
-LONGEST_TEXT = 500  # with a head of ten characters and CR
 LONGEST_NUMERIC = 20
-LOWEST_CAPCODE = 8
-HIGHEST_CAPCODE = 2_007_663  # as the manuals have it; POCSAG itself goes on to POCSAG_CAPCODES
-POCSAG_CAPCODES = 2_097_151
-# These would put the idle codeword of POCSAG on the air.
-IDLE_CAPCODES = (range(2_007_664, 2_007_672), range(2_045_056, 2_045_064))
 
 _ADDRESS = re.compile(r"(?:(?P<type>[AN])(?P<rate>[NFS])?)?(?P<cap>[0-9]{1,7})(?P<beep>[A-D])?")
 _HEAD = re.compile(r"(?P<type>[AN])(?P<rate>[NFS])?(?P<cap>[0-9]{7})(?P<beep>[A-D])")
@@ -64,7 +59,7 @@ class Call:
         rate = (found["rate"] or defaults.rate) if defaults.dialect is Dialect.WAVEWARE else ""
         beep = found["beep"] or (tone if tone in {"A", "B", "C", "D"} else defaults.beep)
         words, note = _words(pager_type, text, defaults)
-        return cls(pager_type, rate, _capcode(int(found["cap"]), defaults), beep, words, note)
+        return cls(pager_type, rate, capcode(found["cap"], defaults.highest_capcode), beep, words, note)
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Call:
@@ -85,17 +80,8 @@ class Call:
         return f"{self.pager_type}{self.rate}{self.capcode:07}{self.beep}{self.text}\r".encode("ascii")
 
 
-def _capcode(capcode: int, defaults: Defaults) -> int:
-    if not LOWEST_CAPCODE <= capcode <= defaults.highest_capcode or any(capcode in idle for idle in IDLE_CAPCODES):
-        raise Invalid("address", f"is no capcode from {LOWEST_CAPCODE} to {defaults.highest_capcode}")
-    return capcode
-
-
 def _words(pager_type: str, text: str, defaults: Defaults) -> tuple[str, str]:
     words = plain(text)
     if pager_type == "A":
         return fitted(words, defaults.longest)
-    words = words.upper()
-    if not NUMERIC.issuperset(words):
-        raise Invalid("text", "a numeric pager shows digits, blanks and - U [ ] only")
-    return fitted(words, min(defaults.longest, LONGEST_NUMERIC))
+    return fitted(numeric(words), min(defaults.longest, LONGEST_NUMERIC))

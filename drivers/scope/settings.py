@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from drivers.scope.frames import (
-    HIGHEST_CAPCODE,
-    LONGEST_TEXT,
-    LOWEST_CAPCODE,
-    POCSAG_CAPCODES,
-    Defaults,
-    Dialect,
-)
-from gatewayd.encoder.driver import EncoderSettings
+from drivers.scope.frames import Defaults, Dialect
 from gatewayd.encoder.exchange import Timing
+from gatewayd.encoder.settings import PocsagSettings
 
 RATES: dict[int, str] = {512: "N", 1200: "F", 2400: "S"}  # bit/s on the air
 
 
-class ScopeSettings(EncoderSettings):
+class ScopeSettings(PocsagSettings):
     """The port of an encoder that speaks the Scope protocol; the keys are explained in the README."""
 
     dialect: Literal["scope", "waveware"] = "scope"
-    pager_type: Literal["A", "N"] = "A"
-    rate: Literal[512, 1200, 2400] = 512
     beep: Literal["A", "B", "C", "D"] = "A"
     replies: bool | None = None
-    reply_timeout: Annotated[float, Field(gt=0, le=30)] = 3.0
-    hold_limit: Annotated[float, Field(ge=1, le=120)] = 30.0
-    longest_text: Annotated[int, Field(ge=1, le=LONGEST_TEXT)] = 240
-    highest_capcode: Annotated[int, Field(ge=LOWEST_CAPCODE, le=POCSAG_CAPCODES)] = HIGHEST_CAPCODE
 
     @property
     def answered(self) -> bool:
@@ -41,14 +26,8 @@ class ScopeSettings(EncoderSettings):
     @property
     def defaults(self) -> Defaults:
         """What holds where an address does not say it."""
-        return Defaults(
-            Dialect(self.dialect),
-            self.pager_type,
-            RATES[self.rate],
-            self.beep,
-            self.longest_text,
-            self.highest_capcode,
-        )
+        dialect, rate = Dialect(self.dialect), RATES[self.rate]
+        return Defaults(dialect, self.pager_type, rate, self.beep, self.longest_text, self.highest_capcode)
 
     @property
     def timing(self) -> Timing:

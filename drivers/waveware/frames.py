@@ -5,16 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gatewayd.encoder.text import NUMERIC, fitted, plain
+from gatewayd.encoder.pocsag import HIGHEST_CAPCODE, capcode, numeric
+from gatewayd.encoder.text import fitted, plain
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 SOH, STX, ETX, EOT = b"\x01", b"\x02", b"\x03", b"\x04"
-LONGEST_TEXT = 500
-LOWEST_CAPCODE = 8
-HIGHEST_CAPCODE = 2_007_663  # as the manuals have it; POCSAG itself goes on to POCSAG_CAPCODES
-POCSAG_CAPCODES = 2_097_151
-# These would put the idle codeword of POCSAG on the air.
-IDLE_CAPCODES = (range(2_007_664, 2_007_672), range(2_045_056, 2_045_064))
 
 _ADDRESS = re.compile(r"(?:(?P<type>[AN1-4])(?:,(?P<rate>[512]))?,)?(?P<cap>[0-9]{1,7})")
 _COMMAND = re.compile(rb"(?P<type>[AN1-4]),?(?P<rate>[512]),?(?P<cap>[0-9]{1,7}),?(?:\x02(?P<text>[^\x01-\x04]*)\x03)?")
@@ -48,9 +43,7 @@ class Call:
         found = _ADDRESS.fullmatch(address.strip())
         if found is None:
             raise Invalid("address", "is no WaveWare address: a capcode, before it perhaps A, N or 1-4 and a rate")
-        capcode, highest = int(found["cap"]), defaults.highest_capcode
-        if not LOWEST_CAPCODE <= capcode <= highest or any(capcode in idle for idle in IDLE_CAPCODES):
-            raise Invalid("address", f"is no capcode from {LOWEST_CAPCODE} to {highest}")
+        capcode(found["cap"], defaults.highest_capcode)
         pager_type = found["type"] or defaults.pager_type
         words = plain(text)
         if not words and not pager_type.isdigit():
@@ -80,7 +73,4 @@ def _words(pager_type: str, words: str, defaults: Defaults) -> tuple[str, str]:
         return fitted(words, defaults.longest)
     if pager_type.isdigit():
         return "", f"beeps only, without the {len(words)} characters of its text" if words else ""
-    words = words.upper()
-    if not NUMERIC.issuperset(words):
-        raise Invalid("text", "a numeric pager shows digits, blanks and - U [ ] only")
-    return fitted(words, defaults.longest)
+    return fitted(numeric(words), defaults.longest)

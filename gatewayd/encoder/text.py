@@ -33,7 +33,6 @@ _SPELLED = str.maketrans(
     }
     | {"\u2026": "..."}
 )
-NUMERIC = frozenset("0123456789 -U[]")  # what a numeric pager can show
 
 
 def spelled(text: str) -> str:
