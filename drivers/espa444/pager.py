@@ -127,7 +127,7 @@ class PagerSession(Session):
     def _tell(self, call: Standing) -> None:
         """Queue word of a call, unless its panel has shown that it takes none."""
         if call.station in self._deaf:
-            self._lose(call, "its panel takes no status blocks")
+            self._lose(call)
             return
         block = self._queue(call.records, call.told, call.station)
         if block is not None:
@@ -164,18 +164,24 @@ class PagerSession(Session):
             if call is not None:
                 self._ledger.settle(call.key, call.told)
         elif call is None:
-            self._line.trouble("statuses_lost")
+            self._line.count("statuses_lost")
         else:
-            self._deaf |= {call.station} if event.ending is Ending.NOT_READY else set()
-            self._lose(call, event.detail)
+            self._note_deaf(call.station, event)
+            self._lose(call)
         self._work.put_nowait(self._save_aside)
 
-    def _lose(self, call: Standing, why: str) -> None:
+    def _note_deaf(self, station: str, event: BlockEnded) -> None:
+        if event.ending is Ending.NOT_READY and station not in self._deaf:
+            self._deaf.add(station)
+            self._line.log.warning(
+                "the panel %s takes no status blocks (%s): told = {} spares it", station, event.detail
+            )
+
+    def _lose(self, call: Standing) -> None:
         """Count what a panel was not told; what still stands it hears when it answers again after a silence."""
         if call.station not in self._deaf or self._ledger.is_over(call.key):
             self._ledger.settle(call.key, call.told)
-        self._line.trouble("statuses_lost")
-        self._line.log.info("the panel %s was not told of its call: %s", call.station, why)
+        self._line.count("statuses_lost")
 
     # --- repeats ------------------------------------------------------------------------------------------------------
 
