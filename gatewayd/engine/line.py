@@ -1,20 +1,21 @@
-"""One line: its driver under supervision, its queue, and the worker that hands pages to the driver."""
+"""One line: its driver under supervision, and its queue, from which pages go to the driver."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine import supervision
+from gatewayd.engine.attempts import Attempts
+from gatewayd.engine.linefault import STORE_RETRY, LineFault
 from gatewayd.engine.linememory import Memory
 from gatewayd.engine.linequeue import LineQueue
 from gatewayd.errors import LineDown, StoreUnavailable
-from gatewayd.transport.capture import CURRENT, WITHDRAW, Recorder
+from gatewayd.transport.capture import CURRENT, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from gatewayd.store import Store
 
 TROUBLE_EVERY = 10.0  # seconds between two log lines about the same kind of bad input
-STORE_RETRY = 1.0  # seconds between attempts to write down what happened to a page that has already left
-SEND_LIMIT = 180.0  # seconds; above the limits of every protocol: a driver that hangs must not hold its line
-POISON = 3  # failures after which a receipt that cannot be decided on is set aside, so that it never stops the others
 
 
 class LineHost(Protocol):
@@ -74,15 +72,9 @@ class RunningLine:
         self.pool: PoolLine | None = None
         self._host = host
         self._queue = LineQueue(self.clock)
-        self._sending: dict[int, asyncio.Task[Any]] = {}
-        self._attempts: set[int] = set()
-        self._cut_reasons: dict[int, str] = {}
-        self._interrupted: set[int] = set()  # pages that were the first time on their way when the line was lost
+        self._attempts = Attempts(self, host, self._moved)
         self._failures = 0
-        self._fault_wanted = self._fault_stands = (
-            host.store.alarms.active_with_key(name, supervision.LINE_DOWN) is not None
-        )
-        self._fault_told = False  # whether a task is telling
+        self._fault = LineFault(self, host)
         self._up_since = 0.0
         self._closed = False
         self._side_tasks: set[asyncio.Task[Any]] = set()
@@ -107,9 +99,9 @@ class RunningLine:
         self.first_attempt.set()
         self.log.info("line %s is up", self.name)
         self._want_fault(wanted=False)
-        for page_id in self._interrupted:
+        for page_id in self._attempts.interrupted:
             self._queue.resume(page_id)
-        self._interrupted.clear()
+        self._attempts.interrupted.clear()
         self._moved()
 
     def count(self, what: str, amount: int = 1) -> None:
@@ -167,8 +159,7 @@ class RunningLine:
             reason = await self._run_once()
             self._fell(reason)
             await sleep(self.clock, supervision.back_off(self._failures))
-            for page_id in tuple(self._attempts):
-                self._cut(page_id, "the line was lost while it was being sent")
+            self._attempts.cut_all("the line was lost while it was being sent")
 
     def _moved(self) -> None:
         """Go on with the queue, and have the pool look again: this line came, went, or has room."""
@@ -203,26 +194,8 @@ class RunningLine:
         self._moved()
 
     def _want_fault(self, *, wanted: bool) -> None:
-        """Have the line's fault raised or cleared; one task at a time tells, so that the order is kept."""
-        self._fault_wanted = wanted
-        if self._fault_stands != wanted and not self._fault_told:
-            self._fault_told = True
-            self._aside(self._tell_fault())
-
-    async def _tell_fault(self) -> None:
-        """Raise or clear the fault until what is recorded is what is so; a full disk only delays it."""
-        try:
-            while self._fault_stands != (wanted := self._fault_wanted):
-                fault = supervision.fault(self.name, self.down_reason) if wanted else supervision.fault_over(self.name)
-                try:
-                    await self._host.report(self.name, fault)
-                except StoreUnavailable as error:
-                    self.log.error("the state of line %s could not be recorded yet: %s", self.name, error)  # noqa: TRY400 - once a second is enough without a trace
-                    await sleep(self.clock, STORE_RETRY)
-                else:
-                    self._fault_stands = wanted
-        finally:
-            self._fault_told = False
+        if self._fault.want(wanted=wanted):
+            self._aside(self._fault.tell())
 
     def _hasten(self, page: Page) -> None:
         if not page.held and page.user_id is not None:
@@ -233,7 +206,7 @@ class RunningLine:
             try:
                 await self._host.hasten(page)
             except StoreUnavailable as error:
-                self.log.error("the next way of page %d could not be taken yet: %s", page.id, error)  # noqa: TRY400 - as above
+                self.log.error("the next way of page %d could not be taken yet: %s", page.id, error)  # noqa: TRY400 - once a second is enough without a trace
                 await sleep(self.clock, STORE_RETRY)
             else:
                 return
@@ -254,21 +227,17 @@ class RunningLine:
 
     def release(self, page_id: int) -> None:
         """Put a held page back: it is not withdrawn after all. Call `pump` afterwards."""
-        if page_id not in self._sending:
+        if page_id not in self._attempts.pages():
             self._queue.release(page_id)
 
     def drop(self, page_id: int) -> asyncio.Task[None] | None:
         """Forget a page for good; when it is on its way, stop that and return the task that is ending."""
         self._queue.drop(page_id)
-        if page_id not in self._attempts:
-            return None
-        task = self._sending[page_id]
-        task.cancel()
-        return task
+        return self._attempts.withdraw(page_id)
 
     def in_flight(self) -> Iterable[int]:
         """Return the ids of the pages that the driver has in hand, or that left and are not written down yet."""
-        return self._sending.keys()
+        return self._attempts.pages()
 
     def depth(self) -> int:
         """Return how many pages wait or are under way."""
@@ -285,28 +254,12 @@ class RunningLine:
             if page is None:
                 self._host.wake_at(self._queue.next_due())
                 return
-            self._attempts.add(page.id)
-            task = asyncio.get_running_loop().create_task(self._deliver(driver, page))
-            self._sending[page.id] = task
-            task.add_done_callback(partial(self._sent, page))
+            self._attempts.deliver(driver, page, self._sent)
 
-    def _sent(self, page: Page, _: asyncio.Task[Any]) -> None:
+    def _sent(self, page: Page) -> None:
         """Free the address: an attempt ended and is written down, or it was cut short."""
-        self._sending.pop(page.id, None)
-        self._attempts.discard(page.id)
-        self._cut_reasons.pop(page.id, None)
         self._queue.free(page.address)
         self._moved()
-
-    async def _deliver(self, driver: Driver, page: Page) -> None:
-        CURRENT.set(self.recorder)
-        receipt = await self._attempt(driver, page)
-        self._attempts.discard(page.id)
-        self.count(f"pages_{receipt.outcome.value}")
-        self._moved()
-        if receipt.outcome is not Outcome.FAILED:
-            await asyncio.sleep(0)  # the next page leaves first: a commit may hold up the loop, the device would idle
-        await self._write_down(page, receipt)
 
     # --- for a pool ---------------------------------------------------------------------------------------------------
 
@@ -324,65 +277,7 @@ class RunningLine:
         driver = self.driver
         if driver is None:
             return Receipt(Outcome.FAILED, "it has no driver")
-        self._attempts.add(page.id)
-        task = asyncio.get_running_loop().create_task(self._carry(driver, page))
-        self._sending[page.id] = task
-        task.add_done_callback(partial(self._sent, page))
-        return await task
-
-    async def _carry(self, driver: Driver, page: Page) -> Receipt:
-        CURRENT.set(self.recorder)
-        receipt = await self._attempt(driver, page)
-        self.count(f"pages_{receipt.outcome.value}")
-        return receipt
-
-    async def _attempt(self, driver: Driver, page: Page) -> Receipt:
-        now = self.clock.now()
-        if now > page.expires:
-            return Receipt(Outcome.REFUSED, "expired before it could be sent")
-        limit = self.clock.call_at(now + SEND_LIMIT, lambda: self._cut(page.id, "the driver did not come back"))
-        self.recorder.ordered(page)
-        try:
-            return await driver.send(page)
-        except LineDown as error:
-            if not page.attempts:  # what takes the line down again and again has to let the others go first
-                self._interrupted.add(page.id)
-            return Receipt(Outcome.FAILED, str(error))
-        except asyncio.CancelledError:
-            self.recorder.record(WITHDRAW, str(page.id), b"")
-            reason = self._cut_reasons.pop(page.id, None)
-            if reason is None:
-                raise
-            return Receipt(Outcome.UNKNOWN, reason)
-        except Exception as error:
-            self.log.exception("sending page %d on line %s failed", page.id, self.name)
-            return Receipt(Outcome.FAILED, f"internal error: {type(error).__name__}")
-        finally:
-            limit.cancel()
-
-    def _cut(self, page_id: int, reason: str) -> None:
-        """End an attempt that nothing can come of any more; whether the page arrived is honestly unknown."""
-        if page_id in self._attempts:
-            self.log.error("page %d on line %s: %s", page_id, self.name, reason)
-            self._cut_reasons[page_id] = reason
-            self._sending[page_id].cancel()
-
-    async def _write_down(self, page: Page, receipt: Receipt) -> None:
-        """Record a receipt; a page that has left must not be forgotten, so this is tried until the store takes it."""
-        failures = 0
-        while failures < POISON:
-            try:
-                await self._host.settle(page, receipt)
-            except StoreUnavailable as error:
-                self.log.error("the receipt of page %d could not be recorded yet: %s", page.id, error)  # noqa: TRY400 - as above
-            except Exception:
-                failures += 1
-                self.log.exception("the receipt of page %d cannot be decided on", page.id)
-            else:
-                return
-            await sleep(self.clock, STORE_RETRY)
-        text = f"Page {page.id} to {self.name} {page.address} cannot go on: look after it by hand"
-        await self._host.report(self.name, supervision.poison(f"page-{page.id}", text))
+        return await self._attempts.relay(driver, page, self._sent)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -390,13 +285,11 @@ class RunningLine:
         """Send nothing more and cut what is being sent; returns the tasks that still write receipts down."""
         self._closed = True
         self.is_up = False
-        for page_id in self._attempts:
-            self._sending[page_id].cancel()
-        return [task for page_id, task in self._sending.items() if page_id not in self._attempts]
+        return self._attempts.close()
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """Return what runs for this line at the moment, beside its supervision."""
-        return [*self._sending.values(), *self._side_tasks]
+        return [*self._attempts.tasks(), *self._side_tasks]
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
