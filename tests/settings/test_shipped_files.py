@@ -65,6 +65,7 @@ def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings)
         "ward-panel": "espa444",
         "wings": "espa444",
         "pager": "tap",
+        "far-pager": "tap",
         "nurse-call": "tap",
         "fire": "ascii",
         "it": "snpp",
