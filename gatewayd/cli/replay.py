@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from gatewayd import registry
-from gatewayd.cli.feeder import Clients, Device, Ends, Feeder, Server
+from gatewayd.cli.ends import Clients, Device, Ends, Server
+from gatewayd.cli.feeder import Feeder
 from gatewayd.cli.output import Exit, emit, say
 from gatewayd.cli.player import Player, require_playable
 from gatewayd.cli.rehearsal import Isolated

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd.cli import feeder
-from gatewayd.cli.feeder import Clients, Device, Ends, Feeder, Server
+from gatewayd.cli import ends, feeder
+from gatewayd.cli.ends import Clients, Device, Ends, Server
+from gatewayd.cli.feeder import Feeder
 from gatewayd.cli.replay import read
 from gatewayd.errors import GatewayError
 from gatewayd.transport.capture import Piece
@@ -36,9 +37,9 @@ def short_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeder, "TAIL", 0.05)
 
 
-async def fed(capture: Capture, ends: Ends, speed: float = 0.0) -> list[str]:
+async def fed(capture: Capture, joined: Ends, speed: float = 0.0) -> list[str]:
     told: list[str] = []
-    await Feeder(capture, ends, lambda _, what: told.append(what), speed).feed()
+    await Feeder(capture, joined, lambda _, what: told.append(what), speed).feed()
     return told
 
 
@@ -109,15 +110,15 @@ async def test_datagrams_are_sent_to_a_running_line() -> None:
     answer = Piece(0.1, "out", "192.0.2.9:5060", b"?" * 10)
     async with Recording("sip", host="127.0.0.1", port=0, authenticate=False) as line:
         assert line.driver.bound is not None
-        ends = Clients(line.driver.bound)
-        told = await fed(Capture((piece, answer)), ends)
+        phones = Clients(line.driver.bound)
+        told = await fed(Capture((piece, answer)), phones)
         assert reports(line) == ["TextReceived"]
         assert "the first 0 agree" in told[0]
-        await ends.restart()
+        await phones.restart()
 
 
 async def test_a_gateway_that_never_opens_its_end_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeder, "ARRIVAL", 0.1)
+    monkeypatch.setattr(ends, "ARRIVAL", 0.1)
     device = Device(tmp_path / "panel")
     with pytest.raises(GatewayError, match="nobody opened"):
         await fed(CALL, device)
