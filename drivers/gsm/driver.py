@@ -18,6 +18,7 @@ from drivers.gsm.events import (
     GsmEvent,
     LateAnswer,
     MessageSettled,
+    PartArrived,
     PartSent,
     PinWanted,
     Ready,
@@ -25,10 +26,10 @@ from drivers.gsm.events import (
     Silent,
     TextArrived,
 )
+from drivers.gsm.inbox import Inbox
 from drivers.gsm.operating import Operator
 from drivers.gsm.power import cycle_power
 from drivers.gsm.protocol import Modem, Stage
-from drivers.gsm.reading import UNREADABLE
 from drivers.gsm.recording import Recorder
 from drivers.gsm.selftest import WITHIN
 from drivers.gsm.starting import Starter
@@ -52,7 +53,6 @@ PowerCut = Callable[[tuple[str, ...], "Line"], Awaitable[None]]
 
 LONGEST_THROTTLE = 60.0  # seconds that a page waits here for its turn; beyond that the gateway keeps it
 NO_NETWORK_RETRY = 10.0
-REPORT_REST = 1.0  # seconds that a delivery report rests
 _SINGLE, _PART = 160, 153  # characters
 
 
@@ -74,6 +74,7 @@ class GsmDriver(Driver):
         self._tidings = Tidings(settings)
         self._starter = Starter(line, settings, power)
         self._operator = Operator(line.clock)
+        self._inbox = Inbox(line, self._attempts.tracker, self._tidings)
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
 
@@ -118,9 +119,16 @@ class GsmDriver(Driver):
         async with self._turn:
             if wait:
                 await sleep(self.line.clock, wait)
-            self._tidings.guard.paged(page.address, self.line.clock.now())
+            self._note_address(page.address)
             settled, reference = await self._attempt(page.address, composed)
         return self._receipt(settled, reference, composed.note)
+
+    def _note_address(self, number: str) -> None:
+        """Know the people who are paged when they answer, though the network writes their numbers in its own way."""
+        self._tidings.guard.paged(number, self.line.clock.now())
+        changes = self._tidings.book.paged(number)
+        if changes:
+            self._ready().recorder.put(None, changes=changes)
 
     def _ready(self) -> Connection:
         connection = self._connection
@@ -162,11 +170,12 @@ class GsmDriver(Driver):
         connection = Connection(core, adapter, Recorder(self.line))
         connection.spawn(connection.recorder.run())
         self._attempts.tracker.load(self.line.memory.items(), self.line.clock.now())
+        self._tidings.book.load(self.line.memory.items())
         reason = LineDown("the line was stopped")
         try:
             await self._open(self._settings, adapter)
             self._connection = connection
-            core.start(self.line.clock.now())
+            core.start(self.line.clock.now(), self._inbox.parts())
             adapter.flush()
             async for event in adapter.events():
                 await self._handle_event(event, connection)
@@ -183,8 +192,8 @@ class GsmDriver(Driver):
         match event:
             case MessageSettled() | PartSent() | LateAnswer():
                 self._handle_sending(event, connection)
-            case TextArrived() | ReportArrived():
-                self._handle_arrival(event, connection)
+            case TextArrived() | ReportArrived() | PartArrived():
+                self._inbox.take(event, connection)
             case CoverageSeen() | DeviceTrouble():
                 self._handle_health(event, connection)
             case CommandAnswered():
@@ -210,28 +219,6 @@ class GsmDriver(Driver):
             self._tidings.work_done(connection.recorder)
             self._rated.degraded(self._tidings.weakness)
 
-    def _handle_arrival(self, event: TextArrived | ReportArrived, connection: Connection) -> None:
-        tokens = event.text.tokens if isinstance(event, TextArrived) else (event.token,)
-
-        def recorded() -> None:
-            connection.core.settle(tokens, self.line.clock.now())
-            connection.flush()
-
-        if isinstance(event, TextArrived):
-            self.line.count("texts")
-            if event.text.text.startswith(UNREADABLE):
-                self.line.trouble("unreadable")
-            self._tidings.text(event.text, self.line, connection.recorder, recorded)
-        else:
-            self.line.count("delivery_reports")
-            # A report may be faster than the gateway, which first has to write down what the page is called.
-            due = self.line.clock.now() + REPORT_REST
-            self.line.clock.call_at(due, lambda: self._confirm(event, connection, recorded))
-
-    def _confirm(self, event: ReportArrived, connection: Connection, recorded: Callable[[], None]) -> None:
-        tracker = self._attempts.tracker
-        connection.recorder.put(tracker.reported(event.report), recorded, tracker.changes())
-
     def _handle_health(self, event: CoverageSeen | DeviceTrouble, connection: Connection) -> None:
         if isinstance(event, DeviceTrouble):
             self._tidings.trouble(event.detail, connection.recorder)
@@ -255,6 +242,7 @@ class GsmDriver(Driver):
             self.line.log.info("self-test: %s", settled.detail)
 
     async def _handle_ready(self, event: Ready) -> None:
+        self._tidings.book.centre = event.centre
         with suppress(StoreUnavailable):
             await self._starter.ready(event, self._tidings.selftest)
         self.line.up()

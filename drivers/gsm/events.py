@@ -21,9 +21,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A message that the modem passed on without storing it; `owed`: it waits for an acknowledgement (CNMA)."""
+    """A message that the modem passed on without storing it; `owed`: it waits for an acknowledgement (CNMA).
+
+    `key` is where the line remembers it as a part of a long one.
+    """
 
     owed: bool = False
+    key: str = ""
 
 
 Token = Stored | Passed
@@ -46,10 +50,11 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The modem is initialised: messages may be sent. `notes` are for the log."""
+    """The modem is initialised: messages may be sent. `notes` are for the log, `centre` is the service centre."""
 
     identity: str
     notes: tuple[str, ...] = ()
+    centre: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,15 @@ class TextArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class PartArrived:
+    """A part of a long text that the modem did not store: remember `body` under `key`, then settle the token."""
+
+    key: str
+    body: str
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
 class ReportArrived:
     """A delivery report; settle its token when it is recorded."""
 
@@ -152,5 +166,6 @@ GsmEvent = (
     | DeviceTrouble
     | CommandAnswered
     | TextArrived
+    | PartArrived
     | ReportArrived
 )

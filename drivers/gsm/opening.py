@@ -46,7 +46,7 @@ def initialise(session: Session) -> Script[None]:
     yield from _register(session)
     session.sweep_due = session.now
     session.check_due = session.now + session.profile.check_every
-    session.events.append(Ready(identity, tuple(session.notes)))
+    session.events.append(Ready(identity, tuple(session.notes), session.centre))
 
 
 def unlock(session: Session, pin: str) -> Script[None]:
@@ -135,7 +135,8 @@ def _choose_service(session: Session) -> Script[None]:
     if centre:
         yield from session.ask(f'AT+CSCA="{centre}",{145 if centre.startswith("+") else 129}')
     reply = yield from session.ask(Command("AT+CSCA?", "+CSCA:", timeout=LONG_PATIENCE))
-    if reply.ok and reply.first and not fields(reply.first)[0]:
+    session.centre = fields(reply.first)[0] if reply.ok else ""
+    if reply.ok and reply.first and not session.centre:
         session.notes.append("the SIM knows no service centre: set service_centre")
     reply = yield from session.ask(Command("AT+CSMS?", "+CSMS:"))
     session.acknowledges = False

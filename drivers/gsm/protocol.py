@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from drivers.gsm import asked, mailbox, opening, sending, watching
 from drivers.gsm import vocabulary as words
+from drivers.gsm.arriving import Arrivals
 from drivers.gsm.events import (
     CannotStart,
     GsmEvent,
@@ -22,18 +23,17 @@ from drivers.gsm.events import (
     ReportArrived,
     Silent,
     Stored,
-    TextArrived,
     Token,
 )
-from drivers.gsm.pdu import StatusReport
-from drivers.gsm.reading import read_message, read_report
-from drivers.gsm.reassembly import Reassembly, Text
+from drivers.gsm.reading import read_report
 from drivers.gsm.session import Asked, Session
 from gatewayd.hayes.channel import Channel, Unsolicited
 from gatewayd.hayes.runner import Runner
 from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive, fields, number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from drivers.gsm.profile import Profile
 
 RESTART = b"AT+CFUN=1,1\r"
@@ -59,7 +59,7 @@ class Modem:
         self._profile = profile
         self._channel = Channel(words.PDU_WORDS)
         self._session = Session(profile, self._channel)
-        self._assembly: Reassembly[Token] = Reassembly(profile.part_timeout)
+        self._arrivals = Arrivals(self._session)
         self._stage = Stage.CLOSED
         self._runner = Runner(self._channel)
         self._wanted: Script[None] | None = None
@@ -83,8 +83,12 @@ class Modem:
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
-    def start(self, now: float) -> None:
-        """Initialise the modem; ends in Ready, PinWanted, CannotStart or Silent."""
+    def start(self, now: float, parts: Mapping[str, str] | None = None) -> None:
+        """Initialise the modem; ends in Ready, PinWanted, CannotStart or Silent.
+
+        `parts` are those of long texts that were remembered (`PartArrived`).
+        """
+        self._arrivals.restore(parts or {}, now)
         self._begin(opening.initialise(self._session), now)
 
     def enter_pin(self, pin: str, now: float) -> None:
@@ -151,14 +155,14 @@ class Modem:
 
     def get_timer(self) -> float | None:
         """Return when something has to be done without being told."""
-        due = [self._runner.due(), self._assembly.due()]
+        due = [self._runner.due(), self._arrivals.due()]
         if not self._runner.busy and self._stage is Stage.READY:
             due += [self._session.check_due, self._session.sweep_due]
         return min((time for time in due if time is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Deal with silence, go on after a pause, give out what stayed incomplete."""
-        self._give_out(self._assembly.expire(now))
+        self._arrivals.expire(now)
         reply = self._runner.expire(now)
         if reply is not None:
             self._resume(reply, now)
@@ -233,13 +237,8 @@ class Modem:
             last = self._session.events[-1] if self._session.events else None
             self._stage = _STAGES.get(type(last), self._stage)
         while self._session.arrivals:
-            header, body, token = self._session.arrivals.popleft()
-            self._arrived(header, body, token, now)
-        session = self._session
-        if session.full and not session.to_read and len(session.known) <= self._assembly.kept:
-            # Nothing but parts that wait for others, which find no room.
-            session.full = False
-            self._give_out(self._assembly.give_up())
+            self._arrivals.take(*self._session.arrivals.popleft(), now)
+        self._arrivals.make_room()
 
     def _fall_silent(self, reason: str) -> None:
         self._stage = Stage.SILENT
@@ -261,7 +260,7 @@ class Modem:
         elif said.line.startswith(words.SENT):
             self._answered_late(said.line)
         elif said.body:
-            self._arrived(said.line, said.body, Passed(owed=session.acknowledges), now)
+            self._arrivals.take(said.line, said.body, Passed(owed=session.acknowledges), now)
         elif said.line.startswith(words.REPORT):
             report = read_report(said.line)
             if report is not None:
@@ -275,20 +274,6 @@ class Modem:
         if session.unanswered and reference is not None:
             session.events.append(LateAnswer(session.unanswered, reference))
         session.unanswered = ""
-
-    def _arrived(self, header: str, body: str, token: Token, now: float) -> None:
-        message = read_message(header, body, self._session.character_set, text_mode=self.text_mode)
-        if isinstance(message, StatusReport):
-            self._session.events.append(ReportArrived(message, token))
-            return
-        if isinstance(token, Passed) and token.owed and message.user_data.concat is not None:
-            # The network waits for each part; the whole may take longer than it does.
-            self._session.owed += 1
-            token = Passed()
-        self._give_out(self._assembly.add(message, token, now))
-
-    def _give_out(self, texts: list[Text[Token]]) -> None:
-        self._session.events.extend(TextArrived(text) for text in texts)
 
 
 _STAGES: dict[type, Stage] = {Ready: Stage.READY, PinWanted: Stage.LOCKED, CannotStart: Stage.SILENT}

@@ -46,6 +46,7 @@ class Session:
     home: str = ""
     memory: str = ""
     character_set: str = ""
+    centre: str = ""
     acknowledges: bool = False
     polls: bool = False
     full: bool = False

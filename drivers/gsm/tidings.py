@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from drivers.gsm.book import Book
 from drivers.gsm.coverage import Coverage
 from drivers.gsm.guard import WINDOW, Guard
 from drivers.gsm.selftest import MEMORY_KEY as SELFTEST_KEY
@@ -34,6 +35,7 @@ class Tidings:
     def __init__(self, settings: GsmSettings) -> None:
         self.coverage = Coverage(settings.network_grace, settings.low_signal)
         self.guard = Guard(settings.strangers_per_hour)
+        self.book = Book()
         self.selftest = SelfTest(settings.selftest_every, settings.own_number)
         self._trouble: bool | None = None  # None: one from before a restart may stand
         self._trouble_words = ""
@@ -52,7 +54,8 @@ class Tidings:
             return
         objection = self.guard.objection(text.sender, text.text, now)
         if not objection:
-            recorder.put(TextReceived(text.sender, text.text, reference=_reference(text)), recorded)
+            sender = self.book.spelled(text.sender)
+            recorder.put(TextReceived(sender, text.text, reference=_reference(text)), recorded)
             return
         line.count("texts_held_back")
         line.log.warning("a text of %s is held back: %s", text.sender, objection)

@@ -132,20 +132,6 @@ async def test_answer_that_has_come_is_read_before_the_next_page_goes() -> None:
     assert site.line.texts == [(ANNA, "OK")]
 
 
-async def test_part_that_stays_alone_is_passed_on_after_its_time_and_deleted() -> None:
-    site = Site(part_timeout=100)
-    await site.start()
-    first, _, third = parts(ANNA, "x" * 153 + "y" * 153 + "z")
-    for place, message in ((1, first), (2, third)):
-        site.modem.state.memory[place] = Entry(message)
-        site.says(f'+CMTI: "ME",{place}\r\n')
-    await site.clock.advance(99)
-    assert (site.line.texts, len(site.modem.state.memory)) == ([], 2)
-    await site.clock.advance(2)
-    assert site.line.texts == [(ANNA, "x" * 153 + "[...]z")]
-    assert site.modem.state.memory == {}
-
-
 async def test_full_memory_is_emptied_and_what_the_network_held_comes_too() -> None:
     site = Site(modem={"capacity": 3})
     for number in range(5):
@@ -167,15 +153,6 @@ async def test_memory_that_is_full_at_the_start_is_emptied_and_takes_new_texts()
     assert site.modem.state.memory == {}
 
 
-async def test_memory_that_is_full_of_lonely_parts_is_freed_when_the_modem_complains() -> None:
-    site = Site(modem={"capacity": 2})
-    await site.start()
-    await site.modem.receives(ANNA, "x" * 400)
-    await site.clock.advance(1)
-    assert len(site.line.texts) == 1
-    assert site.modem.state.memory == {}
-
-
 async def test_modem_that_passes_texts_on_gets_its_acknowledgement_after_the_disk() -> None:
     site = Site(
         modem={"refuses": ("AT+CNMI=2,1,*", "AT+CNMI=1,*", "AT+CSMS=0"), "service_level": 1},
@@ -189,17 +166,6 @@ async def test_modem_that_passes_texts_on_gets_its_acknowledgement_after_the_dis
     await site.clock.advance(2)
     assert site.line.texts == [(ANNA, "OK")]
     assert site.wrote.count(b"AT+CNMA\r") == 1
-    assert site.modem.state.unacknowledged == 0
-
-
-async def test_parts_that_are_passed_on_are_acknowledged_one_by_one() -> None:
-    site = Site(modem={"refuses": ("AT+CNMI=2,1,*", "AT+CNMI=1,*", "AT+CSMS=0"), "service_level": 1})
-    await site.start()
-    for number, message in enumerate(parts(ANNA, "x" * 300), 1):
-        site.modem._deliver(message)
-        await site.clock.advance(1)
-        assert site.wrote.count(b"AT+CNMA\r") == number
-    assert site.line.texts == [(ANNA, "x" * 300)]
     assert site.modem.state.unacknowledged == 0
 
 

@@ -1,0 +1,73 @@
+"""Messages that came: reading them, putting long ones together, and keeping the parts that the modem does not keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.gsm.events import PartArrived, Passed, ReportArrived, TextArrived
+from drivers.gsm.pdu import StatusReport
+from drivers.gsm.reading import read_message
+from drivers.gsm.reassembly import Reassembly
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivers.gsm.events import Token
+    from drivers.gsm.pdu import Deliver
+    from drivers.gsm.reassembly import Text
+    from drivers.gsm.session import Session
+
+PREFIX = "part/"  # of the keys under which parts are kept
+
+
+class Arrivals:
+    """What has come of long messages; whole ones, and reports, become events of the session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._assembly: Reassembly[Token] = Reassembly(session.profile.part_timeout)
+
+    def take(self, header: str, body: str, token: Token, now: float) -> None:
+        """Take a message as the modem shows it."""
+        session = self._session
+        message = read_message(header, body, session.character_set, text_mode=session.text_mode)
+        if isinstance(message, StatusReport):
+            session.events.append(ReportArrived(message, token))
+            return
+        if isinstance(token, Passed):
+            token = self._keep(message, body, token)
+        self._give_out(self._assembly.add(message, token, now))
+
+    def restore(self, parts: Mapping[str, str], now: float) -> None:
+        """Take up parts that were kept before a restart, by their keys."""
+        for key, body in parts.items():
+            message = read_message("", body, "", text_mode=False)
+            if not isinstance(message, StatusReport):
+                self._give_out(self._assembly.add(message, Passed(key=key), now))
+
+    def expire(self, now: float) -> None:
+        """Give out what has waited too long for its other parts."""
+        self._give_out(self._assembly.expire(now))
+
+    def make_room(self) -> None:
+        """Give out everything when nothing but parts fills the memory: the others find no room there."""
+        session = self._session
+        if session.full and not session.to_read and len(session.known) <= self._assembly.kept:
+            session.full = False
+            self._give_out(self._assembly.give_up())
+
+    def due(self) -> float | None:
+        """Return when `expire` has something to do."""
+        return self._assembly.due()
+
+    def _keep(self, message: Deliver, body: str, token: Passed) -> Passed:
+        """Have a part written down that the modem does not store: only then the network may forget it."""
+        place = message.user_data.concat
+        if place is None or place.total == 1:
+            return token
+        key = f"{PREFIX}{message.sender}/{place.reference}/{place.total}/{place.part}"
+        self._session.events.append(PartArrived(key, body, token))
+        return Passed(key=key)
+
+    def _give_out(self, texts: list[Text[Token]]) -> None:
+        self._session.events.extend(TextArrived(text) for text in texts)

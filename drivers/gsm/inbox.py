@@ -1,0 +1,61 @@
+"""Writing down what came, and letting the modem forget it only then."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.gsm.arriving import PREFIX
+from drivers.gsm.events import PartArrived, Passed, TextArrived
+from drivers.gsm.reading import UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.gsm.connection import Connection
+    from drivers.gsm.events import ReportArrived, Token
+    from drivers.gsm.tidings import Tidings
+    from drivers.gsm.tracking import Tracker
+    from gatewayd.driver import Line
+
+REPORT_REST = 1.0  # seconds that a delivery report rests
+
+
+class Inbox:
+    """Takes texts, parts of texts and reports."""
+
+    def __init__(self, line: Line, tracker: Tracker, tidings: Tidings) -> None:
+        self._line = line
+        self._tracker = tracker
+        self._tidings = tidings
+
+    def parts(self) -> dict[str, str]:
+        """Return the parts that wait for others since before this start, by their keys."""
+        return {key: body for key, body in self._line.memory.items().items() if key.startswith(PREFIX)}
+
+    def take(self, event: TextArrived | ReportArrived | PartArrived, connection: Connection) -> None:
+        """Have something written down."""
+        tokens = event.text.tokens if isinstance(event, TextArrived) else (event.token,)
+        recorded = partial(self._recorded, tokens, connection)
+        if isinstance(event, PartArrived):
+            connection.recorder.put(None, recorded, {event.key: event.body})
+        elif isinstance(event, TextArrived):
+            self._line.count("texts")
+            if event.text.text.startswith(UNREADABLE):
+                self._line.trouble("unreadable")
+            self._tidings.text(event.text, self._line, connection.recorder, recorded)
+        else:
+            self._line.count("delivery_reports")
+            # A report may be faster than the gateway, which first has to write down what the page is called.
+            due = self._line.clock.now() + REPORT_REST
+            self._line.clock.call_at(due, lambda: self._confirm(event, connection, recorded))
+
+    def _recorded(self, tokens: tuple[Token, ...], connection: Connection) -> None:
+        connection.core.settle(tokens, self._line.clock.now())
+        connection.flush()
+        parts = {token.key: None for token in tokens if isinstance(token, Passed) and token.key}
+        if parts:
+            connection.recorder.put(None, changes=parts)
+
+    def _confirm(self, event: ReportArrived, connection: Connection, recorded: Callable[[], None]) -> None:
+        connection.recorder.put(self._tracker.reported(event.report), recorded, self._tracker.changes())
