@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +19,7 @@ from gatewayd.clock import sleep
 from gatewayd.errors import LineDown
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
-from gatewayd.transport.pty import open_pty
-from gatewayd.transport.serial import SerialSettings, open_serial
+from gatewayd.transport.device import device_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,18 +125,10 @@ class SimulatedPrinterPort(Simulator):
 
     async def run(self) -> None:
         """Open the port and print until cancelled. Raises LineDown when an existing port is lost."""
-        settings = self.settings
-        if settings.port.startswith(("/dev/", "socket://")):
-            await open_serial(SerialSettings(port=settings.port, baudrate=settings.baudrate), self.adapter)
-        else:
-            link = Path(settings.port) if settings.port else None
-            open_pty(self.adapter, link, baudrate=settings.baudrate if settings.throttle else None)
-        log.info("a panel prints at %s", settings.port)
-        try:
+        at = self.settings
+        async with device_port(self.adapter, at.port, baudrate=at.baudrate, throttle=at.throttle):
+            log.info("a panel prints at %s", at.port)
             await self.serve()
-        finally:
-            self.adapter.close()
-            await self.adapter.wait_closed()
 
     async def serve(self) -> None:
         """Play the script and send heartbeats until cancelled."""

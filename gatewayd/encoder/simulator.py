@@ -12,15 +12,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
-from gatewayd.transport.pty import open_pty
-from gatewayd.transport.serial import SerialSettings, open_serial
+from gatewayd.transport.device import device_port
 
 if TYPE_CHECKING:
     from gatewayd.clock import Clock
@@ -147,18 +145,10 @@ class EncoderSimulator(Simulator):
 
     async def run(self) -> None:
         """Open the port and serve until cancelled. Raises LineDown when an existing port is lost."""
-        settings = self.settings
-        if settings.port.startswith(("/dev/", "socket://")):
-            await open_serial(SerialSettings(port=settings.port, baudrate=settings.baudrate), self.adapter)
-        else:
-            link = Path(settings.port) if settings.port else None
-            open_pty(self.adapter, link, baudrate=settings.baudrate if settings.throttle else None)
-        log.info("an encoder listens at %s", settings.port)
-        try:
+        at = self.settings
+        async with device_port(self.adapter, at.port, baudrate=at.baudrate, throttle=at.throttle):
+            log.info("an encoder listens at %s", at.port)
             await self.serve()
-        finally:
-            self.adapter.close()
-            await self.adapter.wait_closed()
 
     async def serve(self) -> None:
         """Take pages until cancelled."""
