@@ -1,0 +1,347 @@
+"""Good messages, broken by the rules of their grammar: nothing escapes, nothing grows, the next good one is understood.
+
+The breakage is drawn from seeds, so that a failure comes back; its length is bounded by MUTANTS.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from drivers.sip import digest
+from drivers.sip.content import read_content
+from drivers.sip.events import MessageReceived
+from drivers.sip.framing import StreamFramer
+from drivers.sip.grammar import Malformed, NameAddr
+from drivers.sip.message import COMPACT, MAX_BODY, MAX_HEAD, Request, Response, parse_message
+from drivers.sip.uri import Uri
+from tests.drivers.sip.net import Site
+from tests.drivers.sip.samples import request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SEEDS = range(6)
+MUTANTS = 250  # of each seed
+STRANGER = ("10.0.0.9", 5099)
+CREDENTIALS = (
+    'Digest username="2001", realm="gateway.local", nonce="00", uri="sip:gateway.local", response="00", '
+    'algorithm=SHA-256, qop=auth, nc=00000001, cnonce="x"'
+)
+RESPONSE = (
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n"
+    b"Call-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\n"
+)
+SEPARATORS = [
+    '"',
+    "<",
+    ">",
+    ";",
+    ",",
+    ":",
+    "@",
+    "\\",
+    "[",
+    "]",
+    "=",
+    "?",
+    "%",
+    "%00",
+    " ",
+    "\t",
+    "\r\n ",
+    "\x00",
+    "\udcff",
+]
+NUMBERS = ["-1", "0", "4294967296", "99999999999999999999", "0x10", "1e9", "\u0661", "", "1.5"]
+NAMES = [
+    "via",
+    "v",
+    "from",
+    "to",
+    "call-id",
+    "cseq",
+    "content-length",
+    "l",
+    "contact",
+    "expires",
+    "authorization",
+    "require",
+]
+
+
+def good(rng: random.Random) -> bytes:
+    """Return a message that is understood."""
+    contact = '"A" <sip:2001@10.0.0.9:5062;transport=udp>;q=0.5;expires=60, <sips:2001@[2001:db8::9]>'
+    makers: list[Callable[[], bytes]] = [
+        lambda: request(body="Grüße".encode()),
+        lambda: request(authorization=CREDENTIALS, priority="urgent", date="Sat, 13 Nov 2010 23:29:00 GMT"),
+        lambda: request("REGISTER", "sip:gateway.local", b"", to="<sip:2001@gateway.local>", contact=contact),
+        lambda: request("INVITE", body=b"v=0"),
+        lambda: request("CANCEL", "tel:+49-30-1;phone-context=x", b""),
+        lambda: request(content_type="message/cpim", body=b"From: <a>\r\n\r\nContent-Type: text/plain\r\n\r\nx"),
+        lambda: request(content_type="message/imdn+xml", body=b"<message-id>1.2001</message-id>"),
+        lambda: RESPONSE,
+    ]
+    return rng.choice(makers)()
+
+
+# --- what breaks ------------------------------------------------------------------------------------------------------
+
+
+def _lines(rng: random.Random, lines: list[str]) -> None:
+    """Leave a header out, double it, move it or invent one."""
+    place = rng.randrange(len(lines))
+    match rng.randrange(4):
+        case 0:
+            del lines[place]
+        case 1:
+            lines.insert(place, lines[rng.randrange(len(lines))])
+        case 2:
+            lines.append(lines.pop(place))
+        case _:
+            lines.append(f"{rng.choice(NAMES)}: {rng.choice(NUMBERS)}{rng.choice(SEPARATORS)}")
+
+
+def _separators(rng: random.Random, lines: list[str]) -> None:
+    """Put a separator somewhere, once or very often."""
+    place = rng.randrange(len(lines))
+    line, often = lines[place], rng.choice([1, 1, 1, 2, 70, 3_000])
+    at = rng.randrange(len(line) + 1)
+    lines[place] = line[:at] + rng.choice(SEPARATORS) * often + line[at:]
+
+
+def _tokens(rng: random.Random, lines: list[str]) -> None:
+    """Cut a value at a separator and leave out, double or swap what stands between."""
+    place = rng.randrange(len(lines))
+    separator = rng.choice([";", ",", " ", "=", "@", ":"])
+    parts = lines[place].split(separator)
+    match rng.randrange(3):
+        case 0:
+            del parts[-1]
+        case 1:
+            parts *= 2
+        case _:
+            rng.shuffle(parts)
+    lines[place] = separator.join(parts)
+
+
+def _numbers(rng: random.Random, lines: list[str]) -> None:
+    """Replace what stands behind a separator by an odd number."""
+    place = rng.randrange(len(lines))
+    head, separator, _ = lines[place].rpartition(rng.choice([" ", ":", "=", "@"]))
+    lines[place] = head + separator + rng.choice(NUMBERS)
+
+
+def _bytes(rng: random.Random, lines: list[str]) -> None:
+    """Replace a character by any other."""
+    place = rng.randrange(len(lines))
+    line = lines[place]
+    at = rng.randrange(len(line) + 1)
+    lines[place] = line[:at] + chr(rng.choice([rng.randrange(128), rng.randrange(128, 0x2FF)])) + line[at + 1 :]
+
+
+def _halves(rng: random.Random, lines: list[str]) -> None:
+    """Leave out one half of what comes in pairs."""
+    halves = [(place, at) for place, line in enumerate(lines) for at, char in enumerate(line) if char in '"<>[]']
+    if halves:
+        place, at = rng.choice(halves)
+        lines[place] = lines[place][:at] + lines[place][at + 1 :]
+
+
+WAYS: list[Callable[[random.Random, list[str]], None]] = [_lines, _separators, _tokens, _numbers, _bytes, _halves]
+
+
+def mutant(rng: random.Random) -> bytes:
+    """Return a message that was good before it was broken in one to four ways."""
+    head, separator, body = good(rng).partition(b"\r\n\r\n")
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    for _ in range(rng.randint(1, 4)):
+        rng.choice(WAYS)(rng, lines)
+        lines = lines or [""]
+    data = "\r\n".join(lines).encode("utf-8", "surrogateescape") + separator + body
+    return data[: rng.randrange(len(data) + 1)] if rng.random() < 0.05 else data
+
+
+def mutants(seed: int, count: int = MUTANTS) -> Iterator[bytes]:
+    rng = random.Random(seed)
+    for _ in range(count):
+        yield mutant(rng)
+
+
+# --- what has to hold -------------------------------------------------------------------------------------------------
+
+
+def look_everywhere(message: Request | Response) -> None:
+    """Look at all that is ever looked at."""
+    message.check()
+    _ = (message.via.branch, message.from_.tag, message.to.uri, message.cseq, message.call_id)
+    for contact in message.every("contact"):
+        Uri.parse(NameAddr.parse(contact).uri)
+    for value in message.headers.get("authorization", []):
+        digest.parse_scheme(value)
+    if isinstance(message, Request):
+        Uri.parse(message.uri)
+    read_content(message.first("content-type"), message.body)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_broken_message_is_malformed_or_understood_and_nothing_else(seed: int) -> None:
+    statuses = []
+    for data in mutants(seed):
+        try:
+            look_everywhere(parse_message(data))
+            statuses.append(200)
+        except Malformed as error:
+            statuses.append(error.status)
+    assert set(statuses) <= {200, 400, 413, 416, 505}
+    assert MUTANTS / 10 < statuses.count(200) < MUTANTS * 9 / 10, "the breakage is too strong or too weak"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_a_broken_message_the_next_good_one_is_understood(seed: int) -> None:
+    for authenticate in (False, True):
+        site = Site(authenticate=authenticate)
+        for number, data in enumerate(mutants(seed, MUTANTS // 2)):
+            site.hand_in(data, STRANGER)
+            if authenticate or number % 10:
+                continue
+            site.hand_in(request(body=b"still here %d" % number))
+            assert site.of(MessageReceived)[-1].text == f"still here {number}"
+        assert not authenticate or [each.status for each in site.hand_in(request())] == [401]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_broken_stream_holds_no_more_than_a_message_and_ends_or_goes_on(seed: int) -> None:
+    rng = random.Random(seed)
+    framer = StreamFramer()
+    for data in mutants(seed):
+        position = 0
+        while position < len(data) and not framer._broken:
+            size = rng.choice([1, 7, 100, 5_000])
+            for _ in framer.receive(data[position : position + size]):
+                pass
+            position += size
+            assert len(framer._buffer) <= MAX_HEAD + MAX_BODY
+        if framer._broken:
+            framer = StreamFramer()
+    good_one, framer = request(), StreamFramer()
+    assert [item.data for item in framer.receive(good_one) if hasattr(item, "data")] == [good_one]
+
+
+def test_broken_messages_leave_no_memory_behind() -> None:
+    site = Site()
+    for data in mutants(1, 400):  # fills what is remembered on purpose
+        site.hand_in(data, STRANGER)
+    site.net.advance(60)
+    sizes = []
+    tracemalloc.start()
+    try:
+        for seed in (2, 3):
+            for data in mutants(seed, 300):
+                site.hand_in(data, STRANGER)
+            site.net.advance(60)
+            for kept in (site.net.sent, *site.net.events.values()):
+                kept.clear()
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[1] - sizes[0] < 1_000_000
+    assert site.gateway.layer.size <= 1
+
+
+LONG = MAX_HEAD - 1_500
+RUNS = {
+    "spaces": " " * LONG + "x",
+    "spaces before a fold": " " * LONG + "\r\n x",
+    "spaces and a fold elsewhere": " " * LONG + "x\r\n y",
+    "folds": "\r\n " * (LONG // 3) + "x",
+    "quotes": '"' * LONG,
+    "quotes that end": '""' * (LONG // 2),
+    "escapes": '"' + "\\\\" * (LONG // 2),
+    "brackets": "<" * LONG,
+    "semicolons": ";" * LONG,
+    "commas": "," * LONG,
+    "an endless name": "a" * LONG + '"',
+    "an endless address": "sip:" + "a." * (LONG // 2) + "@",
+    "digits": "9" * LONG,
+    "equal signs": "a=" * (LONG // 2),
+    "percent signs": "%" * LONG,
+}
+PREFIXES = {
+    "via": "SIP/2.0/UDP host",
+    "from": "",
+    "to": '"A"',
+    "cseq": "1",
+    "contact": "<sip:a@b",
+    "authorization": 'Digest realm="gateway.local", a=',
+    "content-length": "1",
+    "content-type": "text/plain;charset",
+}
+
+
+@pytest.mark.parametrize("name", PREFIXES)
+@pytest.mark.parametrize("run", RUNS)
+def test_no_header_however_long_holds_up_the_others(name: str, run: str) -> None:
+    value = PREFIXES[name] + RUNS[run]
+    data = request(**{name.replace("-", "_") + "_": value})  # type: ignore[arg-type]
+    started = time.thread_time()
+    Site(authenticate=name == "authorization").hand_in(data, STRANGER)
+    assert time.thread_time() - started < 0.25, "far from linear: this takes a few milliseconds"
+
+
+# --- what means the same ----------------------------------------------------------------------------------------------
+
+FOLDS = [" ", "\r\n ", "\r\n\t", "  \r\n  "]
+
+
+@examples(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_is_written_in_another_way_is_understood_as_the_same(data: st.DataObject) -> None:
+    plain = request(via="SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKsame;rport", subject="two words", to="<sip:a@b>;tag=7")
+    head, _, body = plain.partition(b"\r\n\r\n")
+    start, *lines = head.decode().split("\r\n")
+    short = {name: letter for letter, name in COMPACT.items()}
+    for number, line in enumerate(lines):
+        name, _, value = line.partition(": ")
+        name = data.draw(st.sampled_from([name, name.upper(), name.title(), short.get(name, name)]))
+        space = data.draw(st.sampled_from(["", " "]))
+        fold = data.draw(st.sampled_from(FOLDS))
+        lines[number] = f"{name}{space}:{fold}{value.replace(' ', fold)}"
+    other = "\r\n".join([start, *data.draw(st.permutations(lines))]).encode() + b"\r\n\r\n" + body
+    one, two = parse_message(plain), parse_message(other)
+    two.check()
+    assert (one.via, one.from_, one.to, one.cseq, one.body) == (two.via, two.from_, two.to, two.cseq, two.body)
+    assert two.first("subject").split() == ["two", "words"]
+
+
+@examples(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ['a="b"', "c=d", ' e="f, g"', 'h="\\""', " i = j", "k=", "l", '"', "=", " m =\tn", 'x=y"z', 'a=""b""']
+        )
+    )
+)
+def test_credentials_are_read_alike_the_short_and_the_long_way(parts: list[str]) -> None:
+    text = ",".join(parts)
+    quick = digest._parse_plain_pairs(text)
+    if quick is None:
+        return
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        match = digest._PAIR.match(text, position)
+        assert match is not None
+        found.setdefault(match[1].lower(), match[2].strip('"'))
+        position = match.end()
+    assert quick == found
