@@ -71,6 +71,7 @@ async def tab(tmp_path: Path, service: PushService) -> AsyncIterator[Tab]:
         "alerts.useSystemBackend": False,
         "dom.push.connection.enabled": True,
         "dom.push.serverURL": service.url,
+        "dom.push.retryBaseInterval": 100,  # milliseconds until it connects again
         "dom.push.testing.allowInsecureServerURL": True,
         "permissions.default.desktop-notification": 1,
     }

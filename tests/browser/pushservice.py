@@ -31,6 +31,7 @@ class PushService:
     acks: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
     channels: dict[str, str] = field(default_factory=dict)  # the secret part of an endpoint: the channel of the browser
     pings: int = 0
+    forgetful: bool = False  # does not know the browser any more when it connects the next time
 
     def __post_init__(self) -> None:
         self._socket: web.WebSocketResponse | None = None
@@ -50,6 +51,13 @@ class PushService:
         if self._socket is not None:
             await self._socket.close()
         await self._server.close()
+
+    async def forgets(self) -> None:
+        """Lose the browser and its subscriptions, as a push service does that was set up anew."""
+        assert self._socket is not None
+        self.forgetful = True
+        self.channels.clear()
+        await self._socket.close()
 
     @property
     def url(self) -> str:
@@ -81,6 +89,8 @@ class PushService:
 
     def _hello(self, message: Json) -> Json:
         uaid = message.get("uaid") or uuid4().hex
+        if self.forgetful:  # to a browser that is called otherwise all its subscriptions are lost
+            uaid, self.forgetful = uuid4().hex, False
         return {"messageType": "hello", "status": 200, "uaid": uaid, "use_webpush": True, "broadcasts": {}}
 
     def _register(self, message: Json) -> Json:

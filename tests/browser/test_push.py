@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from tests.browser.pushservice import DELIVERED
 from tests.engine.conftest import NURSE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.browser.bidi import Tab
     from tests.browser.conftest import Site
     from tests.browser.pushservice import PushService
@@ -124,3 +127,37 @@ async def test_a_subscription_that_ended_by_the_page_is_pushed_to_no_more(
     nurse = await gateway.logs_in("nurse")
     assert len((await nurse.get(CHANGES)).json["notifications"]) == 2
     assert service.posts == []
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait for what a browser does by itself."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_a_browser_whose_subscription_was_lost_subscribes_again_by_itself(
+    gateway: Site, service: PushService, tab: Tab
+) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    devices = partial(gateway.engine.changes.subscriptions.of, NURSE)
+    (old,) = devices()
+    await service.forgets()
+    await eventually(lambda: len(devices()) > 1)
+    await gateway.activates("12", "ROOM 12")
+    assert {one["body"] for one in await shown(tab, 2)} == {"ROOM 12"}
+    await eventually(lambda: len(devices()) == 1)  # 410 ended the old one
+    assert devices()[0].endpoint != old.endpoint
+
+
+async def test_a_browser_that_cannot_subscribe_again_says_so(gateway: Site, service: PushService, tab: Tab) -> None:
+    await gateway.signs_in(tab, "nurse")
+    await subscribes(gateway, tab)
+    await gateway.sessions.revoke(NURSE)
+    await service.forgets()
+    (one,) = await shown(tab, 1)
+    assert "not told any more" in one["body"]
+    assert one["url"] == SUBSCRIBE

@@ -1,4 +1,4 @@
-// Shows what the gateway pushes: messages (user_event) and alarms (active_alarm), as text.
+// Shows what the gateway pushes: messages (user_event) and alarms (active_alarm), as text; keeps the subscription alive.
 "use strict";
 
 const base = new URL("..", self.location).pathname.replace(/\/$/, "");
@@ -42,6 +42,30 @@ const notifications = (data) => {
   }
 };
 
+// The browser, or its push service, gave up the old subscription: make a new one and hand it over by the page's own form.
+const renew = async (made) => {
+  const path = `${base}/users/self/webpush/subscribe`;
+  const page = await (await fetch(path, { headers: { Accept: "text/html" } })).text();
+  const [key, token] = ["key", "form-token"].map((name) => (page.match(`data-${name}="([^"]+)"`) || [])[1]);
+  if (!key || !token) throw new Error("not signed in");
+  const options = { userVisibleOnly: true, applicationServerKey: key };
+  const { endpoint, keys } = (made || (await self.registration.pushManager.subscribe(options))).toJSON();
+  const body = new URLSearchParams({ endpoint, ...keys, form_token: token });
+  const said = await (await fetch(`${path}?f=json`, { method: "POST", body })).json();
+  if (said.status !== 1) throw new Error("refused");
+};
+
+const missed = () =>
+  self.registration.showNotification("Alarm gateway", {
+    body: "This browser is not told any more: sign in and switch the notifications on again.",
+    tag: "renew",
+    requireInteraction: true,
+    data: { url: `${base}/users/self/webpush/subscribe` },
+  });
+
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil(renew(event.newSubscription).catch(missed));
+});
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("push", (event) => {
   const all = notifications(event.data);
