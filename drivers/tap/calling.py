@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from drivers.tap.timing import Timing
     from gatewayd.driver import RatedLine
 
-SLOWEST = 300  # Bd, of a call whose rate the modem does not tell (Bell 103)
+USUAL = 300  # Bd, of a call whose rate the modem does not tell (Bell 103)
+SLOWEST = 110
 REDIAL_AFTER = {
     Result.BUSY: 15.0,
     Result.NO_CARRIER: 15.0,
@@ -72,12 +73,11 @@ class Caller(Sender):
             case CarrierLost():
                 self._break_off("the call broke off before the terminal answered")
             case HungUp():
-                self._connection = None
                 self._call(dialup)
             case LoggedOff() | LogonFailed():
                 self.line.log.debug("%s", event.reason)
                 if not self._unsettled:
-                    dialup.hang_up()
+                    self._end_call(dialup)
             case _:
                 if self._connection is not None:
                     await self._handle_event(cast("TapEvent", event), self._connection)
@@ -93,11 +93,16 @@ class Caller(Sender):
     def _begin_call(self, dialup: DialUp) -> None:
         core = dialup.core
         if not self._unsettled or not isinstance(core, EntryDevice):
-            dialup.hang_up()
+            self._end_call(dialup)
             return
         self._connection = Connection(core, dialup.adapter, was_ready=True)
         for attempt in self._unsettled:
             self._submit(attempt)
+
+    def _end_call(self, dialup: DialUp) -> None:
+        """Hang up; a page that comes from now on is for the next call."""
+        self._connection = None
+        dialup.hang_up()
 
     def _call_failed(self, failed: CallFailed) -> None:
         self.line.count("failed_calls")
@@ -134,4 +139,4 @@ class Caller(Sender):
 def _scaled(timing: Timing, said: str) -> Timing:
     """Return the timers for the rate that CONNECT names; it may be that of the port, which is never the slower one."""
     rate = _RATE.search(said)
-    return replace(timing, byte_time=max(timing.byte_time, 10 / int(rate[0] if rate else SLOWEST)))
+    return replace(timing, byte_time=max(timing.byte_time, 10 / max(SLOWEST, int(rate[0]) if rate else USUAL)))

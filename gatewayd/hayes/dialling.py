@@ -25,7 +25,7 @@ from gatewayd.hayes.calls import (
 from gatewayd.hayes.channel import Channel
 from gatewayd.hayes.results import RING, Result
 from gatewayd.hayes.runner import Runner
-from gatewayd.hayes.script import Command, Pause, Raw, Reply, Resync, Script, Unresponsive, resync
+from gatewayd.hayes.script import Command, Pause, Reply, Resync, Script, Unresponsive, resync
 
 ANSWER_LIMIT = 60.0
 RESET_TIME = 0.5  # seconds that a modem may need after ATZ although it has said OK
@@ -177,8 +177,7 @@ class Phone:
             self._events.append(Connected(reply.final))
             return
         if reply.timed_out:
-            yield Raw(b"\r")  # any character ends dialling (V.250, 5.6.1)
-            yield from self._on_the_hook()
+            yield from self._on_the_hook()  # its first character ends dialling (V.250, 5.6.1)
         self.stage = Stage.IDLE
         self._events.append(CallFailed(reply.result, reply.final or reply.result.value))
 

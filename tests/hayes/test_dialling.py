@@ -14,11 +14,12 @@ from gatewayd.hayes.calls import (
     CarrierLost,
     Connected,
     DataReceived,
+    DtrWanted,
     HungUp,
     ModemReady,
     ModemSilent,
 )
-from gatewayd.hayes.dialling import LossFinder, Phone, Stage
+from gatewayd.hayes.dialling import LINGER, LossFinder, Phone, Stage
 from gatewayd.hayes.network import AnsweringModem, PhoneNetwork
 from gatewayd.hayes.results import Result
 from gatewayd.simulator import Faults
@@ -211,6 +212,18 @@ def test_attempt_that_is_given_up_ends_dialling() -> None:
     assert desk.hangs_up() == [HungUp()]
     assert desk.dials() == []
     assert desk.modem.dialled == ["0301234"] * 2
+
+
+def test_result_of_an_attempt_that_was_given_up_hurries_nothing() -> None:
+    desk = Desk().opened()
+    desk.other.call = lambda modem, number, now: True  # type: ignore[method-assign] # nobody lifts the receiver
+    assert desk.dials() == []
+    desk.phone.hang_up(desk.pairs.now)
+    desk.phone.receive_data(b"\r\nBUSY\r\n", desk.pairs.now)
+    desk.pairs.waits(0)
+    assert desk.pairs.events[0] == []
+    desk.pairs.waits(LINGER)
+    assert desk.pairs.events[0] == [DtrWanted(on=False)]
 
 
 def test_bytes_outside_of_a_call_are_lost() -> None:

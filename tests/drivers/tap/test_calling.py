@@ -16,6 +16,7 @@ from drivers.tap.timing import Timing
 from gatewayd.clock import ManualClock
 from gatewayd.driver import Outcome
 from gatewayd.errors import LineDown
+from gatewayd.hayes.dialling import Stage
 from tests.drivers.tap.site import Site, page
 
 if TYPE_CHECKING:
@@ -72,8 +73,13 @@ async def test_pages_that_follow_at_once_share_a_call_and_later_ones_have_their_
 async def test_page_that_comes_while_the_call_ends_is_called_through_after_it() -> None:
     site = await Exchange().ready()
     await site.sends(within=0.1)
-    await site.clock.advance(1.2)
-    assert (await site.sends(page("NEXT"), within=10)).outcome is Outcome.SENT
+    site.simulator.faults.plan("dead")  # so that the goodbye is waited for in vain, and the other end stays
+    await site.clock.advance(3.2)
+    assert isinstance(site.driver._end, Caller)
+    assert site.driver._end._dialup is not None
+    assert site.driver._end._dialup._incall.phone.stage is Stage.LEAVING
+    site.simulator.faults.repair("dead")
+    assert (await site.sends(page("NEXT"), within=15)).outcome is Outcome.SENT
     assert len(site.modem.dialled) == 2
 
 
@@ -217,7 +223,7 @@ async def test_settings_of_a_modem_are_checked() -> None:
 
 @pytest.mark.parametrize(
     ("said", "byte_time"),
-    [("CONNECT", 10 / 300), ("CONNECT 1200/ARQ", 10 / 1200), ("CONNECT 115200", 10 / 9600)],
+    [("CONNECT", 10 / 300), ("CONNECT 000", 10 / 110), ("CONNECT 1200/ARQ", 10 / 1200), ("CONNECT 115200", 10 / 9600)],
 )
 def test_slow_calls_get_the_time_that_their_characters_take(said: str, byte_time: float) -> None:
     assert _scaled(Timing(byte_time=10 / 9600), said).byte_time == byte_time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.tap.pages import LineReady, LoggedOff, LogonFailed, PageSettled, SessionDoubted
+from drivers.tap.protocol import State
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import (
     ACCEPTED,
@@ -297,3 +298,23 @@ def test_hanging_up_at_rest_says_nothing() -> None:
     bench = Bench()
     bench.core.hang_up(bench.now)
     assert bench.sent() == b""
+
+
+def test_broken_connection_leaves_unknown_only_what_went_out_whole() -> None:
+    bench = Bench(multi_block=True, max_chars=1000)
+    bench.in_block(LONG_TEXT)
+    bench.page("2")
+    bench.core.break_off("gone")
+    assert [(event.page_ref, event.outcome, event.detail) for event in _settled(bench)] == [
+        ("1", Outcome.FAILED, "gone (sent in 3 blocks)"),
+        ("2", Outcome.FAILED, "gone"),
+    ]
+    whole = Bench()
+    whole.in_block()
+    whole.core.break_off("gone")
+    assert [event.outcome for event in _settled(whole)] == [Outcome.UNKNOWN]
+    assert (whole.core.state, whole.core.get_timer(), whole.sent()) == (State.OFF, None, b"")
+
+
+def _settled(bench: Bench) -> list[PageSettled]:
+    return [event for event in bench.events() if isinstance(event, PageSettled)]
