@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _MEMORY_PREFIX = "bindings/"
 NONCE_KEY = "nonce_key"
+# A PBX may take one contact of ours only: with another name after a restart we would stand before a closed door.
+CONTACT_KEY = "pbx_contact"
 
 
 class Endpoint(Core[Event]):
@@ -157,11 +159,14 @@ class Endpoint(Core[Event]):
     def restore(self, remembered: Mapping[str, Any], now: float) -> None:
         """Take over the bindings of the last run; entries of users that exist no more are left out.
 
-        With the key of the last run's nonces phones go on with the challenge that they have.
+        With the key of the last run's nonces phones go on with the challenge that they have; the PBX keeps our contact.
         """
         key = remembered.get(NONCE_KEY)
         if isinstance(key, str) and key:
             self._authenticator.key, self._authenticator.since = key.encode(), now
+        contact = remembered.get(CONTACT_KEY)
+        if self._trunk is not None and isinstance(contact, str) and contact.isalnum():
+            self._trunk.contact_user = contact
         names = {key.removeprefix(_MEMORY_PREFIX): key for key in remembered if key.startswith(_MEMORY_PREFIX)}
         known = self._settings.accounts or names
         self._pager.habits.restore(remembered)
@@ -170,8 +175,9 @@ class Endpoint(Core[Event]):
             self._liveness.watch(user, now)
 
     def things_to_keep(self) -> dict[str, Any]:
-        """Return what has to be remembered from the start on: the key of the nonces."""
-        return {NONCE_KEY: self._authenticator.key.decode()}
+        """Return what has to be remembered from the start on: the key of the nonces, our contact at the PBX."""
+        contact = {CONTACT_KEY: self._trunk.contact_user} if self._trunk is not None else {}
+        return {NONCE_KEY: self._authenticator.key.decode(), **contact}
 
     def watch_presence(self, lost: Iterable[str], now: float) -> None:
         """Tell of phones that are lost from now on; `lost` are the users whose alarm may stand from before."""

@@ -17,7 +17,7 @@ from drivers.sip.simulator import SIMULATORS
 from gatewayd.clock import SystemClock
 from gatewayd.driver import Outcome
 from gatewayd.model import AlarmActivated, TextReceived
-from tests.drivers.sip.net import FakeLine, page
+from tests.drivers.sip.net import FakeLine, Memory, page
 from tests.drivers.sip.test_line_on_sockets import gateway, running
 
 if TYPE_CHECKING:
@@ -145,6 +145,16 @@ async def test_a_user_whom_kamailio_cannot_reach_is_tried_again_later(tmp_path: 
     async with kamailio(tmp_path) as pbx, gateway(FakeLine(), **settings_of(pbx, "udp")) as driver:
         receipt = await sent(driver, "FIRE", "778")
         assert (receipt.outcome, receipt.detail) == (Outcome.FAILED, "480 Temporarily Unavailable")
+
+
+async def test_a_gateway_that_was_killed_registers_again_where_only_one_contact_is_taken(tmp_path: Path) -> None:
+    memory, port = Memory(), free_port()
+    async with kamailio(tmp_path) as pbx:
+        for _ in range(2):
+            line = FakeLine(memory=memory)
+            async with gateway(line, port=port, **settings_of(pbx, "udp")) as driver:
+                assert (await sent(driver, "FIRE", "778")).detail == "480 Temporarily Unavailable"
+                assert line.reports == []
 
 
 async def test_the_death_of_kamailio_is_noticed_and_its_return_too(tmp_path: Path) -> None:

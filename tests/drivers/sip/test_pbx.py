@@ -258,6 +258,21 @@ def test_the_contact_is_not_to_be_guessed(site: PbxSite) -> None:
     assert len(site.gateway._trunk.contact_user) == 16  # type: ignore[union-attr]
 
 
+def test_the_contact_is_the_same_after_a_restart(site: PbxSite) -> None:
+    """Some PBXs take one only, and what the PBX repeats after a kill still comes from it."""
+    after = PbxSite()
+    after.gateway.restore({**site.gateway.things_to_keep(), "pbx_contact": "before"}, after.net.now)
+    after.start()
+    assert after.first.of("REGISTER")[0].first("contact") == "<sip:before@10.0.0.1:5060>"
+    assert after.gateway.things_to_keep()["pbx_contact"] == "before"
+    assert "pbx_contact" not in Site().gateway.things_to_keep()
+    for nonsense in ("", "a b>", 7, None):
+        other = PbxSite()
+        fresh = other.gateway._trunk.contact_user  # type: ignore[union-attr]
+        other.gateway.restore({"pbx_contact": nonsense}, other.net.now)
+        assert other.gateway._trunk.contact_user == fresh  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("servers", [(), ("sip:pbx.site",), ("http://10.0.0.2",)])
 def test_addresses_of_a_pbx_are_numeric(servers: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError):
