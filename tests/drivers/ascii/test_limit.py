@@ -141,7 +141,7 @@ async def test_loop_goes_on_while_a_line_is_flooded_with_hostile_text() -> None:
     started = time.process_time()
     await site.says(*[HOSTILE] * 5, "FIRE 3")
     await settle()
-    assert time.process_time() - started < 5 * 4 * LIMIT
+    assert time.process_time() - started < 5 * 6 * LIMIT
     assert site.gateway.alarms == [HOSTILE] * 5 + ["FIRE 3"]
     assert site.gateway.counts["slow_patterns"] == 5
     await site.stop()

@@ -76,4 +76,4 @@ def test_five_hundred_rules_cost_a_fraction_of_asking_each_of_them() -> None:
     started = time.process_time()
     for _ in range(20):
         assert not any(rule.match(AFP_SET.replace("Z001", "Z999")) for rule in book.rules)
-    assert filtered * 4 < time.process_time() - started
+    assert filtered * 2 < time.process_time() - started
