@@ -101,6 +101,10 @@ class Wires:
                 return connection.flow
         return None
 
+    def count_from(self, host: str) -> int:
+        """Return how many connections there are with one host."""
+        return sum(connection.flow.peer[0] == host for connection in self.connections.values())
+
     def alive(self, flow: Flow) -> bool:
         """Return whether something can be sent on `flow`."""
         if not flow.is_stream:

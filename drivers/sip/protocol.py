@@ -128,6 +128,13 @@ class Endpoint(Core[Event]):
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""
         self._pager.connected(wanted, flow, now)
 
+    def connection_opened(self, connection: Connection, peer: Address, now: float) -> None:
+        """Take a connection into use; one host may not take them all."""
+        super().connection_opened(connection, peer, now)
+        if self.layer.wires.count_from(peer[0]) > self._settings.connections_per_host:
+            self.outside.count("crowded")
+            connection.close()
+
     def connection_lost(self, connection: Connection, now: float) -> None:
         """Take the loss of a connection: the phones behind it are out of reach until they come back."""
         super().connection_lost(connection, now)

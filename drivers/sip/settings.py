@@ -118,6 +118,7 @@ class SipSettings(LineSettings):
     )
     retry_after: float = Field(30.0, ge=1, description="seconds until a page to an unregistered phone is tried again")
     connections: int = Field(256, ge=1, description="TCP connections at the same time")
+    connections_per_host: int = Field(64, ge=1, description="of them with one host")
     idle_timeout: float = Field(600.0, ge=30, description="seconds after which a silent TCP connection is closed")
     tls_port: int | None = Field(None, ge=0, le=65535, description="port for TLS, usually 5061; default: no TLS")
     tls_certificate: str = Field("", description="PEM file with our certificate and its chain")

@@ -176,6 +176,18 @@ def test_an_idle_connection_is_closed_even_when_single_bytes_drip_in() -> None:
     assert connection.closing
 
 
+def test_one_host_cannot_take_every_connection() -> None:
+    site = Site(connections_per_host=2)
+    first, second, third = open_stream(site), open_stream(site), open_stream(site)
+    other = site.gateway.new_connection()
+    site.gateway.connection_opened(other, ("10.0.0.8", 5060), site.net.now)
+    assert [each.closing for each in (first, second, third, other)] == [False, False, True, False]
+    assert site.counters["crowded"] == 1
+    site.gateway.connection_lost(third, site.net.now)
+    site.gateway.connection_lost(first, site.net.now)
+    assert not open_stream(site).closing
+
+
 def test_a_peer_that_does_not_read_is_given_up() -> None:
     site = Site()
     connection = open_stream(site)
