@@ -47,6 +47,7 @@ UNASKED_AFTER = 2.0
 
 _SEVEN_BITS = bytes(range(128)) * 2
 _FIELDS = 2
+_TRAILER = 5  # characters from the terminator of a block to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +199,14 @@ class PagingTerminal:
 
     def _read_session(self, byte: int, now: float) -> None:
         self._due = now + self._rules.silence
-        if self._input[:1] == b"\x02" and now - self._last_byte >= BLOCK_GAP:
+        in_block = self._input.startswith(b"\x02")
+        if in_block and now - self._last_byte >= BLOCK_GAP:
             self._input.clear()
+            in_block = False
         if byte == STX:
             self._input[:] = b"\x02"
             self._stray = False
-        elif self._input[:1] == b"\x02":
+        elif in_block:
             self._read_block(byte, now)
         else:
             self._read_between(byte, now)
@@ -236,7 +239,7 @@ class PagingTerminal:
 
     def _read_block(self, byte: int, now: float) -> None:
         self._input.append(byte)
-        complete = byte == CR and self._input[-5:-4] and self._input[-5] in TERMINATORS
+        complete = byte == CR and len(self._input) > _TRAILER and self._input[-_TRAILER] in TERMINATORS
         if complete or len(self._input) > MAX_BLOCK:
             raw = bytes(self._input)
             self._input.clear()
