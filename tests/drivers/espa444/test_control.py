@@ -287,6 +287,17 @@ def test_calls_go_out_although_a_status_cannot_be_recorded() -> None:
     assert line.accepts() == b""
 
 
+def test_the_same_block_of_another_station_is_another_block_although_the_first_was_never_answered() -> None:
+    line = control("2", "4", poll_interval=1)
+    line.waits(0)
+    line.hears(SELF_POLL + FIRE)
+    assert line.waits(10.1) == EOT  # the decision took too long
+    line.accepts()
+    assert line.waits(0.6) == EOT + b"4\x05"
+    assert line.hears(SELF_POLL + FIRE) == ACK
+    assert line.event(BlockReceived) == [BlockReceived(FIRE_BLOCK, "2"), BlockReceived(FIRE_BLOCK, "4")]
+
+
 def test_each_station_is_missed_and_welcomed_by_itself() -> None:
     line = control("2", "4", poll_interval=1)
     seen: list[Event] = []
@@ -403,13 +414,14 @@ def test_refused_status_is_offered_again_after_a_pause_in_which_calls_go_out() -
     assert line.station.waiting_status == 0
 
 
-def test_status_that_is_always_refused_is_given_up_and_told() -> None:
+def test_status_that_is_always_refused_is_given_up_after_nine_turns_and_told() -> None:
     line = control()
     line.station.queue_status(STATUS_BLOCK, line.now)
-    line.station.data_to_send()
+    said = line.station.data_to_send()
     for _ in range(12):
         line.hears(NAK)
-        line.waits(1.1)
+        said += line.waits(1.1)
+    assert said.count(SELECT) == 9
     (event,) = line.event(BlockEnded)
     assert isinstance(event, BlockEnded)
     assert event.ending is Ending.BUSY

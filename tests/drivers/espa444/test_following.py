@@ -8,7 +8,7 @@ from drivers.espa444.ledger import MOST_CALLS, Ledger
 from drivers.espa444.protocol import Block
 from drivers.espa444.simulator import SimulatedPanel
 from gatewayd.clock import settle
-from gatewayd.driver import Progress
+from gatewayd.driver import News, Progress
 from gatewayd.model import AlarmReset, Report, TextReceived
 from gatewayd.transport.memory import Wire
 from tests.drivers.espa444.conftest import Site, espa
@@ -179,6 +179,27 @@ async def test_news_that_the_panel_had_not_taken_before_a_restart_is_told_after_
     await site.until(lambda: told(panel) == ["6"])
 
 
+def test_panel_that_has_taken_older_news_still_has_to_hear_the_newest() -> None:
+    ledger = Ledger(espa())
+    ledger.enter("key", "2001", "1", Block.of("1", {"1": "2001"}), 0)
+    for progress in (Progress.PAGED, Progress.ACCEPTED):
+        ledger.take(News("key", progress, "Anna", 1))
+    ledger.settle("key", "3")
+    assert [call.told for call in ledger.untold("1")] == ["6"]
+    ledger.settle("key", "6")
+    assert ledger.untold("1") == []
+
+
+async def test_call_that_is_repeated_is_not_told_of_twice(site: Site) -> None:
+    panel = await alarmed(site)
+    site.tells(Progress.PAGED)
+    await site.until(lambda: told(panel) == ["3"])
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    site.tells(Progress.DELIVERED)
+    await site.clock.advance(5)
+    assert told(panel) == ["3"]
+
+
 async def test_news_that_the_panel_has_taken_is_not_told_again_after_a_restart(site: Site) -> None:
     panel = await alarmed(site)
     site.tells(Progress.ACCEPTED)
@@ -321,6 +342,15 @@ async def test_status_request_for_a_call_that_nobody_knows_hears_that_it_is_over
     assert await asked(site, panel, text="OTHER") == "5"
     await site.finish(site.start(panel.reset("2001", FIRE)))
     assert await asked(site, panel) == "5"
+
+
+async def test_status_request_for_a_call_that_is_over_never_hears_what_was_said_of_it_before(site: Site) -> None:
+    panel = await site.panel(options={"poll_interval": 20}, told={"accepted": "6"})
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    site.tells(Progress.ACCEPTED)
+    site.tells(Progress.CLEARED)
+    await site.finish(site.start(panel.ask("2001", FIRE)))
+    await site.until(lambda: told(panel) == ["6", "5"])
 
 
 async def test_status_request_is_no_report(site: Site) -> None:
