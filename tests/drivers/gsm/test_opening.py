@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from drivers.gsm.driver import GsmDriver
-from drivers.gsm.pin import MEMORY_KEY
+from drivers.gsm.pin import MEMORY_KEY, mark
 from drivers.gsm.settings import GsmSettings
 from gatewayd.driver import Outcome
 from tests.drivers.gsm.site import ANNA, Site, page
@@ -170,6 +170,13 @@ async def test_corrected_pin_is_tried_again() -> None:
     await site.start()
     assert site.down() == "the SIM did not take its PIN; it is not tried again"
     site.driver = GsmDriver(site.line, GsmSettings(port="/dev/memory", pin=SecretStr("4711")), site._open)
+    await site.start()
+    assert site.line.ups == 1
+
+
+async def test_pin_is_tried_again_when_the_modem_counts_all_its_tries() -> None:
+    site = Site(modem={"pin": "4711"}, pin="4711")
+    await site.line.memory.save({MEMORY_KEY: mark("4711")})  # the box stopped before it was entered
     await site.start()
     assert site.line.ups == 1
 
