@@ -71,5 +71,7 @@ def _say_more(line: dict[str, Any]) -> None:
         say(f"    in the pool {line['pool']}")
     if line["reason"]:
         say(f"    {printable(line['reason'])}")
+    if line.get("pins") is not None:
+        say(f"    modem lines on: {' '.join(line['pins']).upper() or 'none'}")
     if line["counters"]:
         say("    " + ", ".join(f"{what} {count}" for what, count in line["counters"].items()))

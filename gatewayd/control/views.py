@@ -33,9 +33,10 @@ def status(engine: Engine, url: str, began: float) -> Json:
 def line(running: RunningLine) -> Json:
     """Return how a line is: `reason` says why it is down, or works badly.
 
-    `received` is wall clock time; None: nothing came yet, or the line carries no bytes.
+    `received` is wall clock time; None: nothing came yet, or the line carries no bytes. `pins` are the modem lines of
+    its port that are on; None: it has none.
     """
-    received, clock = running.recorder.last_received, running.clock
+    received, clock, pins = running.recorder.last_received, running.clock, running.recorder.pins()
     counters = {**running.recorder.tallies, **running.counters}
     return {
         "name": running.name,
@@ -46,6 +47,7 @@ def line(running: RunningLine) -> Json:
         "reason": running.degraded_reason if running.is_up else running.down_reason,
         "queue": running.depth(),
         "received": None if received is None else round(clock.wall() - (clock.now() - received), 3),
+        "pins": None if pins is None else sorted(pins),
         "counters": dict(sorted(counters.items())),
     }
 

@@ -62,6 +62,7 @@ class Recorder:
         self.forgotten_bytes = 0
         self.last_received: float | None = None
         self.tallies: Counter[str] = Counter()
+        self.ask_pins: Callable[[], frozenset[str] | None] | None = None  # of the serial port that is open
 
     @property
     def first_number(self) -> int:
@@ -90,6 +91,13 @@ class Recorder:
     def tally(self, what: str, amount: int) -> None:
         """Add to the line's statistics of its transport."""
         self.tallies[what] += amount
+
+    def pins(self) -> frozenset[str] | None:
+        """Return which modem lines of the port are on now; None: it has none, or there is no open port."""
+        try:
+            return self.ask_pins() if self.ask_pins is not None else None
+        except OSError:
+            return None  # the device is just being lost
 
     def opening(self) -> None:
         """Note that the driver starts anew. A device that stays away must not fill the ring with attempts."""

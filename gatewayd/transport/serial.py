@@ -142,6 +142,8 @@ class SerialLink(Link):
         self._closing = self._aborted = False
         self._loss: str | None = None
         port.on_loss = self._lose
+        if self._recorder is not None:
+            self._recorder.ask_pins = self.pins
         self._guard = PortGuard(self, settings, adapter.clock, self._lose, self.tally)
 
     def data_received(self, data: bytes) -> None:
@@ -152,6 +154,8 @@ class SerialLink(Link):
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the port is closed."""
         self._guard.stop()
+        if self._recorder is not None and self._recorder.ask_pins == self.pins:
+            self._recorder.ask_pins = None
         super().connection_lost(exc)
 
     # --- what the guard asks ----------------------------------------------------------------------------------------

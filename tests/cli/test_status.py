@@ -117,6 +117,13 @@ def test_a_line_tells_its_pool_and_why_it_works_badly(shell: Shell, daemon: Serv
     assert [row.strip() for row in out[2:]] == ["in the pool sms", "signal 2 of 31 is weak"]
 
 
+@pytest.mark.parametrize(("pins", "shown"), [(["cts", "dsr"], "CTS DSR"), ([], "none")])
+def test_an_installer_sees_which_modem_lines_are_on(pins: list[str], shown: str, shell: Shell, daemon: Serve) -> None:
+    line = {"name": "a", "kind": "b", "port": "c", "up": True, "reason": "", "queue": 0, "received": None}
+    daemon(shell.folder / "data", http(json.dumps([{**line, "pins": pins, "counters": {}}]).encode()))
+    assert f"modem lines on: {shown}\n" in shell.type("lines", "--data", "data").out
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (61, "1 min 1 s"), (90_061, "1 d 1 h"), (-5, "0 s")])
 def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

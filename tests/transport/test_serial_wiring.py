@@ -195,6 +195,24 @@ async def test_dtr_and_rts_are_held_as_the_settings_say_and_a_close_moves_neithe
     assert moves == []
 
 
+async def test_the_modem_lines_of_the_open_port_can_be_asked_for_at_any_time(
+    cable: Pty, clock: ManualClock, pins: set[str], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert recorder.pins() is None
+    gateway = await plug_in(cable, clock)
+    assert recorder.pins() == frozenset({"dsr", "cts", "dcd"})
+    pins.discard("cts")
+    assert recorder.pins() == frozenset({"dsr", "dcd"})
+
+    def fail(_fd: int) -> None:
+        raise OSError(errno.EIO, "gone")
+
+    monkeypatch.setattr(ports, "read_pins", fail)
+    assert recorder.pins() is None
+    await close(gateway)
+    assert recorder.ask_pins is None
+
+
 # --- statistics -------------------------------------------------------------------------------------------------------
 
 
