@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from drivers.sip.attempt import Identity
@@ -62,7 +63,7 @@ class Endpoint(Core[Event]):
         self._trunk = Trunk(pbx, self._pager, self.sent_by, self.events.append) if pbx else None
         self._mailroom.trunk = self._trunk
         self._registering: dict[int, str] = {}
-        self._presence = Presence(settings.watched, settings.lost_after, self._is_here, self._tell_presence)
+        self._presence = Presence(settings.watched, settings.lost_after, self._here_until, self._tell_presence)
 
     def _make_authenticator(self) -> Authenticator:
         settings = self._settings
@@ -190,11 +191,12 @@ class Endpoint(Core[Event]):
         """Tell of phones that are lost from now on; `lost` are the users whose alarm may stand from before."""
         self._presence.start(lost, now, self.layer.agenda.at)
 
-    def _is_here(self, user: str, now: float) -> bool:
+    def _here_until(self, user: str, now: float) -> float | None:
+        """Return until when a user has a phone that answers, if nothing happens; None without one."""
         bindings = self.registrar.current(user, now)
         if not bindings and user in self._settings.static:
-            return not self._liveness.is_silent((user, self._settings.static[user]))
-        return any(not self._liveness.is_silent((user, each.uri)) for each in bindings)
+            return None if self._liveness.is_silent((user, self._settings.static[user])) else inf
+        return max((each.expires for each in bindings if not self._liveness.is_silent((user, each.uri))), default=None)
 
     def _tell_presence(self, user: str, lost: bool) -> None:  # noqa: FBT001 - a callback
         self.events.append(PhonePresence(user, lost))
@@ -241,6 +243,7 @@ class Endpoint(Core[Event]):
 
     def _tell_reachability(self, device: tuple[str, str], reachable: bool) -> None:  # noqa: FBT001 - a callback
         self.events.append(Reachability(device[0], printable(device[1], 128), reachable))
+        self._presence.something_happened(device[0])
 
     def _draw_up_options(self, device: tuple[str, str], now: float) -> Request:
         tokens = self.outside.tokens

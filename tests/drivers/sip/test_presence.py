@@ -12,7 +12,7 @@ from drivers.sip.lost import Losses
 from drivers.sip.lost import phone as phone_of
 from gatewayd.clock import ManualClock
 from gatewayd.model import AlarmActivated, AlarmReset
-from tests.drivers.sip.net import FakeLine, Memory, Site, settings
+from tests.drivers.sip.net import PHONE, FakeLine, Memory, Site, settings
 from tests.drivers.sip.test_line_on_sockets import gateway, phone
 
 WATCHED: dict[str, object] = {"alarm_when_lost": ("2001",), "lost_after": 15, "options_interval": 60}
@@ -60,6 +60,31 @@ def test_a_silent_phone_is_noticed_within_a_hundred_seconds() -> None:
 def test_a_phone_that_is_there_is_never_told() -> None:
     site = watched()
     site.register()
+    site.net.advance(140)
+    assert told(site) == []
+
+
+def test_a_registration_that_ends_is_noticed_when_it_ends_and_nothing_is_looked_at_before() -> None:
+    site = watched(options_interval=0)
+    site.register()
+    [binding] = site.gateway.registrar.current("2001", site.net.now)
+    site.faults.plan("dead")
+    assert site.gateway.get_timer() is not None
+    site.net.cores.pop(PHONE)  # switched off: it will not register again
+    site.net.advance(40)  # what is left of the transactions
+    assert site.gateway.get_timer() == binding.expires
+    site.net.advance(binding.expires - site.net.now + 14.9)
+    assert told(site) == []
+    site.net.advance(0.2)
+    assert told(site) == [("2001", True)]
+    assert site.gateway.get_timer() is None
+
+
+def test_a_phone_with_another_device_that_answers_is_not_lost() -> None:
+    site = watched()
+    site.register()
+    site.register(site.add_phone(("10.0.0.6", 5062), "2001"))
+    site.faults.plan("dead")
     site.net.advance(140)
     assert told(site) == []
 
