@@ -178,6 +178,7 @@ async def test_simulated_client_pages_by_itself_and_tells(tmp_path: Path, caplog
     await ward.clock.advance(130)
     running.cancel()
     await asyncio.wait([running])
+    assert "closed by the other end" in await ward.down()
     assert ward.line.texts == [("2001", "ROOM 12")] * 3
     assert caplog.messages.count("paged 2001: ROOM 12 (sent: 211 Page accepted)") == 3
 
@@ -192,6 +193,7 @@ async def test_simulated_client_that_finds_nobody_says_so_and_goes_on(caplog: py
     assert ward.line.texts == [("2001", "ROOM 12 NURSE CALL")]
     running.cancel()
     await asyncio.wait([running])
+    assert "closed by the other end" in await ward.down()
 
 
 async def test_simulator_replaces_the_link_of_an_earlier_run_and_logs_what_it_takes(

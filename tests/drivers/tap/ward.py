@@ -70,6 +70,12 @@ class Ward:
         self.running.cancel()
         await asyncio.wait([self.running])
 
+    async def down(self) -> str:
+        """Return why the line goes down, which it is about to do."""
+        assert self.running is not None
+        await asyncio.wait([self.running])
+        return str(self.running.exception())
+
     async def says(self, data: bytes) -> bytes:
         """Play a client by hand: say something and return what the terminal answered."""
         if self._wire is None:
