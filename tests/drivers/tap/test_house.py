@@ -127,6 +127,16 @@ async def test_pager_id_that_a_route_names_is_an_alarm(house: House) -> None:
     assert (alarm.name, alarm.priority, alarm.address) == ("fire", Priority.EMERGENCY, "911")
 
 
+async def test_alarm_of_a_route_stands_and_counts_the_same_words_until_it_is_ended(house: House) -> None:
+    await house.calls("911", "ZONE 3")
+    await house.calls("911", "ZONE 3")
+    await house.calls("911", "ZONE 4")
+    assert house.paged == [("2001", "FIRE: ZONE 3"), ("2001", "FIRE: ZONE 4")]
+    alarm = house.store.alarms.get(1)
+    assert alarm is not None
+    assert alarm.repeats == 1
+
+
 async def test_pager_id_that_nobody_has_reaches_the_fallback_recipient(house: House) -> None:
     await house.calls("99", "WHO KNOWS")
     await house.calls("4711", "WHO ELSE")
