@@ -449,9 +449,9 @@ def test_what_a_character_takes_is_added_to_every_timeout(baudrate: int) -> None
     opening = len(OPENING) * 11 / baudrate
     assert line.waits(opening + 1.9) == b""
     assert line.hears(ACK) == FIRE
-    block = len(FIRE) * 11 / baudrate
-    assert line.waits(block + 1.9) == b""
-    assert line.waits(0.2) == FIRE
+    block, answer = len(FIRE) * 11 / baudrate, len(SELF_POLL) * 11 / baudrate
+    assert line.waits(block + answer + 1.999) == b""
+    assert line.waits(0.002) == FIRE
 
 
 @given(st.binary(max_size=200))

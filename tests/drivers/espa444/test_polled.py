@@ -7,6 +7,7 @@ from drivers.espa444.protocol import (
     Block,
     BlockReceived,
     BlockRefused,
+    Config,
     LinkRestored,
     LinkSilent,
     NakReason,
@@ -76,6 +77,14 @@ def test_other_stations_are_left_alone() -> None:
 
 def test_a_station_that_was_polled_may_select_us() -> None:
     assert paging().hears(EOT + b"3\x05" + POLL) == ACK
+
+
+@pytest.mark.parametrize(("polled", "sender"), [("3", "3"), ("1", "1"), ("9", "1")])
+def test_block_is_from_the_station_that_was_polled(polled: str, sender: str) -> None:
+    line = Conversation(PolledStation(Config("2", ("1", "3"), silent_after=None, char_time=0), 0.0))
+    assert line.hears(EOT + polled.encode() + b"\x05" + POLL) == ACK
+    line.hears(FIRE)
+    assert line.event(BlockReceived) == [BlockReceived(FRAMES["E7"][1], sender)]
 
 
 def test_strict_takes_no_block_after_a_poll() -> None:

@@ -135,6 +135,16 @@ def test_call_whose_turn_the_control_station_ends_is_made_in_the_next_one() -> N
     assert ending(line) == [Ending.TAKEN]
 
 
+def test_call_whose_turn_is_always_ended_may_have_been_taken() -> None:
+    line = calling()
+    for _ in range(3):
+        assert line.hears(ASKED) == SELF_POLL
+        assert line.hears(ACK) == FIRE
+        line.hears(EOT)
+    assert ending(line) == [Ending.UNANSWERED]
+    assert line.hears(ASKED) == EOT
+
+
 def test_calls_of_the_control_station_are_taken_while_ours_waits() -> None:
     line = calling()
     assert line.hears(OPENING) == ACK
