@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
 from gatewayd.encoder.exchange import Event, Exchange, FrameSent, LateReply, LineHeld, Noise, PageSettled, Reply
+from gatewayd.encoder.silence import Silence
 from gatewayd.errors import Invalid, LineDown, StoreUnavailable
 from gatewayd.model import PageConfirmed, PageState
 from gatewayd.transport.adapter import StreamAdapter
@@ -17,7 +18,7 @@ from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
     from gatewayd.driver import Line
-    from gatewayd.model import Page
+    from gatewayd.model import AlarmActivated, AlarmReset, Page
 
 OpenPort = Callable[[SerialSettings, StreamAdapter[Event]], Awaitable[None]]
 
@@ -44,6 +45,7 @@ class EncoderDriver(Driver):
         self._open_port = open_port
         self._numbers = itertools.count(1)
         self._attempts: dict[str, asyncio.Future[Reply]] = {}
+        self._silence = Silence()
         self._core: Exchange | None = None
         self._adapter: StreamAdapter[Event] | None = None
 
@@ -123,10 +125,8 @@ class EncoderDriver(Driver):
 
     async def _handle(self, event: Event) -> None:
         match event:
-            case PageSettled(ref=ref, reply=reply):
-                settled = self._attempts.get(ref)
-                if settled is not None and not settled.done():
-                    settled.set_result(reply)
+            case PageSettled():
+                await self._handle_settled(event)
             case FrameSent():
                 self.line.count("frames")
             case LateReply():
@@ -136,8 +136,28 @@ class EncoderDriver(Driver):
             case LineHeld(seconds=seconds):
                 raise LineDown(f"{self._serial.port}: the device has held us up for {seconds:g} s (flow control)")
 
+    async def _handle_settled(self, event: PageSettled) -> None:
+        settled = self._attempts.get(event.ref)
+        if settled is not None and not settled.done():
+            settled.set_result(event.reply)
+        if event.answered and event.reply.outcome is not Outcome.SENT:
+            self.line.count("naks")
+        await self._tell_silence(self._silence.look(event))
+
+    async def _tell_silence(self, report: AlarmActivated | AlarmReset | None) -> None:
+        """Raise or clear the fault of an encoder that does not reply; a full disk leaves it to the next page."""
+        if report is None or self._core is None or not self._core.expects_replies:
+            return
+        try:
+            await self.line.report(report)
+        except StoreUnavailable as error:
+            self.line.log.warning("the silence of the encoder, or its end, could not be recorded yet: %s", error)
+        else:
+            self._silence.recorded(report)
+
     async def _handle_late(self, late: LateReply) -> None:
         """Report what became of a page after all."""
+        await self._tell_silence(self._silence.heard())
         state = PageState.SENT if late.reply.outcome is Outcome.SENT else PageState.FAILED
         try:
             await self.line.report(PageConfirmed(late.ref, state, late.reply.detail))

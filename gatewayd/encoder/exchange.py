@@ -26,10 +26,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class PageSettled:
-    """The attempt to send one page is over."""
+    """The attempt to send one page is over; `answered` is whether the device has said so itself."""
 
     ref: str
     reply: Reply
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,11 @@ class Exchange:
         self._out = bytearray()
         self._events: deque[Event] = deque()
 
+    @property
+    def expects_replies(self) -> bool:
+        """Whether the device replies to every page, so that silence means that something is wrong."""
+        return self._silence.outcome is Outcome.UNKNOWN
+
     # --- for the driver -----------------------------------------------------------------------------------------------
 
     def send_page(self, ref: str, frame: bytes, now: float) -> None:
@@ -168,7 +174,7 @@ class Exchange:
             case State.LEAVING:
                 self._check_leaving(now)
             case State.WAITING:
-                self._settle(self._silence)
+                self._settle(self._silence, answered=False)
                 self._doubt(now) if self._silence.outcome is Outcome.UNKNOWN else self._free(now)
             case _:
                 self._free(now)
@@ -196,7 +202,8 @@ class Exchange:
         else:
             untouched = unsent >= len(page.frame)
             outcome = Outcome.FAILED if untouched else Outcome.UNKNOWN
-            self._settle(Reply(outcome, f"the device has held the line up for {self._timing.hold:g} s"))
+            reason = f"the device has held the line up for {self._timing.hold:g} s"
+            self._settle(Reply(outcome, reason), answered=False)
             self._events.append(LineHeld(self._timing.hold))
             self._doubt(now)
 
@@ -206,7 +213,7 @@ class Exchange:
         elif self._timing.reply:
             self.state, self._due = State.WAITING, now + self._timing.reply
         else:
-            self._settle(self._silence)
+            self._settle(self._silence, answered=False)
             self._free(now)
 
     def _doubt(self, now: float) -> None:
@@ -232,7 +239,7 @@ class Exchange:
         if ref and now <= until:
             self._events.append(LateReply(ref, reply))
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: Reply, *, answered: bool = True) -> None:
         if self._page is not None and not self._page.settled:
             self._page.settled = True
-            self._events.append(PageSettled(self._page.ref, reply))
+            self._events.append(PageSettled(self._page.ref, reply, answered))

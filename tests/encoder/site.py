@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewayd.clock import ManualClock, settle
 from gatewayd.errors import LineDown, StoreUnavailable
-from gatewayd.model import Page, Priority, Recorded
+from gatewayd.model import AlarmActivated, AlarmReset, Page, Priority, Recorded
 from gatewayd.transport.memory import MemoryTransport, connect
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Gateway:
     async def report(self, report: Report) -> Recorded:
         if self.disk_full:
             raise StoreUnavailable("no space left")
+        if isinstance(report, AlarmReset) and not any(isinstance(each, AlarmActivated) for each in self.reports):
+            return Recorded.NOTED  # of nothing
         self.reports.append(report)
         return Recorded.NOTED
 

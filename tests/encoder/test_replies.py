@@ -8,7 +8,7 @@ import pytest
 
 from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
-from gatewayd.model import PageConfirmed, PageState
+from gatewayd.model import AlarmReset, PageConfirmed, PageState
 from tests.encoder.kinds import REPLYING
 
 if TYPE_CHECKING:
@@ -92,3 +92,38 @@ async def test_time_for_a_reply_begins_when_the_last_byte_has_left(make: Make) -
     assert not task.done()
     await site.clock.advance(0.2)
     assert task.result().outcome is Outcome.UNKNOWN
+
+
+async def test_encoder_that_stops_replying_is_a_fault_until_it_replies_again(make: Make) -> None:
+    site = await make()
+    site.encoder.faults.plan("dead")
+    await site.sends("A", within=7)
+    assert site.gateway.reports == []  # one reply may be lost
+    await site.sends("B", within=7)
+    await site.sends("C", within=7)
+    assert [(each.key, each.fault) for each in site.gateway.reports] == [("encoder-silent", True)]  # type: ignore[union-attr]
+    site.encoder.faults.repair("dead")
+    await site.clock.advance(10)
+    await site.sends("D")
+    await site.sends("E")
+    assert site.gateway.reports[1:] == [AlarmReset("encoder-silent")]
+
+
+async def test_silence_that_could_not_be_recorded_is_told_with_the_next_page(make: Make) -> None:
+    site = await make()
+    site.encoder.faults.plan("dead")
+    site.gateway.disk_full = True
+    await site.sends("A", within=7)
+    await site.sends("B", within=7)
+    site.gateway.disk_full = False
+    await site.sends("C", within=7)
+    assert len(site.gateway.reports) == 1
+
+
+async def test_refusals_are_counted_and_are_no_silence(make: Make) -> None:
+    site = await make()
+    for text in ("A", "B", "C"):
+        site.encoder.faults.plan("nak")
+        await site.sends(text)
+    assert site.gateway.counts["naks"] == 3
+    assert site.gateway.reports == []
