@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import drivers.ascii as ascii_line
 from gatewayd.clock import settle
 from gatewayd.model import AlarmActivated, Priority
 from tests.browser.bidi import COLOURS, Firefox
@@ -26,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not AXE.is_file(), reason="GATEWAYD_AXE names no axe.min.js; tools/test --all fetches it"),
 ]
 
-EVENTS = "/api/users/self/events"
+EVENTS, RULES = "/api/users/self/events", "/api/lines/fire/rules/test"
 PAGES = {
     "board": f"{BOARD}?refresh=0",
     "filtered board": f"{BOARD}?refresh=0&filterField=name&filterValue=none",
@@ -50,6 +51,7 @@ PAGES = {
     "key": "/api/settings/webpush",
     "end pushes": "/api/users/self/webpush/unsubscribe",
     "delete a contact": "/api/contacts/1/delete",
+    "try rules": RULES,
 }
 RUN = """
 axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations.map(({id, help, nodes}) =>
@@ -65,6 +67,7 @@ ANSWERS = [
     ("/api/contacts", "form.stack", "", "name: is missing"),
     ("/api/users/self/password", "main form", "form.elements.Password.value = 'short'", "old_password: is missing"),
     (f"{EVENTS}/send", "main form", "form.elements.text.value = ' '", "text"),
+    (RULES, "main form", "form.elements.sample.value = 'ALARM 1'", "1 record, 0 not understood"),
     ("/api/tokens/releaseToken", "main form", "", "Signed out"),
     ("/api/tokens/generatetoken", "main form", "form.elements.username.value = 'x'", "wrong password"),
 ]
@@ -92,6 +95,8 @@ async def violations(tab: Tab) -> list[dict[str, Any]]:
 
 async def furnish(gateway: Site) -> None:
     """Give every page of the admin something to show; the newest event is an alarm that waits for the admin."""
+    rules = ascii_line.SETTINGS.model_validate({"port": "memory", "rules": [{"name": "alarm", "match": "^ALARM"}]})
+    gateway.engine.add_line("fire", lambda line: ascii_line.DRIVER(line, rules))
     await gateway.activates("12", "ROOM 12 cardiac arrest", Priority.HIGH)
     await gateway.activates("13", "ROOM 13 call")
     await gateway.accepts(NURSE)
