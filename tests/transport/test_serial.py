@@ -312,6 +312,7 @@ async def device_heard(device: Talker) -> bytes:
     ("character", "wire"),
     [
         ({"parity": "even"}, b"AB\xc3"),
+        ({"parity": "even", "stopbits": 2}, b"AB\xc3"),
         ({"parity": "odd"}, b"\xc1\xc2C"),
         ({"parity": "none", "stopbits": 2}, b"\xc1\xc2\xc3"),
     ],

@@ -252,6 +252,33 @@ async def test_bytes_are_counted_in_both_directions(
     await close(gateway)
 
 
+@pytest.mark.parametrize(("parity", "wire"), [("even", b"AB\xc3\n"), ("odd", b"\xc1\xc2C\x8a")])
+async def test_a_device_server_that_knows_eight_bits_only_gets_seven_and_parity_from_us(
+    clock: ManualClock, recorder: Recorder, parity: str, wire: bytes
+) -> None:
+    made: list[Talker] = []
+
+    def accept() -> Talker:
+        made.append(Talker(clock))
+        return made[-1]
+
+    server = await listen_tcp("127.0.0.1", 0, accept)
+    host, port = server.sockets[0].getsockname()
+    settings = {"port": f"socket://{host}:{port}", "bytesize": 7, "parity": parity, "software_parity": True}
+    gateway = Talker(clock)
+    await open_serial(SerialSettings.model_validate(settings), gateway)
+    while not made:
+        await settle(1)
+    made[0].say(wire)
+    assert await asyncio.wait_for(gateway.hear(), 5) == [b"ABC"]
+    assert recorder.tallies["parity_errors"] == 0
+    made[0].core.receive_data = lambda data, now: made[0].core._events.append(data)  # type: ignore[method-assign]
+    gateway.say(b"ABC\n")
+    assert await asyncio.wait_for(made[0].hear(), 5) == [wire]
+    await close(gateway, *made)
+    server.close()
+
+
 # --- two-wire buses ---------------------------------------------------------------------------------------------------
 
 
