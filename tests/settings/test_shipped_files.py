@@ -72,6 +72,7 @@ def test_the_lines_of_the_example_suit_the_drivers_that_ship(complete: Settings)
         "encoder": "comp2",
         "sms1": "gsm",
         "sms2": "gsm",
+        "push": "webpush",
         "phones": "sip",
     }
 
