@@ -18,6 +18,7 @@ from drivers.tap.protocol import EntryDevice
 from drivers.tap.simulated import is_device
 from gatewayd.clock import sleep
 from gatewayd.errors import LineDown
+from gatewayd.hayes.network import CallingModem
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import open_pty
@@ -52,6 +53,7 @@ class ClientSettings(SimulatorSettings):
     multi_block: bool = Field(default=True, description="send a long text in several blocks")
     max_chars: int = Field(2000, ge=1, description="longest text")
     permanent: bool = Field(default=False, description="stay logged on")
+    modem: bool = Field(default=False, description="the port is a modem, which the client calls for every page")
 
     def profile(self) -> Profile:
         """Return how this entry device talks."""
@@ -118,6 +120,8 @@ class TapClient(Simulator):
         self._numbers = itertools.count(1)
         self._adapter: StreamAdapter[TapEvent] | None = None
         self._core: SimulatedEntryDevice | None = None
+        self._modem: CallingModem | None = None
+        self._wanted = ("", "", "")  # number, pager ID and text of the page
         self.faults = Faults(settings.faults)
         self.answers: list[PageSettled] = []
 
@@ -136,7 +140,11 @@ class TapClient(Simulator):
         """Page once and log off. Raises LineDown when the terminal cannot be reached or is lost."""
         core, adapter = await self._connected()
         number = str(next(self._numbers))
-        core.send_page(number, pager_id, text, self.clock.now())
+        self._wanted = (number, pager_id, text)
+        if self._modem is None:
+            self._say(self.clock.now())
+        else:
+            self._modem.ring(self.clock.now())
         adapter.flush()
         settled: PageSettled | None = None
         async for event in adapter.events():
@@ -149,6 +157,9 @@ class TapClient(Simulator):
             over = isinstance(event, LoggedOff | LogonFailed) or self._settings.permanent
             if settled is not None and over:
                 break
+        if self._modem is not None:
+            self._modem.end_call()
+            adapter.flush()
         if settled is None:
             raise LineDown("the terminal was lost")
         return settled
@@ -169,10 +180,17 @@ class TapClient(Simulator):
         else:
             log.info("paged %s: %s (%s: %s)", settings.pager, settings.text, settled.outcome.value, settled.detail)
 
+    def _say(self, now: float) -> None:
+        """Hand the page to the entry device, which has somebody to talk to."""
+        if self._core is not None:
+            self._core.send_page(*self._wanted, now)
+
     async def _connected(self) -> tuple[SimulatedEntryDevice, StreamAdapter[TapEvent]]:
         if self._core is None or self._adapter is None or self._adapter.lost is not None:
             core = SimulatedEntryDevice(self._settings.profile(), self.faults)
-            adapter: StreamAdapter[TapEvent] = StreamAdapter(core, self.clock)
+            if self._settings.modem:
+                self._modem = CallingModem(core, self._say, self.faults)
+            adapter: StreamAdapter[TapEvent] = StreamAdapter(self._modem or core, self.clock)
             await self._plug(adapter)
             self._core, self._adapter = core, adapter
         return self._core, self._adapter

@@ -12,7 +12,7 @@ middle), `deaf` (the modem says nothing to a command), `dead-modem` (nor to any 
 `tap-client` is an entry device that pages us. Its faults: `garble` (a block arrives damaged), `misheard` (takes ACK for
 NAK and sends the block again), `linefeed` (leaves a line feed behind every CR), `stray` (characters before the block),
 `half` and `hangup` (breaks off in the middle of a block, or behind it), `no-eot` (leaves without a log-off), `dead`
-(says nothing until repaired).
+(says nothing until repaired). With `modem` it calls a modem on its port, which has the faults of a modem too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What simulated modems are connected to: a program that answers every call, or each other."""
+"""What simulated modems are connected to: a program that answers every call, one that calls, or each other."""
 
 from __future__ import annotations
 
@@ -84,6 +84,77 @@ class AnsweringModem:
             if self._farewell and data.endswith(self._farewell):
                 self._core = None
                 self.modem.lose_carrier()
+
+
+class CallingModem:
+    """A modem that somebody calls by `ring`: a `StreamProtocol` with the events of the caller's core.
+
+    `answered` hears when the receiver is lifted: only then has the core somebody to talk to.
+    """
+
+    def __init__(self, core: StreamProtocol[Any], answered: Callable[[float], None], faults: Faults) -> None:
+        self._core = core
+        self._answered = answered
+        self.modem = SimulatedModem(self, faults)
+
+    def ring(self, now: float) -> None:
+        """Call the modem."""
+        self.modem.ring(now)
+
+    def end_call(self) -> None:
+        """Hang up at the caller's end, or give up calling."""
+        self.modem.stop_ringing()
+        self.modem.lose_carrier()
+
+    # --- the exchange -------------------------------------------------------------------------------------------------
+
+    def call(self, modem: SimulatedModem, number: str, now: float) -> bool:
+        """Return False: whoever is dialled does not answer."""
+        del modem, number, now
+        return False
+
+    def answer(self, modem: SimulatedModem, now: float) -> bool:
+        """Connect the caller."""
+        modem.connect()
+        self._answered(now)
+        return True
+
+    def carry(self, modem: SimulatedModem, data: bytes, now: float) -> None:
+        """Let the caller hear it."""
+        del modem
+        self._core.receive_data(data, now)
+
+    def hang_up(self, modem: SimulatedModem, now: float) -> None:
+        """Leave the caller in silence."""
+
+    # --- the computer -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the computer."""
+        self.modem.receive_data(data, now)
+        self._pass_on(now)
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes for the computer."""
+        return self.modem.data_to_send()
+
+    def next_event(self) -> Any | None:  # noqa: ANN401 - whatever the core tells
+        """Return the caller's next event."""
+        return self._core.next_event()
+
+    def get_timer(self) -> float | None:
+        """Return when the modem or the caller is due."""
+        dues = (self.modem.get_timer(), self._core.get_timer())
+        return min((due for due in dues if due is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Let both act."""
+        self.modem.handle_timer(now)
+        self._core.handle_timer(now)
+        self._pass_on(now)
+
+    def _pass_on(self, now: float) -> None:
+        self.modem.hear(self._core.data_to_send(), now)
 
 
 class PhoneNetwork:

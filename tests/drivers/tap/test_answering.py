@@ -12,7 +12,7 @@ from gatewayd.driver import Outcome, Receipt
 from gatewayd.errors import LineDown
 from tests.drivers.tap.site import RecordingLine, page
 from tests.drivers.tap.telephone import Telephone
-from tests.drivers.tap.ward import TakingLine
+from tests.drivers.tap.ward import TakingLine, Ward
 
 
 class Town:
@@ -90,3 +90,13 @@ async def test_modem_that_dies_takes_the_line_down() -> None:
     town.telephone.faults.plan("dead-modem")
     await town.clock.advance(30)
     assert [type(task.exception()) for task in town.tasks] == [LineDown, LineDown]
+
+
+async def test_simulated_client_calls_the_modem_for_every_page() -> None:
+    ward = await Ward(client={"modem": True}, modem=True).start()
+    paging = asyncio.create_task(ward.client.page("2001", "FIRE 3"))  # plugs the modem in, and rings
+    await ward.clock.advance(10)
+    assert paging.result().outcome is Outcome.SENT
+    assert (await ward.pages("FIRE 4", within=10)).outcome is Outcome.SENT
+    assert ward.line.texts == [("2001", "FIRE 3"), ("2001", "FIRE 4")]
+    assert ward.line.counts["calls"] == 2
