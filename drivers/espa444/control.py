@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from drivers.espa444.events import Ending, Select, SelfPoll
+from drivers.espa444.events import Ending, Hint, Select, SelfPoll, Suspicion
 from drivers.espa444.framer import Ack, Enquiry, Eot, Nak, RawBlock
 from drivers.espa444.frames import ACK
 from drivers.espa444.outbox import STATUS_PAUSE
@@ -39,6 +39,7 @@ class ControlStation(Station):
         self._state = _State.IDLE
         self._item: Outgoing | None = None
         self._partner = config.peers[0]
+        self._wondering_until = now
         self._rota = Rota(config.peers, config.absent_interval)
         self._status_pause = STATUS_PAUSE
         self._poll_pause = config.poll_interval / len(config.peers)
@@ -213,6 +214,12 @@ class ControlStation(Station):
 
     def _handle_taken(self, _token: Ack, now: float) -> None:
         self._end((Ending.TAKEN, ""), now)
+        self._wondering_until = self._line_free + self.config.ack_timeout
+
+    def _handle_second_ack(self, _token: Ack, now: float) -> None:
+        """Wonder why a block that was taken is acknowledged again: the first ACK may have been for the self-poll."""
+        if now < self._wondering_until and self.config.self_poll is not SelfPoll.ABSENT:
+            self._events.append(Suspicion(Hint.SELF_POLL_ANSWERED))
 
     def _handle_block_refused(self, token: Nak, now: float) -> None:
         item = self._the_item()
@@ -243,6 +250,7 @@ class ControlStation(Station):
 
     # A pair that is not here needs nothing done: it is noise, or too late to matter.
     _TABLE: ClassVar[dict[tuple[_State, type], Callable[[ControlStation, Any, float], None]]] = {
+        (_State.IDLE, Ack): _handle_second_ack,
         (_State.POLLING, Eot): _handle_end_of_turn,
         (_State.POLLING, Enquiry): _handle_select_of_us,
         (_State.POLLING, Ack): _handle_odd_poll_answer,

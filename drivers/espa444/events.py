@@ -129,6 +129,20 @@ class Neglected:
     station: str
 
 
+class Hint(Enum):
+    """What the other end does that shows how it has to be spoken to, in words for the installer."""
+
+    BLOCK_UNASKED = "calls come without a select and are lost: try self_poll optional or absent"
+    SELF_POLL_ANSWERED = "the self-poll is acknowledged like a select: set self_poll to absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """The line seems to be set up wrongly."""
+
+    hint: Hint
+
+
 @dataclass(frozen=True, slots=True)
 class BlockRefused:
     """A block was answered NAK without anybody being asked."""
@@ -144,4 +158,4 @@ class Noise:
     count: int
 
 
-Event = BlockReceived | BlockEnded | LinkSilent | LinkRestored | Neglected | BlockRefused | Noise
+Event = BlockReceived | BlockEnded | LinkSilent | LinkRestored | Neglected | Suspicion | BlockRefused | Noise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from drivers.espa444.events import Ending, Neglected, SelfPoll
+from drivers.espa444.events import Ending, Hint, Neglected, SelfPoll, Suspicion
 from drivers.espa444.framer import Ack, Enquiry, Eot, Nak, RawBlock
 from drivers.espa444.frames import ACK
 from drivers.espa444.silence import Attention
@@ -157,10 +157,15 @@ class PolledStation(Station):
         self._take_block(token, now)
 
     def _handle_block_without_select(self, token: RawBlock, now: float) -> None:
-        """Take a block that was sent without a select, from panels that are known to do so."""
+        """Take a block that was sent without a select, from panels that are known to do so.
+
+        In another station's turn it is for somebody else; after an EOT it is for nobody, so it may well be for us.
+        """
         mode = self.config.self_poll
         if mode is SelfPoll.ABSENT or (mode is SelfPoll.OPTIONAL and self._polled_last):
             self._handle_block(token, now)
+        elif token.good and self._state is _State.IDLE:
+            self._events.append(Suspicion(Hint.BLOCK_UNASKED))
 
     @property
     def _sender(self) -> str:

@@ -10,6 +10,7 @@ from drivers.espa444.events import (
     Config,
     Ending,
     Event,
+    Hint,
     LinkRestored,
     LinkSilent,
     NakReason,
@@ -17,6 +18,7 @@ from drivers.espa444.events import (
     Noise,
     Select,
     SelfPoll,
+    Suspicion,
 )
 from drivers.espa444.frames import MAX_BLOCK, Block, Header, Id, Record
 from drivers.espa444.polled import PolledStation
@@ -34,6 +36,7 @@ __all__ = [
     "Ending",
     "Event",
     "Header",
+    "Hint",
     "Id",
     "LinkRestored",
     "LinkSilent",
@@ -44,5 +47,6 @@ __all__ = [
     "Record",
     "Select",
     "SelfPoll",
+    "Suspicion",
     "without_controls",
 ]

@@ -12,12 +12,14 @@ from drivers.espa444.protocol import (
     BlockReceived,
     BlockRefused,
     ControlStation,
+    Hint,
     LinkRestored,
     LinkSilent,
     NakReason,
     Neglected,
     Noise,
     PolledStation,
+    Suspicion,
 )
 from gatewayd.errors import StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset
@@ -46,6 +48,7 @@ class Session(ABC):
         self._line = line
         self._settings = settings
         self._is_up = False
+        self._hint: Hint | None = None
         self._heard: set[str] = set()
         self._work: asyncio.Queue[Work] = asyncio.Queue()
 
@@ -74,11 +77,16 @@ class Session(ABC):
     def _handle(self, event: Event) -> None:
         if isinstance(event, BlockReceived):
             self._line.count("frames")
+            if self._hint is Hint.BLOCK_UNASKED:
+                self._suspect(None)
             self._work.put_nowait(partial(self._decide, event.block, event.station))
         elif isinstance(event, BlockEnded):
             self._handle_end(event)
         elif isinstance(event, LinkSilent | LinkRestored):
             self._note_link(event)
+        elif isinstance(event, Suspicion):
+            self._line.trouble(event.hint.name.lower())
+            self._suspect(event.hint)
         elif isinstance(event, Neglected):
             cast("RatedLine", self._line).degraded(self._neglect(event.station))
         elif isinstance(event, BlockRefused):
@@ -130,6 +138,11 @@ class Session(ABC):
             self._heard.add(event.station)
             self._up()
         self._work.put_nowait(partial(self._report_link, event.station))
+
+    def _suspect(self, hint: Hint | None) -> None:
+        """Tell the installer what seems to be set up wrongly, or that it is not any more."""
+        self._hint = hint
+        cast("RatedLine", self._line).degraded(hint.value if hint else "")
 
     def _neglect(self, station: str) -> str:
         """Return what is wrong when the panel asks for another station and never for us."""

@@ -11,11 +11,13 @@ from drivers.espa444.protocol import (
     BlockReceived,
     ControlStation,
     Ending,
+    Hint,
     LinkRestored,
     LinkSilent,
     NakReason,
     Select,
     SelfPoll,
+    Suspicion,
 )
 from gatewayd.errors import LocalProtocolError
 from tests.drivers.espa444.conversation import ACK, EOT, NAK, OPENING, POLL, SELECT, SELF_POLL, Conversation, control
@@ -345,6 +347,25 @@ def test_block_goes_out_without_a_check_character_where_there_is_none() -> None:
     line = control(bcc=Bcc.NONE)
     line.calls(FIRE_BLOCK)
     assert line.hears(ACK) == FIRE[:-1]
+
+
+def test_station_that_acknowledges_the_self_poll_too_is_found_out_by_its_third_ack() -> None:
+    line = calling()
+    assert line.hears(ACK + ACK) == FIRE + EOT  # nothing tells the second one from an answer to the block
+    assert line.event(Suspicion) == []
+    line.hears(ACK)
+    assert line.event(Suspicion) == [Suspicion(Hint.SELF_POLL_ANSWERED)]
+
+
+def test_stray_ack_at_another_time_is_nothing_to_wonder_about() -> None:
+    line = control()
+    line.hears(ACK)
+    line.calls(FIRE_BLOCK)
+    line.hears(ACK)
+    line.hears(ACK)
+    line.waits(3)
+    line.hears(ACK)
+    assert line.event(Suspicion) == []
 
 
 # --- a pause after EOT ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from gatewayd.errors import DeliveryFailed
 from gatewayd.model import AlarmActivated, Priority, TextReceived
 from gatewayd.transport.memory import Wire
 from tests.drivers.espa444.conftest import Site, espa
-from tests.drivers.espa444.conversation import ACK, EOT, POLL
+from tests.drivers.espa444.conversation import ACK, EOT, OPENING, POLL
 from tests.drivers.espa444.vectors import frame
 
 EIGHT_BITS = {"bytesize": 8, "parity": "none", "stopbits": 1}
@@ -88,6 +88,24 @@ async def test_block_after_an_enquiry_without_a_self_poll_is_taken_where_that_is
         await settle()
     assert panel.answers == EOT + EOT + (ACK if alarms else b"") + EOT
     assert len(site.gateway.alarms) == alarms
+    assert ("self_poll" in site.gateway.weakness) is (alarms == 0)
+
+
+async def test_hint_that_calls_are_lost_goes_away_with_the_next_one_that_is_not(site: Site) -> None:
+    panel = CarelessPanel()
+    await site.join(panel, None, espa())
+    for said, weak in ((EOT + POLL, False), (frame("E7"), True), (EOT + POLL, True), (OPENING + frame("E7"), False)):
+        panel.transport.write(said)
+        await settle()
+        assert bool(site.gateway.weakness) is weak
+
+
+async def test_blocks_between_other_stations_are_nobodys_business(site: Site) -> None:
+    panel = CarelessPanel()
+    await site.join(panel, None, espa())
+    panel.transport.write(EOT + b"1\x05" + b"3\x05" + frame("E7") + ACK + EOT)
+    await settle()
+    assert (site.gateway.weakness, site.gateway.alarms) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -177,10 +195,3 @@ async def test_block_refused_without_a_reason_in_front_is_transmitted_again(site
     pager.faults.plan("nak", 2)
     assert (await site.sends()).outcome is Outcome.SENT
     assert len(pager.calls) == 1
-
-
-async def test_transmitter_that_takes_every_enquiry_for_its_own_needs_the_line_without_a_self_poll(site: Site) -> None:
-    pager = await site.pager(options={"self_poll": "absent", "quirks": ["any-enquiry"]}, poll_interval=0)
-    pager.faults.plan("drop", 9)
-    await site.sends()
-    assert site.said.count(b"\x052\x05") == 1  # the self-poll was acknowledged too, and nothing can tell the two apart
