@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -13,8 +12,7 @@ from drivers.espa444.quirks import Quirk, spoken
 from drivers.espa444.tampering import TamperedStation
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
-from gatewayd.transport.pty import open_pty
-from gatewayd.transport.serial import SerialSettings, open_serial
+from gatewayd.transport.device import device_port
 
 if TYPE_CHECKING:
     from drivers.espa444.protocol import Event
@@ -24,12 +22,14 @@ if TYPE_CHECKING:
 class StationSettings(SimulatorSettings):
     """What both simulators have.
 
-    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port to open. `control` says
-    whether this station polls; `quirks` are the habits of devices that do not keep to the specification.
+    `port` is where a link to a new PTY is made, or, under /dev/ or socket://, an existing port to open; `throttle`
+    makes a PTY as slow as `baudrate`. `control` says whether this station polls; `quirks` are the habits of devices
+    that do not keep to the specification.
     """
 
     port: str = ""
     baudrate: int = 9600
+    throttle: bool = False
     own: str
     peer: str
     control: bool
@@ -77,16 +77,9 @@ class StationSimulator(Simulator):
 
     async def run(self) -> None:
         """Open the port and serve until cancelled. Raises LineDown when an existing port is lost."""
-        port = self.settings.port
-        if port.startswith(("/dev/", "socket://")):
-            await open_serial(SerialSettings(port=port, baudrate=self.settings.baudrate), self.adapter)
-        else:
-            open_pty(self.adapter, Path(port) if port else None)
-        try:
+        settings = self.settings
+        async with device_port(self.adapter, settings.port, baudrate=settings.baudrate, throttle=settings.throttle):
             await self.serve()
-        finally:
-            self.adapter.close()
-            await self.adapter.wait_closed()
 
     async def serve(self) -> None:
         """Act on what the gateway does until cancelled."""
