@@ -106,7 +106,7 @@ class PagingTerminal:
         if self._state is not State.RECORDING:
             return
         self._state = State.SESSION
-        self._due = now + self._rules.silence
+        self._due = now + self._rules.silence if self._rules.silence else None
         if verdict is verdicts.TAKEN:
             self._pages += 1
             self._page_answered = True
@@ -185,7 +185,7 @@ class PagingTerminal:
             self._stray = self._page_answered = False
             self._answer(verdicts.LOGGED_ON)
             self._out += b"\x1b[p\r"
-            self._due = now + self._rules.silence
+            self._due = now + self._rules.silence if self._rules.silence else None
             return
         self._refused += 1
         if self._refused > self._rules.n3:
@@ -198,7 +198,7 @@ class PagingTerminal:
     # --- step 8: blocks -----------------------------------------------------------------------------------------------
 
     def _read_session(self, byte: int, now: float) -> None:
-        self._due = now + self._rules.silence
+        self._due = now + self._rules.silence if self._rules.silence else None
         in_block = self._input.startswith(b"\x02")
         if in_block and now - self._last_byte >= BLOCK_GAP:
             self._input.clear()

@@ -38,7 +38,7 @@ class TerminalKnobs(LineSettings):
     pagers: dict[PagerId, Recipient] = Field(default_factory=dict, description="the recipient of each pager ID")
     unknown_pagers: Literal["forward", "refuse"] = Field("forward", description="what becomes of other pager IDs")
     priority: PriorityName = Field("", description="priority of what is received")
-    silence: float = Field(30.0, ge=1, le=3600, description="seconds until a logged-on client is hung up on")
+    silence: float = Field(30.0, ge=0, le=3600, description="seconds until a silent client is hung up on; 0: never")
     longest_text: int = Field(2000, ge=1, le=2000, description="characters of one page")
     refuse_long: bool = Field(default=False, description="refuse longer texts instead of cutting them")
     response_codes: bool = Field(default=True, description="false: control bytes only, for clients before TAP 1.6")

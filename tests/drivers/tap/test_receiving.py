@@ -217,6 +217,14 @@ async def test_silent_client_is_hung_up_on_and_may_call_again() -> None:
     assert await ward.says(b"\r" + LOGON) == ASKED + READY
 
 
+async def test_client_that_stays_logged_on_may_be_silent_for_days() -> None:
+    ward = await logged_on(silence=0)
+    assert await ward.says(FIRE) == ACCEPTED
+    assert await ward.waits(200_000) == b""
+    assert await ward.says(FIRE) == ACCEPTED
+    assert len(ward.line.texts) == 2
+
+
 async def test_clients_from_before_1_6_hear_control_bytes_only() -> None:
     ward = await Ward(response_codes=False).start()
     assert await ward.says(b"\r" + LOGON + FIRE) == ASKED + b"\r\x06\r" + GO_AHEAD + b"\r\x06\r"
