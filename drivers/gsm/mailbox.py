@@ -58,14 +58,30 @@ def delete(session: Session, place: Stored) -> Script[None]:
 def sweep(session: Session) -> Script[None]:
     """Fetch whatever the memory holds: at the start, and for announcements that were lost.
 
-    Some modems say that an empty memory is an error. What somebody left there as a draft is deleted: it takes room.
+    At the start the other memory is looked through, too: a modem that was switched on before us stored where it likes.
     """
     every = session.profile.poll_every if session.polls else session.profile.sweep_every
     session.sweep_due = session.now + every
+    while session.drains:
+        memory = session.drains.pop()
+        yield from session.select(memory)
+        if session.memory == memory:
+            yield from _list(session)
     yield from session.select(session.home)
+    yield from _list(session)
+    session.sweep_due = session.now + every
+    reply = yield from session.ask(Command("AT+CPMS?", "+CPMS:"))
+    used, total = (number(field) for field in [*fields(reply.first), "", "", ""][1:3])
+    session.full = used is not None and total is not None and used >= total
+
+
+def _list(session: Session) -> Script[None]:
+    """Take what the selected memory holds.
+
+    Some modems say that an empty memory is an error. What somebody left there as a draft is deleted: it takes room.
+    """
     what = '"ALL"' if session.text_mode else "4"
     reply = yield from session.ask(Command(f"AT+CMGL={what}", "+CMGL:", _LIST_LIMIT, pairs=True))
-    session.sweep_due = session.now + every
     header = ""
     for line in reply.lines:
         if line.startswith("+CMGL:"):
@@ -73,9 +89,6 @@ def sweep(session: Session) -> Script[None]:
             continue
         _found(session, header, line)
         header = ""
-    reply = yield from session.ask(Command("AT+CPMS?", "+CPMS:"))
-    used, total = (number(field) for field in [*fields(reply.first), "", "", ""][1:3])
-    session.full = used is not None and total is not None and used >= total
 
 
 def _found(session: Session, header: str, body: str) -> None:

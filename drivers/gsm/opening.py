@@ -23,6 +23,7 @@ SIM_TRIES = 30  # looks at a SIM that is busy, a second apart
 SIM_FAILURES = 3  # looks at a SIM that fails, a second apart
 REGISTRATION_EVERY = 1.0  # seconds between looks at the network while it is searched
 WORDS = 40  # characters kept of what a modem says about itself
+_SEPARATE = ("SM", "ME")  # memories of their own; others are both of these, or hold no messages of people
 CHARACTER_SETS = ("UCS2", "GSM", "IRA")
 
 _SIM_BUSY, _SIM_FAILS = 14, {10, 13, 15}
@@ -153,6 +154,7 @@ def _choose_storage(session: Session) -> Script[None]:
             continue
         if (yield from session.ask(Command(f'AT+CPMS="{name}","{name}","{name}"', "+CPMS:", LONG_PATIENCE))).ok:
             session.home = session.memory = name
+            session.drains = [other for other in _SEPARATE if name in _SEPARATE and other != name]
             return
     reply = yield from session.ask(Command("AT+CPMS?", "+CPMS:"))
     session.home = session.memory = fields(reply.first)[0] if reply.ok else ""

@@ -31,7 +31,8 @@ class Session:
     """The state of one modem.
 
     `known` are stored messages between their arrival and their deletion; `owed` counts acknowledgements (CNMA).
-    `memory` is the one that CMGR and CMGD work on; `home` the one that was chosen for new messages.
+    `memory` is the one that CMGR and CMGD work on; `home` the one that was chosen for new messages, `drains` are others
+    in which messages may lie from the time before it was.
     """
 
     profile: Profile
@@ -44,6 +45,7 @@ class Session:
     known: set[Stored] = field(default_factory=set)
     owed: int = 0
     home: str = ""
+    drains: list[str] = field(default_factory=list)
     memory: str = ""
     character_set: str = ""
     centre: str = ""

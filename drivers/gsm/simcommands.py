@@ -102,19 +102,21 @@ class CommandTable:
         return OK
 
     def _storage(self, argument: str) -> Answer:
+        """AT+CPMS: one memory to work on, or three, the last for what arrives."""
         state = self._state
         offered = ",".join(f'"{name}"' for name in state.settings.storages)
-        used = f"{len(state.memory)},{state.settings.capacity}"
-        place = f'"{state.storage}",{used}'
-        if argument == "?":
-            return [f"+CPMS: {','.join([place] * 3)}"], "OK"
         if argument == "=?":
             return [f"+CPMS: ({offered}),({offered}),({offered})"], "OK"
-        wanted = fields(f":{argument}")[0]
-        if wanted not in state.settings.storages:
-            return [], "+CMS ERROR: 302"
-        state.storage = wanted
-        return [f"+CPMS: {','.join([used] * 3)}"], "OK"
+        if argument != "?":
+            wanted = fields(f":{argument}")
+            if not set(wanted) <= set(state.settings.storages):
+                return [], "+CMS ERROR: 302"
+            state.storage = wanted[0]
+            state.arrivals = wanted[-1] if len(wanted) > 1 else state.arrivals
+        places = [(name, len(state.memories[name])) for name in (state.storage, state.storage, state.arrivals)]
+        capacity = state.settings.capacity
+        shown = (f'"{name}",{used},{capacity}' if argument == "?" else f"{used},{capacity}" for name, used in places)
+        return [f"+CPMS: {','.join(shown)}"], "OK"
 
     def _routing(self, argument: str) -> Answer:
         if argument == "?":
@@ -125,10 +127,10 @@ class CommandTable:
         return OK
 
     def _list(self, _: str) -> Answer:
-        if not self._state.memory and self._state.settings.empty_is_error:
+        if not self._state.selected and self._state.settings.empty_is_error:
             return [], "+CMS ERROR: 321"
         lines = []
-        for index, entry in sorted(self._state.memory.items()):
+        for index, entry in sorted(self._state.selected.items()):
             header, body = self.show(entry.message)
             status = self._status(entry)
             lines += [f"+CMGL: {index},{status}{header}", body]
@@ -141,7 +143,7 @@ class CommandTable:
         return '"REC UNREAD",' if self._state.text_mode else f"{0 if entry.unread else 1},"
 
     def _read(self, argument: str) -> Answer:
-        entry = self._state.memory.get(number(argument) or 0)
+        entry = self._state.selected.get(number(argument) or 0)
         if entry is None:
             return [], "+CMS ERROR: 321"
         header, body = self.show(entry.message)
@@ -150,7 +152,7 @@ class CommandTable:
         return [f"+CMGR: {status}{header}", body], "OK"
 
     def _delete(self, argument: str) -> Answer:
-        if self._state.memory.pop(number(argument.split(",", maxsplit=1)[0]) or 0, None) is None:
+        if self._state.selected.pop(number(argument.split(",", maxsplit=1)[0]) or 0, None) is None:
             return [], "+CMS ERROR: 321"
         return OK
 

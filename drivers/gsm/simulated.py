@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,17 +74,18 @@ class Entry:
 
 @dataclass(slots=True)
 class ModemState:
-    """Everything that a modem knows."""
+    """Everything that a modem knows; `storage` is the memory that commands work on, `arrivals` that of new messages."""
 
     settings: ModemSettings
     faults: Faults
-    memory: dict[int, Entry] = field(default_factory=dict)
+    memories: defaultdict[str, dict[int, Entry]] = field(default_factory=lambda: defaultdict(dict))
     held: deque[Deliver] = field(default_factory=lambda: deque(maxlen=MAX_HELD))
     tries: int = 3
     unlocked: bool = False
     reference: int = 0
     echo: bool = True
     storage: str = "SM"
+    arrivals: str = "SM"
     routing: tuple[int, ...] = (0, 0, 0, 0, 0)
     service_level: int = 0
     text_mode: bool = False
@@ -99,6 +100,17 @@ class ModemState:
         self.unlocked = not self.settings.pin
         self.service_level = self.settings.service_level
         self.unacknowledged = 0
+        self.storage = self.arrivals = "SM"
+
+    @property
+    def memory(self) -> dict[int, Entry]:
+        """Where new messages go."""
+        return self.memories[self.arrivals]
+
+    @property
+    def selected(self) -> dict[int, Entry]:
+        """What commands work on."""
+        return self.memories[self.storage]
 
     def store(self, message: Pdu) -> int | None:
         """Put a message into the first free place; return its index, None when there is none."""

@@ -151,7 +151,7 @@ class GsmSimulator(Simulator):
             self.state.held.append(message)
             self._say('^SMMEMFULL: "SM"')
         elif self.state.routing[1]:
-            self._say(f'+CMTI: "{self.state.storage}",{index}')
+            self._say(f'+CMTI: "{self.state.arrivals}",{index}')
 
     def _say(self, line: str) -> None:
         if self._core is not None and self._adapter is not None and not self.faults.standing("dead"):
@@ -179,7 +179,7 @@ class GsmSimulator(Simulator):
         after = self.settings.report_after
         if routing[3] == _STORED:
             index = self.state.store(report)
-            self._say_after(f'+CDSI: "{self.state.storage}",{index}', after)
+            self._say_after(f'+CDSI: "{self.state.arrivals}",{index}', after)
         else:
             self.state.unacknowledged += self.state.service_level
             header, body = core.show(report)

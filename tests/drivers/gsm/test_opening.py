@@ -141,7 +141,7 @@ async def test_answers_of_a_slow_modem_are_not_taken_for_those_of_later_commands
     site = Site(modem={"latency": 1.2})
     await site.start(within=60)
     assert site.wrote.count(b"AT+CNMI=") == 1
-    assert site.wrote.count(b"AT+CPMS=") == 2
+    assert site.wrote.count(b"AT+CPMS=") == 4
     assert site.modem.state.routing == (2, 1, 0, 1, 0)
 
 

@@ -75,6 +75,19 @@ async def test_text_that_came_while_the_box_was_off_is_read_at_the_start() -> No
     assert site.modem.state.memory == {}
 
 
+async def test_text_that_a_modem_stored_elsewhere_before_the_box_was_up_is_read_and_deleted_there() -> None:
+    site = Site()
+    await site.modem.receives(ANNA, "OK")
+    assert list(site.modem.state.memories["SM"]) == [1]
+    await site.start()
+    assert site.modem.state.arrivals == "ME"
+    assert site.line.texts == [(ANNA, "OK")]
+    assert site.modem.state.memories["SM"] == {}
+    await site.modem.receives(ANNA, "NO")
+    await site.clock.advance(1)
+    assert site.line.texts[1:] == [(ANNA, "NO")]
+
+
 async def test_text_that_was_not_recorded_before_a_restart_is_read_again() -> None:
     site = Site()
     await site.start()
@@ -240,7 +253,7 @@ async def test_announcement_in_another_memory_is_read_there() -> None:
     site = Site()
     await site.start()
     (message,) = parts(ANNA, "OK")
-    site.modem.state.memory[4] = Entry(message)
+    site.modem.state.memories["SM"][4] = Entry(message)
     site.says('+CMTI: "SM",4\r\n')
     await site.clock.advance(1)
     assert b'AT+CPMS="SM"\rAT+CMGR=4\rAT+CMGD=4\r' in site.wrote
