@@ -57,6 +57,8 @@ class TapSettings(SerialSettings, TerminalKnobs, ModemKnobs):
             raise ValueError("listen is for role terminal: an entry device opens its port")
         if self.listen and self.modem:
             raise ValueError("a modem hangs on a port: listen has none")
+        if self.modem and not self.silence:
+            raise ValueError("silence 0 would let a caller keep the telephone line for ever")
         if self.role == "entry" and self.modem != bool(self.number):
             raise ValueError("an entry device with a modem needs the number to call, and only one with a modem has it")
         return self

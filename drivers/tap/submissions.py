@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class TerminalRules:
     """What a terminal lets in. No `passwords`: whoever comes; no `pagers`: every ID. Limits of 0 are none.
 
-    `silence`: seconds after which a logged-on client that says nothing is hung up on (t4); 0: never. `repeat_within`: seconds
-    within which the very same block again means that its sender did not understand our answer.
+    `silence`: seconds after which a logged-on client that says nothing is hung up on (t4); 0: never.
+    `repeat_within`: seconds within which the very same block again means that its sender did not understand our answer.
     """
 
     passwords: frozenset[str] = field(default=frozenset(), repr=False)

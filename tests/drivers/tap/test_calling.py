@@ -213,6 +213,7 @@ async def test_settings_of_a_modem_are_checked() -> None:
         {"number": "1;ATZ"},
         {"number": "1", "modem_init": ("ATZ\rATD112",)},
         {"role": "terminal", "port": "", "listen": "127.0.0.1:1"},
+        {"role": "terminal", "silence": 0},
     )
     for wrong in mistakes:
         with pytest.raises(ValidationError):
