@@ -131,13 +131,15 @@ def checked(kind: registry.Kind, given: dict[str, Any], port: str = PORT) -> Lin
     def prepare(annotation: Annotation, value: Value, _: Place) -> Value:
         return from_text(annotation, value) if isinstance(value, str) else value
 
-    try:
-        usual = {"port": port} if issubclass(kind.settings, SerialSettings) else {}
-        return kind.settings.model_validate(walk(kind.settings, {**usual, **given}, prepare))
-    except ValidationError as error:
-        wrong = findings(error, kind.settings)
-        problems = [Problem(COMMAND_LINE, ".".join(map(str, place)), reason) for place, reason in wrong]
-        raise ConfigError(problems) from None
+    variants = [{"port": port, **given}, given] if issubclass(kind.settings, SerialSettings) else [given]
+    errors: list[ValidationError] = []
+    for values in variants:  # a serial kind may listen instead of having a port
+        try:
+            return kind.settings.model_validate(walk(kind.settings, values, prepare))
+        except ValidationError as error:
+            errors.append(error)
+    wrong = findings(errors[0], kind.settings)
+    raise ConfigError([Problem(COMMAND_LINE, ".".join(map(str, place)), reason) for place, reason in wrong])
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from gatewayd import registry
 from gatewayd.cli.player import Player
 from gatewayd.cli.rehearsal import Isolated
+from gatewayd.cli.replay import checked
 from gatewayd.driver import News, Progress
 from gatewayd.transport.capture import Piece
 from gatewayd.transport.capturefile import Capture
@@ -139,6 +140,20 @@ async def test_what_the_driver_was_told_is_told_again(snpp: Recording) -> None:
     kind = registry.Kind("snpp", Listening, snpp.kind.settings)
     await Player(kind, snpp.settings, Capture((piece,)), lambda _, __: None).play()
     assert heard == [News("7", Progress.ACCEPTED, "anna", 12)]
+
+
+async def test_a_serial_kind_that_listens_instead_is_replayed_without_a_port() -> None:
+    async with Recording("tap", role="terminal", listen="127.0.0.1:0") as terminal:
+        client = await connected(terminal)
+        client[1].write(b"\r")
+        assert (await client[0].readexactly(3)) == b"ID="
+        client[1].close()
+        await client[1].wait_closed()
+        await terminal.hears("close")
+    told: list[str] = []
+    settings = checked(terminal.kind, {"role": "terminal", "listen": "127.0.0.1:0"}, terminal.driver.port)
+    await Player(terminal.kind, settings, terminal.saved(), lambda _, what: told.append(what)).play()
+    assert any(what.startswith("sent as recorded: ") for what in told), told
 
 
 def test_nothing_leaves_a_replay_whatever_a_driver_tries() -> None:
