@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 LIMIT = 0.05  # seconds of CPU time; a hundred rules take a hundredth of it on a line of 256 characters
+_SEARCHING = Patience.ask.__code__
 
 
 class TimeLimit(Patience):
-    """Gives a pattern up that is being asked when `seconds` of CPU time are over, and again after each further one."""
+    """Gives a pattern up after `seconds` of CPU time at the most, and half of it at the least."""
 
     def __init__(self, seconds: float = LIMIT) -> None:
         super().__init__()
-        self._seconds = seconds
-        self._told = False
+        self._interval = seconds / 2
+        self._warned = 0  # the number of the search that the last tick met
 
     def __enter__(self) -> Self:
         """Begin a piece of work, which does not wait for anything."""
         super().__enter__()
         if threading.current_thread() is threading.main_thread():
-            _arm(self, self._seconds)
+            _arm(self, self._interval)
         return self
 
     def __exit__(
@@ -41,14 +42,17 @@ class TimeLimit(Patience):
             _disarm()
         super().__exit__(kind, error, trace)
 
-    def tick(self) -> None:
-        """Leave the search that is under way; raises TooSlowError.
+    def tick(self, frame: FrameType | None) -> None:
+        """Note a search that is under way, and leave it when it was noted before; raises TooSlowError.
 
-        Never twice in a row: the second one would meet the search's caller while it deals with the first. It is not the
-        last one either: code that must not fail (a finalizer) swallows what is raised into it.
+        Only where a search was called: the engine of `re` runs no code of Python, but finalizers may run meanwhile, and
+        must not fail. One tick alone says nothing of the search that it meets: others may have used the time before.
         """
-        self._told = self.asking and not self._told
-        if self._told:
+        if not self.asking or frame is None or frame.f_code is not _SEARCHING:
+            return
+        noted, self._warned = self._warned == self.asked, self.asked
+        if noted:
+            self._warned = 0
             raise TooSlowError
 
 
@@ -72,6 +76,6 @@ def _disarm() -> None:
 
 
 def _tick(number: int, frame: FrameType | None) -> None:
-    del number, frame
+    del number
     if _current is not None:
-        _current.tick()
+        _current.tick(frame)

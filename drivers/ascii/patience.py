@@ -26,6 +26,7 @@ class Patience:
 
     def __init__(self) -> None:
         self.asking = False
+        self.asked = 0  # patterns so far
         self.given_up: list[str] = []
         self._failures = 0
 
@@ -44,9 +45,13 @@ class Patience:
         return self._failures > 0
 
     def ask(self, name: str, search: Callable[[str], AnswerT | None], text: str) -> AnswerT | None:
-        """Return what `search` finds in a text; None as well when it is given up, or is not asked any more."""
+        """Return what `search` finds in a text; None as well when it is given up, or is not asked any more.
+
+        `search` is a pattern's own method: a limit interrupts nothing but the engine of `re`.
+        """
         if self._failures >= MOST_GIVEN_UP:
             return None
+        self.asked += 1
         try:
             self.asking = True
             found = search(text)

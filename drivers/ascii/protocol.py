@@ -144,8 +144,7 @@ class Receiver:
                 self._add_record(line, now)
 
     def _is_heartbeat(self, text: str) -> bool:
-        ask = self._patience.ask
-        return any(ask(rule.name, rule.match, text) is not None for rule in self._heartbeats)
+        return any(rule.match(text, self._patience) is not None for rule in self._heartbeats)
 
     def _is_ignored(self, text: str) -> bool:
         ask = self._patience.ask

@@ -90,13 +90,13 @@ class Rule:
         """Whether the pattern takes capitals for small letters."""
         return self.pattern is not None and bool(self.pattern.flags & re.IGNORECASE)
 
-    def match(self, line: str) -> dict[str, str] | None:
+    def match(self, line: str, patience: Patience) -> dict[str, str] | None:
         """Return the groups by name and by number, or None where the rule does not apply."""
         if self.contains and not all(word in line for word in self.contains):
             return None
         if self.pattern is None:
             return {WHOLE: line}
-        found = self.pattern.search(line)
+        found = patience.ask(self.name, self.pattern.search, line)
         if found is None:
             return None
         values = {str(number): value or "" for number, value in enumerate(found.groups(), 1)}
@@ -128,9 +128,9 @@ class RuleBook:
     def findings(self, line: str, patience: Patience | None = None) -> list[Finding]:
         """Return what the rules make of a line, in their order; empty where none applies."""
         found: list[Finding] = []
-        ask = (patience or Patience()).ask
+        patience = patience or Patience()
         for rule in self._candidates(line):
-            values = ask(rule.name, rule.match, line)
+            values = rule.match(line, patience)
             if values is not None:
                 found.append(self._finding(rule, values))
                 if rule.stop:

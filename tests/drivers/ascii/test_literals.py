@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.ascii.literals import folded, required
+from drivers.ascii.patience import Patience
 from tests.drivers.ascii.samples import AFP_PATTERN, AFP_SET, line
 
 
@@ -58,7 +59,7 @@ def test_rules_find_the_same_with_and_without_the_first_test(text: str) -> None:
     book = line(rules=rules).rule_book
     expected = []
     for rule in book.rules:
-        if rule.match(text) is not None:
+        if rule.match(text, Patience()) is not None:
             expected.append(rule.name)
             if rule.stop:
                 break
@@ -75,5 +76,5 @@ def test_five_hundred_rules_cost_a_fraction_of_asking_each_of_them() -> None:
     filtered = time.process_time() - started
     started = time.process_time()
     for _ in range(20):
-        assert not any(rule.match(AFP_SET.replace("Z001", "Z999")) for rule in book.rules)
+        assert not any(rule.match(AFP_SET.replace("Z001", "Z999"), Patience()) for rule in book.rules)
     assert filtered * 2 < time.process_time() - started
