@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from drivers.gsm.age import dated
 from drivers.gsm.book import Book
 from drivers.gsm.coverage import Coverage
 from drivers.gsm.guard import WINDOW, Guard
@@ -36,6 +37,7 @@ class Tidings:
         self.coverage = Coverage(settings.network_grace, settings.low_signal)
         self.guard = Guard(settings.strangers_per_hour)
         self.book = Book()
+        self._stale_after = settings.stale_after
         self.selftest = SelfTest(settings.selftest_every, settings.own_number)
         self._trouble: bool | None = None  # None: one from before a restart may stand
         self._trouble_words = ""
@@ -55,7 +57,8 @@ class Tidings:
         objection = self.guard.objection(text.sender, text.text, now)
         if not objection:
             sender = self.book.spelled(text.sender)
-            recorder.put(TextReceived(sender, text.text, reference=_reference(text)), recorded)
+            words = dated(text.text, text.time, line.clock.wall(), self._stale_after)
+            recorder.put(TextReceived(sender, words, reference=_reference(text)), recorded)
             return
         line.count("texts_held_back")
         line.log.warning("a text of %s is held back: %s", text.sender, objection)

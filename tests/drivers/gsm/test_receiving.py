@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from drivers.gsm.address import Address
@@ -73,6 +76,29 @@ async def test_text_that_came_while_the_box_was_off_is_read_at_the_start() -> No
     await site.start()
     assert site.line.texts == [(ANNA, "OK"), (BERT, "NO")]
     assert site.modem.state.memory == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "age", "passed_on"),
+    [
+        ("OK", 7_100, "OK"),
+        ("OK", 7_300, "(sent 2023-11-14 20:11) OK"),
+        ("1", 86_400, "(sent 2023-11-13 22:13) 1"),
+        ("OK #4711", 86_400, "OK #4711"),
+        ("#4", 86_400, "#4"),
+        ("JA 4711", 86_400, "JA 4711"),
+        ("OK", -86_400, "OK"),  # the clock of the box, or that of the network, is wrong
+    ],
+)
+async def test_text_that_was_hours_on_its_way_answers_no_page_that_it_does_not_name(
+    text: str, age: float, passed_on: str
+) -> None:
+    site = Site()
+    time = datetime.fromtimestamp(site.clock.wall() - age, UTC).replace(microsecond=0)
+    (message,) = parts(ANNA, text)
+    site.modem.state.memory[1] = Entry(replace(message, time=time))
+    await site.start()
+    assert site.line.texts == [(ANNA, passed_on)]
 
 
 async def test_text_that_a_modem_stored_elsewhere_before_the_box_was_up_is_read_and_deleted_there() -> None:
@@ -159,7 +185,7 @@ async def test_full_memory_is_emptied_and_what_the_network_held_comes_too() -> N
 async def test_memory_that_is_full_at_the_start_is_emptied_and_takes_new_texts() -> None:
     site = Site(modem={"stored": 30, "capacity": 30}, strangers_per_hour=0)
     await site.start()
-    assert [text for _, text in site.line.texts] == [f"OLD TEXT {number}" for number in range(1, 31)]
+    assert [text.partition(") ")[2] or text for _, text in site.line.texts] == [f"OLD TEXT {n}" for n in range(1, 31)]
     await site.modem.receives(ANNA, "OK")
     await site.clock.advance(1)
     assert site.line.texts[-1] == (ANNA, "OK")
