@@ -212,6 +212,18 @@ async def test_a_button_of_the_page_accepts(gateway: Gateway) -> None:
     assert (await browser.get(ACTIVE)).json["alarms"][0]["status"] == 7
 
 
+async def test_the_board_offers_accept_to_whoever_has_the_event_still(gateway: Gateway, nurse: Person) -> None:
+    await gateway.activates("12")
+    await gateway.activates("13", "ROOM 13")
+    for path in (ACTIVE, f"{ACTIVE}/1"):
+        assert f'action="{ACCEPT}"' in (await nurse.page(path)).text
+        assert f'action="{EVENTS}/' not in (await (await gateway.logs_in("doctor")).page(path)).text
+    await nurse.post(f"{EVENTS}/1/delete")
+    board = (await nurse.page(ACTIVE)).text
+    assert f'action="{ACCEPT}"' not in board
+    assert f'action="{EVENTS}/2/accept"' in board
+
+
 async def test_an_event_that_reached_nobody_or_was_replied_to_can_still_be_accepted(gateway: Gateway) -> None:
     gateway.phones.outcomes = [Receipt(Outcome.REFUSED, "no such number")]
     await gateway.activates("12")
