@@ -71,7 +71,7 @@ async def _feed(arguments: argparse.Namespace, capture: Capture, tell: Tell) -> 
     async with AsyncExitStack() as stack:
         ends: Ends
         if arguments.device:
-            ends = Device(Path(arguments.device))
+            ends = Device(_new_port(arguments.device))
             stack.callback(ends.close)
         elif arguments.listen:
             ends = Server()
@@ -85,6 +85,14 @@ async def _feed(arguments: argparse.Namespace, capture: Capture, tell: Tell) -> 
         feeder = Feeder(capture, ends, tell, speed)
         await feeder.feed()
     return Exit.FAILURE if feeder.differences else Exit.OK
+
+
+def _new_port(text: str) -> Path:
+    """Return where a pseudo-terminal may be made: an old link is replaced, nothing else is."""
+    path = Path(text)
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_symlink()):
+        raise Invalid("device", f"{text[:80]!r} is there already; name a path for a new pseudo-terminal")
+    return path
 
 
 def _target(text: str) -> Address:

@@ -137,6 +137,14 @@ def test_a_gateway_that_cannot_be_meant_is_refused(words: tuple[str, ...], code:
     assert shell.type("replay", capture, *words).code == code
 
 
+def test_a_real_device_or_file_is_never_replaced(shell: Shell) -> None:
+    capture = shell.write("a.capture", "# gatewayd capture 1\n0 in 1 x\n")
+    for path in (capture, "/dev/ttyUSB77", "/dev/serial/by-id/usb-1"):
+        ended = shell.type("replay", capture, "--device", path)
+        assert (ended.code, "is there already" in ended.err) == (1, True)
+    assert Path(capture).read_text().startswith("# gatewayd capture 1")
+
+
 async def test_the_command_is_the_device_of_a_running_gateway(shell: Shell) -> None:
     capture = shell.write("a.capture", "# gatewayd capture 1\n0 open -\n0 in 1 FIRE 3<CR><LF>\n0.01 in 1 BED<CR><LF>\n")
     device = str(shell.folder / "printer")
