@@ -117,6 +117,12 @@ class Ledger:
             return [key] if key in self._calls else []
         return [call.key for call in self._calls.values() if call.address == address]
 
+    def same_call(self, block: Block, station: str, since: float, before: float) -> str | None:
+        """Return the key of a call that said the very same, if one was made in that time."""
+        records = about(block, self._settings)
+        calls = (call for call in self._calls.values() if call.station == station and since <= call.seen < before)
+        return next((call.key for call in calls if call.records == records), None)
+
     # --- what panels are told -----------------------------------------------------------------------------------------
 
     def take(self, news: News) -> Standing | None:
@@ -170,7 +176,7 @@ class Ledger:
     def refresh(self, now: float, station: str) -> None:
         """Let the time of a station's calls begin anew: it could not be heard until now."""
         for key, call in self._calls.items():
-            if call.station == station:
+            if call.station == station and self._settings.repeat_timeout:
                 self._calls[key] = replace(call, seen=now)
 
     def next_due(self, audible: Collection[str]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from drivers.espa444.calls import about
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gatewayd.driver import Line
     from gatewayd.model import Report
 
+COPY_TIME = 30.0  # seconds before and after our start in which a text that comes again is a block that was not answered
+
 
 class PagerSession(Session):
     """Calls become alarms. `ledger` outlives the session: it is the driver's."""
@@ -31,6 +34,8 @@ class PagerSession(Session):
         self._ledger = ledger
         self._telling: dict[int, tuple[Block, Standing]] = {}
         self._deaf: set[str] = set()
+        self._began = line.clock.now()
+        self._numbers = count(1)
         self._repeat_timer: TimerHandle | None = None
 
     async def serve(self) -> None:
@@ -70,14 +75,27 @@ class PagerSession(Session):
             await saving
 
     def _reports_of(self, block: Block, station: str, now: float) -> list[Report]:
-        """Return the reports; texts get a reference by which to hear of them: every one is a text of its own."""
+        """Return the reports; texts for somebody get a reference by which to hear of them."""
         reports = reports_of(block, station, self._settings)
         if not reports:
             self._line.count("not_reported")
         return [
-            replace(report, reference=f"{now:.3f}") if isinstance(report, TextReceived) and report.recipient else report
+            replace(report, reference=self._reference(block, station, now))
+            if isinstance(report, TextReceived) and report.recipient
+            else report
             for report in reports
         ]
+
+    def _reference(self, block: Block, station: str, now: float) -> str:
+        """Return what a text is known by: every one is a text of its own, unless a kill left its block unanswered.
+
+        Its panel sends that again as soon as we are back.
+        """
+        if now < self._began + COPY_TIME:
+            known = self._ledger.same_call(block, station, self._began - COPY_TIME, self._began)
+            if known is not None:
+                return known
+        return f"{now:.3f} {next(self._numbers)}"
 
     def _enter(self, report: Report, block: Block, station: str, now: float) -> None:
         """Enter the call before it is reported: word of it may come before the report returns."""

@@ -123,8 +123,8 @@ class EspaSettings(SerialSettings):
 
     @model_validator(mode="after")
     def _repeats_can_be_missed(self) -> EspaSettings:
-        if self.repeat_timeout and self.role == "panel":
-            raise ValueError("repeat_timeout is for calls that come: only a pager has them")
+        if self.repeat_timeout and (self.role == "panel" or self.calls == "text"):
+            raise ValueError("repeat_timeout is for calls that come and are alarms: only a pager has them")
         if 0 < self.repeat_timeout <= (self.silent_after or 0):
             raise ValueError("repeat_timeout has to be longer than link_silent_after: a cut cable ends no alarm")
         return self

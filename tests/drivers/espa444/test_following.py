@@ -393,6 +393,40 @@ async def test_call_may_be_a_text_for_the_recipient_that_it_dials(site: Site) ->
     await site.until(lambda: told(panel) == ["6"])
 
 
+async def test_texts_that_come_at_one_moment_are_texts_of_their_own(site: Site) -> None:
+    panel = await site.panel(calls="text", options={"poll_interval": 0})
+    for _ in range(3):
+        call = site.start(panel.activate("2001", FIRE))
+        await settle()
+        assert call.done()
+    assert len({text.reference for text in site.gateway.texts}) == 3
+
+
+async def test_text_that_a_kill_left_unanswered_is_known_again_once_and_no_other_is(site: Site) -> None:
+    panel = await site.panel(calls="text")
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    (first,) = site.gateway.texts
+    await site.clock.advance(1)
+    await site.restart()
+    panel = await site.panel(calls="text")
+    for address in ("2001", "2002", "2001"):
+        await site.finish(site.start(panel.activate(address, FIRE)))
+    again, other, later = site.gateway.texts
+    assert again.reference == first.reference
+    assert len({first.reference, other.reference, later.reference}) == 3
+
+
+async def test_text_from_long_before_a_restart_is_no_reason_to_know_one_again(site: Site) -> None:
+    panel = await site.panel(calls="text")
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    (first,) = site.gateway.texts
+    await site.restart()
+    site.clock.time += 40
+    panel = await site.panel(calls="text")
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    assert site.gateway.texts[0].reference != first.reference
+
+
 async def test_cancelled_text_says_so(site: Site) -> None:
     panel = await site.panel(calls="text")
     await site.finish(site.start(panel.reset("2001", FIRE)))
