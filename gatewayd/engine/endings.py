@@ -76,6 +76,20 @@ def clear(change: Change, case: Case, *, cancelled_by: int | None = None) -> Non
     change.note(JournalKind.ALARM, how, line=alarm.line, alarm_id=alarm.id, recipient_id=cancelled_by)
 
 
+def supersede(change: Change, case: Case) -> None:
+    """End an alarm in silence, because the same call comes anew: a reset text would only contradict it."""
+    alarm = case.alarm
+    if alarm is None or not alarm.is_active:
+        return
+    _stop(change, case, EscalationState.CLEARED)
+    for push in case.stale_pushes():
+        withdraw(change, push)
+    change.concerned[alarm.id] = tuple(dict.fromkeys(event.user_id for event in case.events))
+    change.save(replace(alarm, cleared_time=change.ctx.wall))
+    text = "ended: the same call came again after paging for this one was over"
+    change.note(JournalKind.ALARM, text, line=alarm.line, alarm_id=alarm.id)
+
+
 def advance(change: Change, case: Case, run: Escalation, why: str) -> None:
     """Go on to the next step, because the wait is over or somebody asked for it; or give up loudly."""
     ctx = change.ctx

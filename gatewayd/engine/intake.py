@@ -56,7 +56,9 @@ class Intake:
         core = self._core
         async with core.locks(("condition", line, report.key)):
             active = core.store.alarms.active_with_key(line, report.key)
-            if active is not None and await self._repeated(active, report, written):
+            if active is not None and written is not None and self._is_settled(active):
+                await self._make_room(active)
+            elif active is not None and await self._repeated(active, report, written):
                 return Recorded.REPEAT
             await self._recall_reset(line, report.key)
             change = core.change()
@@ -69,6 +71,23 @@ class Intake:
             page_somebody(change, message, matched.recipient_id)
             await core.carry_out(change)
             return Recorded.NEW
+
+    def _is_settled(self, alarm: Alarm) -> bool:
+        """Return whether paging for an alarm is over: somebody took it, or nobody is left to be asked."""
+        case = self._core.case(alarm.message_id)
+        return alarm.accepted_time is not None or case is None or not case.running()
+
+    async def _make_room(self, alarm: Alarm) -> None:
+        """End an alarm that a person's text had raised: nothing resets it, and whoever writes again calls again."""
+        core = self._core
+        async with core.locks(("alarm", alarm.id)):
+            case = core.case(alarm.message_id)
+            if case is None or case.alarm is None or not case.alarm.is_active:
+                return
+            change = core.change()
+            endings.supersede(change, case)
+            ending = await core.carry_out(change)
+        await core.ended(ending)
 
     async def _recall_reset(self, line: str, key: str) -> None:
         """Take back what still waits of the condition's last reset text: arriving after the new alarm it would lie."""

@@ -139,6 +139,29 @@ async def test_a_route_for_texts_makes_an_alarm_of_what_a_person_writes(tmp_path
     await box.stop()
 
 
+async def test_the_same_words_call_again_once_somebody_took_the_first_call(tmp_path: Path) -> None:
+    box = Box(tmp_path, ALARM_KEY_SITE)
+    await settle()
+    assert await says(box, "Help me") is Recorded.NEW
+    await box.accepts(NURSE)
+    assert await says(box, "Help me") is Recorded.NEW
+    assert (box.alarm(1).is_active, box.alarm(2).is_active) == (False, True)
+    assert box.pager.texts == ["PANIC 100: Help me"] * 2  # and no reset text between them
+    assert "came again" in box.journal(1)[-1]
+    await box.stop()
+
+
+async def test_the_same_words_call_again_after_nobody_came(tmp_path: Path) -> None:
+    box = Box(tmp_path, ALARM_KEY_SITE)
+    await settle()
+    await says(box, "Help me")
+    for _ in range(6):
+        await box.passes(61)
+    assert await says(box, "Help me") is Recorded.NEW
+    assert box.store.paging.escalations_of_alarm(2)[0].step == 1
+    await box.stop()
+
+
 async def test_without_such_a_route_a_text_is_no_alarm_not_even_where_a_route_takes_everything(tmp_path: Path) -> None:
     box = Box(tmp_path, replace(SITE, routes=(Route(1, 1, 1),)))
     await settle()
