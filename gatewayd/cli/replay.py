@@ -90,7 +90,7 @@ async def _feed(arguments: argparse.Namespace, capture: Capture, tell: Tell) -> 
 def _new_port(text: str) -> Path:
     """Return where a pseudo-terminal may be made: an old link is replaced, nothing else is."""
     path = Path(text)
-    if path.is_relative_to("/dev") or (path.exists() and not path.is_symlink()):
+    if path.parent.resolve().is_relative_to("/dev") or (path.exists() and not path.is_symlink()):
         raise Invalid("device", f"{text[:80]!r} is there already; name a path for a new pseudo-terminal")
     return path
 

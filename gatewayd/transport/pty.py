@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import tty
 from contextlib import suppress
@@ -234,7 +235,12 @@ def _target(link: Path) -> str | None:
 
 
 def _point(link: Path, name: str) -> None:
-    """Make the link in one step, so that nobody ever finds it missing or half made."""
+    """Make the link in one step, so that nobody ever finds it missing or half made.
+
+    Raises FileExistsError for anything but an old link: it is not ours to replace.
+    """
+    if link.exists() and not link.is_symlink():
+        raise FileExistsError(errno.EEXIST, "is there already, and is no link", str(link))
     fresh = link.with_name(f".{link.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name)

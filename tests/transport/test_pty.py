@@ -113,6 +113,15 @@ async def test_a_link_that_cannot_be_made_leaves_no_pty_behind(clock: ManualCloc
     assert descriptors() == before
 
 
+async def test_a_file_is_never_replaced_by_the_link(clock: ManualClock, tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("something of somebody")
+    before = descriptors()
+    with pytest.raises(FileExistsError, match="is there already"):
+        open_pty(Talker(clock), tmp_path / "port")
+    assert (tmp_path / "port").read_text() == "something of somebody"
+    assert descriptors() == before
+
+
 async def test_pulling_the_plug_hangs_up_and_plugging_in_works_under_the_same_link(
     clock: ManualClock, tmp_path: Path
 ) -> None:
