@@ -52,6 +52,7 @@ class Ledger:
         self._calls: dict[str, Standing] = {}
         self._unsaved: set[str] = set()
         self._saved: set[str] = set()
+        self._from_before: set[str] = set()
 
     # --- the line's memory --------------------------------------------------------------------------------------------
 
@@ -63,6 +64,7 @@ class Ledger:
             untold = call.untold and now - call.seen < TELL_WITHIN
             self._calls[call.key] = replace(call, untold=untold)
         self._saved = set(self._calls)
+        self._from_before = set(self._calls)
         for call in list(self._calls.values()):
             if call.over and not call.untold:
                 self.forget(call.key)
@@ -117,11 +119,15 @@ class Ledger:
             return [key] if key in self._calls else []
         return [call.key for call in self._calls.values() if call.address == address]
 
-    def same_call(self, block: Block, station: str, since: float, before: float) -> str | None:
-        """Return the key of a call that said the very same, if one was made in that time."""
+    def same_call(self, block: Block, station: str, since: float) -> str | None:
+        """Return the key of a call from before our start, and since then, that said the very same; each but once."""
         records = about(block, self._settings)
-        calls = (call for call in self._calls.values() if call.station == station and since <= call.seen < before)
-        return next((call.key for call in calls if call.records == records), None)
+        for key in self._from_before & set(self._calls):
+            call = self._calls[key]
+            if (call.station, call.records) == (station, records) and call.seen >= since:
+                self._from_before.discard(key)
+                return key
+        return None
 
     # --- what panels are told -----------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class PagerSession(Session):
         Its panel sends that again as soon as we are back.
         """
         if now < self._began + COPY_TIME:
-            known = self._ledger.same_call(block, station, self._began - COPY_TIME, self._began)
+            known = self._ledger.same_call(block, station, self._began - COPY_TIME)
             if known is not None:
                 return known
         return f"{now:.3f} {next(self._numbers)}"

@@ -416,6 +416,18 @@ async def test_text_that_a_kill_left_unanswered_is_known_again_once_and_no_other
     assert len({first.reference, other.reference, later.reference}) == 3
 
 
+async def test_same_text_after_the_line_was_down_is_a_text_of_its_own(site: Site) -> None:
+    panel = await site.panel(calls="text")
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    assert site.wire is not None
+    site.wire.cut(None)
+    await site.clock.advance(1)
+    panel = await site.reconnect()
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    first, second = site.gateway.texts
+    assert first.reference != second.reference
+
+
 async def test_text_from_long_before_a_restart_is_no_reason_to_know_one_again(site: Site) -> None:
     panel = await site.panel(calls="text")
     await site.finish(site.start(panel.activate("2001", FIRE)))
