@@ -101,6 +101,7 @@ class SimulatedModem:
             self._out += line.encode("latin-1") + b"\r"
         if not line.upper().startswith("AT"):
             return
+        self.state.interruptions += bool(self._later)
         latency = self._latency(line)
         due = now + latency if latency else None
         if any(fnmatch.fnmatchcase(line, refused) for refused in self.state.settings.refuses):

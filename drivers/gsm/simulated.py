@@ -92,6 +92,7 @@ class ModemState:
     ucs2: bool = False
     unacknowledged: int = 0
     submitted: int = 0
+    interruptions: int = 0  # commands that came before the one before them was answered
     excuses: deque[str] = field(default_factory=deque)  # what AT+CPIN? is answered first
 
     def reboot(self) -> None:

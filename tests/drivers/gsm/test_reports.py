@@ -33,6 +33,55 @@ async def restarted(site: Site) -> None:
     await site.restart()
 
 
+async def test_short_message_is_confirmed_by_its_report() -> None:
+    site = Site()
+    await site.start()
+    receipt = await site.sends()
+    assert site.line.confirmed == []
+    await site.clock.advance(1)
+    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
+
+
+async def test_long_message_is_confirmed_once_when_all_parts_are() -> None:
+    site = Site()
+    await site.start()
+    receipt = await site.sends(page("x" * 400))
+    await site.clock.advance(1)
+    assert receipt.reference == "1-2-3/1234567"
+    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
+
+
+async def test_long_message_fails_when_one_part_does() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("failed-report")
+    receipt = await site.sends(page("x" * 400))
+    await site.clock.advance(1)
+    assert site.line.confirmed == [(receipt.reference, PageState.FAILED)]
+
+
+async def test_long_message_of_which_a_report_is_missing_is_not_confirmed() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("no-report")
+    await site.sends(page("x" * 400))
+    await site.clock.advance(10)
+    assert site.line.confirmed == []
+
+
+async def test_report_after_a_restart_of_the_box_still_confirms_a_short_message() -> None:
+    site = Site(modem={"report_after": 20})
+    await site.start()
+    receipt = await site.sends()
+    site.driver = GsmDriver(site.line, GsmSettings(port="/dev/memory"), site._open)
+    adapter = site.modem._adapter
+    await site.restart()
+    assert adapter is not None
+    site.says("+CDS: 25\r\n" + "0006010C919471103254761110117195514011101171957140" + "00\r\n")
+    await site.clock.advance(2)
+    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 async def test_long_message_is_confirmed_though_the_box_restarts_between_its_reports(before: int) -> None:
     site = Site(modem={"reports": False})

@@ -222,55 +222,6 @@ async def test_page_that_is_withdrawn_while_another_is_under_way_is_never_begun(
     assert [message.text for message in site.modem.sent] == ["ONE"]
 
 
-async def test_short_message_is_confirmed_by_its_report() -> None:
-    site = Site()
-    await site.start()
-    receipt = await site.sends()
-    assert site.line.confirmed == []
-    await site.clock.advance(1)
-    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
-
-
-async def test_long_message_is_confirmed_once_when_all_parts_are() -> None:
-    site = Site()
-    await site.start()
-    receipt = await site.sends(page("x" * 400))
-    await site.clock.advance(1)
-    assert receipt.reference == "1-2-3/1234567"
-    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
-
-
-async def test_long_message_fails_when_one_part_does() -> None:
-    site = Site()
-    await site.start()
-    site.modem.faults.plan("failed-report")
-    receipt = await site.sends(page("x" * 400))
-    await site.clock.advance(1)
-    assert site.line.confirmed == [(receipt.reference, PageState.FAILED)]
-
-
-async def test_long_message_of_which_a_report_is_missing_is_not_confirmed() -> None:
-    site = Site()
-    await site.start()
-    site.modem.faults.plan("no-report")
-    await site.sends(page("x" * 400))
-    await site.clock.advance(10)
-    assert site.line.confirmed == []
-
-
-async def test_report_after_a_restart_of_the_box_still_confirms_a_short_message() -> None:
-    site = Site(modem={"report_after": 20})
-    await site.start()
-    receipt = await site.sends()
-    site.driver = GsmDriver(site.line, GsmSettings(port="/dev/memory"), site._open)
-    adapter = site.modem._adapter
-    await site.restart()
-    assert adapter is not None
-    site.says("+CDS: 25\r\n" + "0006010C919471103254761110117195514011101171957140" + "00\r\n")
-    await site.clock.advance(2)
-    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
-
-
 async def test_pages_are_not_sent_faster_than_the_sim_may() -> None:
     site = Site(per_minute=2)
     await site.start()
@@ -322,6 +273,20 @@ async def test_long_page_whose_first_part_is_not_answered_is_never_taken_for_sen
     site.modem.faults.plan("drop")
     receipt = await site.sends(page("x" * 300), within=61)
     assert (receipt.outcome, receipt.detail) == (Outcome.FAILED, "part 1 of 2: no answer: the rest was not sent")
+
+
+async def test_no_command_is_given_before_the_one_before_it_is_answered() -> None:
+    site = Site(modem={"latency": 0.2, "send_time": 2, "report_after": 1})
+    await site.start(within=20)
+    for number in range(4):
+        task = await site.sending(page("x" * (200 * (number % 2) + 1), number=number))
+        await site.modem.receives(BERT, f"TEXT {number}")
+        asked = asyncio.create_task(site.driver.command("AT+CSQ", 5, force=False))
+        await site.clock.advance(30)
+        assert task.result().outcome is Outcome.SENT
+        assert asked.result()[-1] == "OK"
+    assert len(site.line.texts) == 4
+    assert site.modem.state.interruptions == 0
 
 
 async def test_command_leaves_in_the_turn_in_which_the_page_comes() -> None:
