@@ -38,7 +38,8 @@ async def open_udp(host: str, port: int, adapter: DatagramAdapter[Any]) -> Addre
         sock = _bound(*found[0])
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot open udp:{host}:{port}: {reason_of(error)}") from error
-    adapter.more = partial(_waiting, sock)
+    if isinstance(loop, asyncio.SelectorEventLoop):  # uvloop reads many by itself
+        adapter.more = partial(_waiting, sock)
     await loop.create_datagram_endpoint(lambda: adapter, sock=sock)
     actual_host, actual_port, *_ = sock.getsockname()
     return actual_host, actual_port
