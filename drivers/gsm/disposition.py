@@ -33,7 +33,8 @@ _PERMANENT = (
 _DEVICE = {300, 302, 303, 310, 311, 312, 313, 315, 316, 317, 318, 330}
 _STORAGE = {208, 211, 320, 322}
 _DEVICE_CME = {10, 11, 12, 13, 15, 16, 17, 18, 30, 31, 32}
-_SUSPECT = {300, 500}
+_UNKNOWN = 500
+_SUSPECT = {300, _UNKNOWN}
 
 _MEANINGS = {
     1: "unassigned number",
@@ -110,6 +111,11 @@ class ModemError:
             if self.code in codes:
                 return disposition
         return Disposition.RETRY
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether this is what most modems say when the chosen kind of network carries no messages."""
+        return self.family == "CMS" and self.code == _UNKNOWN
 
     @property
     def is_suspect(self) -> bool:

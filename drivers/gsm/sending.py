@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RETRY_AFTER = 10.0
 DEVICE_RETRY_AFTER = 30.0
 STORAGE_RETRY_AFTER = 5.0
+_EITHER_NETWORK = "AT+CGSMS=3"  # over the telephone network, or over packets where there is none (TS 27.007, 10.1.21)
 SUSPECT_FAILURES = 3
 """So many messages in a row refused for no reason that lies in them: the modem is restarted."""
 
@@ -69,6 +70,8 @@ def _give_up(session: Session, message: Outgoing, references: list[int | None], 
     error = error_of(reply)
     if error is not None:
         _refused(session, message, references, error, part)
+        if error.is_unexplained and session.failures == 1:
+            yield from session.ask(_EITHER_NETWORK)
         if session.failures >= SUSPECT_FAILURES:
             session.failures = 0
             raise Unresponsive(f"it refused {SUSPECT_FAILURES} messages in a row: {error}")

@@ -72,6 +72,18 @@ async def test_modem_that_refuses_everything_is_restarted() -> None:
     assert "refused 3 messages in a row" in site.down()
 
 
+async def test_modem_that_cannot_say_why_it_refuses_is_let_use_either_network_once() -> None:
+    site = Site()
+    await site.start()
+    site.modem.faults.plan("stuck", 2)
+    for number in range(3):
+        await site.sends(page(number=number))
+    assert site.wrote.count(b"AT+CGSMS=3\r") == 1
+    site.modem.faults.plan("nak", 2)
+    await site.sends()
+    assert site.wrote.count(b"AT+CGSMS=3\r") == 1
+
+
 async def test_wrong_numbers_do_not_restart_the_modem() -> None:
     site = Site()
     await site.start()
