@@ -23,21 +23,22 @@ class SipDriver(Driver):
         super().__init__(line)
         self._line = line
         self._settings = settings
-        self._session: Session | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Both directions; a 200 means that the phone has the text."""
-        return Capabilities(
+        self._capabilities = Capabilities(
             receives=True,
             sends=True,
             confirms_delivery=True,
             carries_answers=True,
             answers_in_text=True,
-            longest_text=self._settings.longest_text,
-            parallel=self._settings.parallel,
-            follows=bool(self._settings.accepted_text or self._settings.unreached_text),
+            longest_text=settings.longest_text,
+            parallel=settings.parallel,
+            follows=bool(settings.accepted_text or settings.unreached_text),
         )
+        self._session: Session | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Both directions; a 200 means that the phone has the text."""
+        return self._capabilities
 
     @property
     def bound(self) -> Address | None:

@@ -22,6 +22,8 @@ DEFAULT_PORT = 5060
 MAX_PORT = 65535
 # CSeq numbers stay below 2**31 (RFC 3261 8.1.1.5).
 MAX_CSEQ = 2**31
+# Fewer digits are a number that needs no second look.
+FEW_DIGITS = 9
 # Far beyond any real header; keeps a line of a million semicolons from becoming a million objects.
 MAX_LIST_ITEMS = 64
 
@@ -271,6 +273,8 @@ def parse_cseq(value: str) -> tuple[int, str]:
 
 def parse_delta(value: str) -> int | None:
     """Return a number of seconds, or None when it is none; at most 2**32-1 (RFC 3261 20.19)."""
+    if len(value) < FEW_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
     value = value.partition(";")[0].strip()
     if not value.isascii() or not value.isdigit():
         return None

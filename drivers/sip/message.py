@@ -121,7 +121,8 @@ class Message(ABC):
         for name, values in self.headers.items():
             if name != "content-length":
                 label = _LABELS.get(name) or f"{name.title()}: "
-                lines += [label + value for value in values]
+                for value in values:
+                    lines.append(label + value)  # noqa: PERF401 - there is hardly ever more than one
         lines.append(f"Content-Length: {len(self.body)}")
         text = "\r\n".join(lines)
         if not text.count("\n") == text.count("\r") == len(lines) - 1:
