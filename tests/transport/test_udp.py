@@ -10,9 +10,9 @@ import pytest
 
 from gatewayd.clock import settle
 from gatewayd.errors import LineDown
-from gatewayd.transport.adapter import _readable
 from gatewayd.transport.base import EVENTS_HIGH
 from gatewayd.transport.capture import CURRENT, Recorder
+from gatewayd.transport.datagrams import _readable
 from gatewayd.transport.udp import BATCH, _waiting, open_udp
 from tests.transport.cores import Sender
 
