@@ -34,6 +34,13 @@ async def test_tone_of_a_page_is_its_beep_coding(site: Site) -> None:
     assert [call.block.get("3") for call in pager.calls] == ["7", "3"]
 
 
+async def test_tones_have_names_where_the_line_gives_them(site: Site) -> None:
+    pager = await site.pager(beep="3", beeps={"chime": "4", "7": "9"})
+    for tone in ("chime", "7", "6", "gong"):
+        await site.sends(tone=tone)
+    assert [call.block.get("3") for call in pager.calls] == ["4", "9", "6", "3"]
+
+
 @pytest.mark.parametrize(("priority", "code"), [(Priority.HIGH, "2"), (Priority.NORMAL, "3"), (Priority.LOW, "3")])
 async def test_priority_of_a_page_is_the_code_of_the_line(site: Site, priority: Priority, code: str) -> None:
     pager = await site.pager()
