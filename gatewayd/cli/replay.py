@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from gatewayd import registry
 from gatewayd.cli.ends import Clients, Device, Ends, Server
 from gatewayd.cli.feeder import Feeder
-from gatewayd.cli.output import Exit, emit, say
+from gatewayd.cli.output import Exit, emit, printable, say
 from gatewayd.cli.player import Player, require_playable
 from gatewayd.cli.rehearsal import Isolated
 from gatewayd.errors import ConfigError, Invalid, NotFound, Problem
@@ -51,7 +51,7 @@ def replay(arguments: argparse.Namespace) -> int:
         if arguments.json:
             told.append({"time": round(seconds, 6), "what": text})
         else:
-            say(f"{seconds:10.3f}  {text}")
+            say(f"{seconds:10.3f}  {printable(text)}")  # a device may have had a say in it
 
     if arguments.device or arguments.listen or arguments.to:
         code = asyncio.run(_feed(arguments, capture, tell))

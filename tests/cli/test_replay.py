@@ -134,6 +134,15 @@ def test_a_kind_is_played_or_refused_with_the_reason_and_nothing_in_between() ->
     assert "webpush" not in played
 
 
+def test_what_a_device_said_reaches_the_terminal_without_control_codes(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatewayd.cli.replayline.words", lambda _: "a driver that passes on \x1b[2J")
+    out = shell.type("replay", shell.write("a.capture", PRINTED)).out
+    assert "passes on ?[2J" in out
+    assert out.replace("\n", "").isprintable()
+
+
 def test_a_file_that_is_not_there_is_named(shell: Shell, tmp_path: Path) -> None:
     ended = shell.type("replay", str(tmp_path / "none"))
     assert (ended.code, "cannot be read" in ended.err) == (4, True)
