@@ -28,6 +28,7 @@ class _State(Enum):
     RECEIVING = auto()  # blocks come to us
     SELECTING = auto()  # the station that our block is for has to say that it is ready
     SENDING = auto()  # our block waits for its answer
+    HOLDING = auto()  # our block was taken; the next one for the same station may follow without another select
     CLOSING = auto()  # our call was taken back: let the answer that is under way pass, then end the turn
 
 
@@ -40,6 +41,8 @@ class ControlStation(Station):
         self._item: Outgoing | None = None
         self._partner = config.peers[0]
         self._wondering_until = now
+        self._follows = False  # whether our block came behind another one, without a select
+        self._one_a_turn: set[str] = set()
         self._rota = Rota(config.peers, config.absent_interval)
         self._status_pause = STATUS_PAUSE
         self._poll_pause = config.poll_interval / len(config.peers)
@@ -55,6 +58,18 @@ class ControlStation(Station):
     def _offer(self, now: float) -> None:
         if self._state is _State.IDLE:
             self._send_next(now)
+        elif self._state is _State.HOLDING:
+            self._follow_up(now)
+
+    def _follow_up(self, now: float) -> None:
+        """Send what has come for the station that holds ready; what is for another one needs a turn of its own."""
+        item = self._outbox.next(now)
+        if item is not None and item.station == self._partner:
+            self._item = item
+            self._follows = True
+            self._transmit(item, now)
+        elif item is not None:
+            self._take_line_back(now)
 
     def _send_next(self, now: float) -> bool:
         """Open a turn of our own if a block waits for one."""
@@ -172,6 +187,7 @@ class ControlStation(Station):
 
     def _open(self, item: Outgoing, now: float) -> None:
         self._item = item
+        self._follows = False
         self._partner = item.station
         item.selects += 1
         self._begin_turn(now)
@@ -213,8 +229,30 @@ class ControlStation(Station):
         self._the_item().saw_eot = True
 
     def _handle_taken(self, _token: Ack, now: float) -> None:
-        self._end((Ending.TAKEN, ""), now)
-        self._wondering_until = self._line_free + self.config.ack_timeout
+        self._settle(self._the_item(), (Ending.TAKEN, ""), now)
+        if self.config.hold_turn and self._partner not in self._one_a_turn:
+            self._item = None
+            self._state = _State.HOLDING
+            self._due = now + self.config.hold_turn
+            self._follow_up(now)
+        else:
+            self._take_line_back(now)
+            self._wondering_until = self._line_free + self.config.ack_timeout
+
+    def _handle_end_of_holding(self, _token: Token, now: float) -> None:
+        """Take the hint of a station that says more than ACK: it has ended the turn itself."""
+        self._one_a_turn.add(self._partner)
+        self._take_line_back(now)
+
+    def _handle_eot_for_block(self, _token: Eot, now: float) -> None:
+        """Select again for a block that followed another: its station had ended the turn. Else it is a stray EOT."""
+        if self._follows:
+            self._select_after_all(self._the_item(), now)
+
+    def _select_after_all(self, item: Outgoing, now: float) -> None:
+        """Give up sending several blocks in one turn to a station that does not answer the second."""
+        self._one_a_turn.add(item.station)
+        self._open(item, now)
 
     def _handle_second_ack(self, _token: Ack, now: float) -> None:
         """Wonder why a block that was taken is acknowledged again: the first ACK may have been for the self-poll."""
@@ -227,7 +265,11 @@ class ControlStation(Station):
 
     def _handle_no_block_answer(self, now: float) -> None:
         item = self._the_item()
-        self._repeat_or_end(item, item.unanswered(self._most_transmissions), now)
+        end = item.unanswered(self._most_transmissions)
+        if self._follows and end is None:
+            self._select_after_all(item, now)
+        else:
+            self._repeat_or_end(item, end, now)
 
     def _repeat_or_end(self, item: Outgoing, end: End | None, now: float) -> None:
         if end is None:
@@ -263,6 +305,9 @@ class ControlStation(Station):
         (_State.SELECTING, Nak): _handle_select_refused,
         (_State.SELECTING, Eot): _handle_stray_eot,
         (_State.SENDING, Ack): _handle_taken,
+        (_State.SENDING, Eot): _handle_eot_for_block,
+        (_State.HOLDING, Eot): _handle_end_of_holding,
+        (_State.HOLDING, Nak): _handle_end_of_holding,
         (_State.SENDING, Nak): _handle_block_refused,
         (_State.CLOSING, Ack): _handle_end_of_closing,
         (_State.CLOSING, Nak): _handle_end_of_closing,

@@ -57,7 +57,8 @@ class Config:
     the first unless they are meant for another. `watchdog` is the specification's only timeout; `char_time` is how
     long one character takes on the line; `silent_after` None means that silence is normal. Every station is polled
     once in `poll_interval` (0: nobody is), an absent one once in `absent_interval`; `eot_pause` lies between an EOT and
-    the enquiry behind it. A polled station waits `poll_wait` for the poll that lets it make a call.
+    the enquiry behind it. A turn is held for `hold_turn` after a block was taken, in case another one follows for the
+    same station. A polled station waits `poll_wait` for the poll that lets it make a call.
     """
 
     own: str
@@ -74,6 +75,7 @@ class Config:
     poll_interval: float = 1.0
     absent_interval: float = 10.0
     eot_pause: float = 0.0
+    hold_turn: float = 0.0
     poll_wait: float = 30.0
     silent_after: float | None = 120.0
     char_time: float = 11 / 9600

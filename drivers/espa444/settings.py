@@ -67,6 +67,7 @@ class EspaSettings(SerialSettings):
     poll_interval: float = Field(default=1.0, ge=0, le=60)
     absent_interval: float = Field(default=10.0, gt=0, le=60)
     eot_pause: float = Field(default=0, ge=0, le=5)
+    hold_turn: float = Field(default=0, ge=0, le=1)
     poll_wait: float = Field(default=30.0, gt=0, le=120)
     link_silent_after: float | None = Field(default=None, ge=0, le=90)
     repeat_timeout: float = Field(default=0, ge=0, le=86_400)
@@ -198,6 +199,7 @@ class EspaSettings(SerialSettings):
             poll_interval=self.polls,
             absent_interval=self.absent_interval,
             eot_pause=self.eot_pause,
+            hold_turn=self.hold_turn,
             poll_wait=self.poll_wait,
             silent_after=self.silent_after,
             char_time=bits / self.baudrate,

@@ -110,6 +110,16 @@ async def test_utf8_is_cut_between_characters(site: Site) -> None:
     assert pager.calls[0].text == "xÜberh"
 
 
+@pytest.mark.parametrize("quirks", [[], ["eot-after-ack"]])
+async def test_burst_of_pages_goes_out_in_one_turn_where_the_line_holds_it(site: Site, quirks: list[str]) -> None:
+    pager = await site.pager(options={"quirks": quirks}, hold_turn=0.05, poll_interval=0)
+    for number in range(5):
+        assert (await site.sends(f"FIRE {number}")).outcome is Outcome.SENT
+    assert [call.text for call in pager.calls] == [f"FIRE {number}" for number in range(5)]
+    selects = site.said.count(b"1\x052\x05")
+    assert selects == (1 if not quirks else 5)
+
+
 # --- taken back -------------------------------------------------------------------------------------------------------
 
 
