@@ -6,6 +6,7 @@ the case is still locked. The least recently used ones are dropped and read agai
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +30,7 @@ class Cases:
     def __init__(self, store: Store, most: int = MOST_CASES) -> None:
         self._store = store
         self._most = most
-        self._cases: dict[CaseKey, Case] = {}  # the least recently used first
+        self._cases: OrderedDict[CaseKey, Case] = OrderedDict()  # the least recently used first
         self._keys: dict[int, CaseKey] = {}  # by message
         self._messages: dict[CaseKey, set[int]] = {}
         self._runs: dict[int, int] = {}  # the message of an escalation
@@ -42,8 +43,8 @@ class Cases:
         """Return the case that a message belongs to; None when there is no such message. Raises StoreUnavailable."""
         key = self._keys.get(message_id)
         if key is not None:
-            case = self._cases[key] = self._cases.pop(key)
-            return case
+            self._cases.move_to_end(key)
+            return self._cases[key]
         message = self._store.inbox.message(message_id)
         return self._read(message) if message is not None else None
 
@@ -64,8 +65,9 @@ class Cases:
 
     def apply(self, change: Change) -> None:
         """Take in a decision that is on disk."""
-        for message in change.messages.values():
-            self._begin(message, change)
+        if change.pages or change.escalations or change.alarms:  # what only lies in inboxes is read when it is wanted
+            for message in change.messages.values():
+                self._begin(message, change)
         for alarm in change.alarms.values():
             case = self._cases.get(("alarm", alarm.id))
             if case is not None and case.alarm is not alarm:
@@ -134,8 +136,7 @@ class Cases:
 
     def _drop_old(self) -> None:
         while len(self._cases) > self._most:
-            key = next(iter(self._cases))
-            case = self._cases.pop(key)
+            key, case = self._cases.popitem(last=False)
             for message_id in self._messages.pop(key, ()):
                 self._keys.pop(message_id, None)
             for run in case.escalations:
