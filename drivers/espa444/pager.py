@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from drivers.espa444.mapping import header_of, reports_of, status_of
 from drivers.espa444.protocol import BlockEnded, Ending, LinkRestored, LinkSilent
 from drivers.espa444.sessions import STORE_RETRY, Session
 from gatewayd.driver import News, Progress
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class PagerSession(Session):
         """Let a panel know what became of its call, if there is something new to say, and keep what is known of it."""
         if call is not None:
             self._tell(call)
-            self.adapter.flush()
+            with suppress(LineDown):  # whoever reads the line notices, and the next session tells it
+                self.adapter.flush()
         self._work.put_nowait(self._save_aside)
 
     def _tell(self, call: Standing) -> None:

@@ -185,9 +185,9 @@ class Site:
         for device in devices:
             self.start(device.serve())
 
-    async def reconnect(self) -> SimulatedPanel:
+    async def reconnect(self, **options: Any) -> SimulatedPanel:  # noqa: ANN401 - those of the panel
         """Plug a panel in again after the wire was cut: the same driver runs anew, as under its supervisor."""
-        panel = SimulatedPanel(self.clock)
+        panel = SimulatedPanel(self.clock, PanelSettings(**options))
         self.device = panel.adapter
         self.start(self.driver.run())
         await settle()

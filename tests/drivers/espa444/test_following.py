@@ -9,6 +9,7 @@ from drivers.espa444.protocol import Block
 from drivers.espa444.simulator import SimulatedPanel
 from gatewayd.clock import settle
 from gatewayd.driver import News, Progress
+from gatewayd.errors import LineDown
 from gatewayd.model import AlarmReset, Report, TextReceived
 from gatewayd.transport.memory import Wire
 from tests.drivers.espa444.conftest import Site, espa
@@ -375,6 +376,19 @@ async def test_polled_panel_is_told_without_being_asked(site: Site) -> None:
     panel = await site.panel(options={"control": False, "own": "2", "peer": "1"}, control=True)
     await site.finish(site.start(panel.activate("2001", FIRE)))
     site.tells(Progress.ACCEPTED)
+    await site.until(lambda: told(panel) == ["6"])
+
+
+async def test_news_at_the_moment_in_which_the_line_is_lost_is_told_over_the_next_connection(site: Site) -> None:
+    options = {"control": False, "own": "2", "peer": "1"}
+    panel = await site.panel(options=options, control=True)
+    await site.finish(site.start(panel.activate("2001", FIRE)))
+    assert site.wire is not None
+    site.driver._session.adapter.fail(LineDown("gone"))
+    site.tells(Progress.ACCEPTED)
+    with pytest.raises(LineDown):
+        await site.finish(site.tasks[0])
+    panel = await site.reconnect(**options)
     await site.until(lambda: told(panel) == ["6"])
 
 
