@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gatewayd.errors import RemoteProtocolError
 
@@ -151,17 +151,21 @@ def remembered(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
     return look_up
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """`"Display" <uri>;params`; `uri` is kept as text because most of them are never looked into."""
 
     uri: str
     display: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = MappingProxyType({})
 
     @staticmethod
     def parse(value: str) -> NameAddr:
         """Parse a From, To or Contact value. Raises Malformed."""
+        address, separator, tag = value.rpartition(">;tag=")
+        if separator and tag.isalnum() and tag.isascii():  # the address comes again, its tag does not
+            known = _parse_address(f"{address}>")
+            if not known.params:
+                return NameAddr(known.uri, known.display, {"tag": tag})
         return _parse_address(value)
 
     @property
@@ -219,8 +223,7 @@ def _parse_hop(text: str) -> tuple[str, str, int | None]:
     return transport.upper(), host.lower(), number
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One hop: `SIP/2.0/UDP host:port;branch=…`. `host` keeps the brackets of an IPv6 address."""
 
     transport: str

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drivers.sip.digest import Asked, digest, parse_scheme, secret_hash
 from drivers.sip.message import Request, parse_message
+from tools.benches import sip_parsing
 from tools.benches.report import Row, median, percentile
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ Pairs = list[tuple[Run, Run]]
 
 def measure() -> list[Row]:
     """Return rates, the slowest percent of the answers and processor time a message."""
-    return [row for loop in LOOPS for row in _measure_on(loop)]
+    return [sip_parsing.measure(), *(row for loop in LOOPS for row in _measure_on(loop))]
 
 
 def _measure_on(loop: str) -> list[Row]:

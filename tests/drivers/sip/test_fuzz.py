@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from drivers.sip import digest
+from drivers.sip import digest, grammar
 from drivers.sip.content import read_content
 from drivers.sip.events import MessageReceived
 from drivers.sip.framing import StreamFramer
@@ -345,3 +345,21 @@ def test_credentials_are_read_alike_the_short_and_the_long_way(parts: list[str])
         found.setdefault(match[1].lower(), match[2].strip('"'))
         position = match.end()
     assert quick == found
+
+
+def outcome(parse: Callable[[str], NameAddr], text: str) -> NameAddr | None:
+    """Return the address, or None when it is malformed."""
+    try:
+        return parse(text)
+    except Malformed:
+        return None
+
+
+ADDRESS_PIECES = ["sip:a@b", "<", ">", ";tag=", "x1", ";p=1", '"', " ", ">;tag=7", "A, B", "\\", "<sip:a@b>", ";tag=7"]
+
+
+@examples(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(ADDRESS_PIECES), max_size=7))
+def test_addresses_are_read_alike_the_short_and_the_long_way(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert outcome(NameAddr.parse, text) == outcome(grammar._parse_address, text)
