@@ -23,8 +23,16 @@ CODINGS = {Coding.GSM7: "Default_No_Compression", Coding.UCS2: "Unicode_No_Compr
 PLAIN = "abcXYZ 0189.,:;!?#%&'()*+-/<=>@£$¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà_\n"
 EXTENDED = PLAIN + "€[]{}|~^\\"
 STRANGE = "Пожар あ叶葉 čšž ĄĘ† 🔥🚒"
-texts = st.one_of(st.text(PLAIN, min_size=1, max_size=500), st.text(EXTENDED, min_size=1, max_size=500))
-wide_texts = st.text(STRANGE, min_size=1, max_size=200)
+
+
+def long(characters: str, most: int) -> st.SearchStrategy[str]:
+    """Return texts of up to `most` characters; the lengths at which parts end are as likely as any."""
+    pieces = st.text(characters, min_size=1, max_size=40)
+    return st.builds(lambda piece, length: (piece * most)[:length], pieces, st.integers(1, most))
+
+
+texts = st.one_of(long(PLAIN, 500), long(EXTENDED, 500))
+wide_texts = long(STRANGE, 250)
 numbers = st.builds(Address.parse, st.from_regex(r"\+[1-9][0-9]{5,14}|0[0-9]{5,14}|[1-9][0-9]{2,6}", fullmatch=True))
 times = st.datetimes(datetime(2000, 1, 1), datetime(2037, 12, 31)).flatmap(  # noqa: DTZ001
     lambda time: st.integers(-44, 48).map(
