@@ -258,6 +258,16 @@ def test_status_may_be_refused_and_comes_again() -> None:
     assert line.rejects(NakReason.BUSY) == b"2\x15"
 
 
+def test_half_a_status_is_asked_for_again_and_half_a_block_of_nobody_is_not() -> None:
+    line = control(poll_interval=1)
+    line.waits(0)
+    line.hears(SELF_POLL + STATUS[:10])
+    assert line.waits(3.1) == b"1\x15"
+    quiet = control()
+    quiet.hears(STATUS[:10])
+    assert quiet.waits(3.1) == b""
+
+
 def test_status_without_a_select_is_taken_from_the_polled_station() -> None:
     line = control(poll_interval=1)
     line.waits(0)
@@ -419,6 +429,7 @@ def test_station_that_does_not_answer_a_second_block_is_selected_for_it_and_ever
     line.calls(NEXT_BLOCK)
     assert line.waits(2.1) == OPENING
     assert line.hears(ACK) == NEXT
+    assert line.waits(2.1) == NEXT
     assert line.hears(ACK) == EOT
     assert ending(line) is Ending.TAKEN
 

@@ -104,6 +104,7 @@ async def test_blocks_between_other_stations_are_nobodys_business(site: Site) ->
     panel = CarelessPanel()
     await site.join(panel, None, espa())
     panel.transport.write(EOT + b"1\x05" + b"3\x05" + frame("E7") + ACK + EOT)
+    panel.transport.write(EOT + frame("E7")[:-1] + b"\x00")  # nor what is damaged
     await settle()
     assert (site.gateway.weakness, site.gateway.alarms) == ("", [])
 
@@ -183,8 +184,9 @@ async def test_pages_reach_a_transmitter_with_a_dialect_one_after_another(site: 
     assert [call.text for call in pager.calls] == ["FIRE 3", "FIRE 4"]
 
 
-async def test_transmitter_that_starts_anew_at_every_eot_is_not_reached_without_a_pause(site: Site) -> None:
-    pager = await site.pager(options={"quirks": ["eot-resets"]})
+@pytest.mark.parametrize("chunk", [0, 1])
+async def test_transmitter_that_starts_anew_at_every_eot_is_not_reached_without_a_pause(site: Site, chunk: int) -> None:
+    pager = await site.pager(Wire(chunk=chunk), options={"quirks": ["eot-resets"]})
     assert (await site.sends()).outcome is Outcome.FAILED
     assert pager.calls == []
 

@@ -311,6 +311,16 @@ async def test_store_that_is_unavailable_for_a_while_delays_only_the_memory(site
     assert told(panel) == []
 
 
+async def test_memory_that_could_not_forget_a_call_does_so_later(site: Site) -> None:
+    await alarmed(site, told={})
+    site.gateway.memory.failures = 1
+    site.tells(Progress.CLEARED)
+    await settle()
+    assert [name for name in site.gateway.memory.items() if name.startswith("call ")]
+    await site.clock.advance(6)
+    assert not [name for name in site.gateway.memory.items() if name.startswith("call ")]
+
+
 async def test_call_is_not_acknowledged_before_the_line_has_noted_it(site: Site) -> None:
     panel = await site.panel(options={"retry_after": 1})
     site.gateway.memory.failures = 1

@@ -36,6 +36,13 @@ def test_reset_of_a_vector_ends_that_alarm() -> None:
     assert reported(FRAMES["E8"][1]) == AlarmReset("2001|FIRE ZONE 3 ROOM 214", "2001", "FIRE ZONE 3 ROOM 214")
 
 
+@pytest.mark.parametrize(("length", "kept"), [(195, True), (196, False)])
+def test_key_is_kept_as_it_is_up_to_200_characters(length: int, kept: bool) -> None:  # noqa: FBT001
+    key = activated(Block.of("1", {"1": "2001", "2": "x" * length})).key
+    assert (key == "2001|" + "x" * length) is kept
+    assert len(key) == 200
+
+
 def test_call_without_text_still_says_something() -> None:
     assert activated(FRAMES["E0"][1]).text == "Call A"
     assert activated(FRAMES["E0"][1]).priority is None
