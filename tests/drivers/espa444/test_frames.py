@@ -183,6 +183,14 @@ def test_an_endless_block_takes_bounded_memory_and_is_bad() -> None:
     assert (len(token.content), token.good) == (MAX_BLOCK, False)
 
 
+@pytest.mark.parametrize(("length", "good"), [(MAX_BLOCK, True), (MAX_BLOCK + 1, False)])
+def test_a_block_may_be_as_long_as_the_limit_and_no_longer(length: int, good: bool) -> None:  # noqa: FBT001
+    content = b"1\x02" + b"x" * (length - 2)
+    (token,) = Framer(SEVEN_BIT).feed(b"\x01" + content + b"\x03" + bytes((bcc(content + b"\x03"),)))
+    assert isinstance(token, RawBlock)
+    assert token.good is good
+
+
 def test_an_endless_address_takes_bounded_memory() -> None:
     (token,) = tokens(b"9" * 10_000 + b"\x05")
     assert token == Enquiry("9" * 16)
