@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable
+    from collections.abc import Hashable
+
+Waiting = deque["asyncio.Future[None]"]
 
 
 class KeyedLocks:
     """A lock for every key; it exists only while somebody holds it or waits for it."""
 
     def __init__(self) -> None:
-        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+        self._held: dict[Hashable, Waiting] = {}  # who waits for each key that is held, first come first served
 
     def __len__(self) -> int:
-        """Return how many locks exist at the moment."""
-        return len(self._locks)
+        """Return how many keys are held at the moment."""
+        return len(self._held)
 
-    @asynccontextmanager
-    async def __call__(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold the lock of `key`, first come first served."""
-        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
-        self._locks[key] = (lock, users + 1)
+    def __call__(self, key: Hashable) -> Turn:
+        """Return what holds the lock of `key` inside an `async with`."""
+        return Turn(self._held, key)
+
+
+class Turn:
+    """One hold of one key. A free one is taken without a task, a future or a turn of the loop: nearly all are free."""
+
+    __slots__ = ("_held", "_key")
+
+    def __init__(self, held: dict[Hashable, Waiting], key: Hashable) -> None:
+        self._held = held
+        self._key = key
+
+    async def __aenter__(self) -> None:
+        """Take the key, or wait for it."""
+        waiting = self._held.get(self._key)
+        if waiting is None:
+            self._held[self._key] = deque()
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
         try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[key]
-            if users == 1:
-                del self._locks[key]
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                waiting.remove(turn)
             else:
-                self._locks[key] = (lock, users - 1)
+                self._pass_on()  # it was ours already
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the key to who waits longest."""
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        waiting = self._held[self._key]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._held[self._key]

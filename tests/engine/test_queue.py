@@ -144,3 +144,44 @@ async def test_a_lock_exists_only_while_somebody_wants_it() -> None:
     assert [name for name in order if name != "other"] == ["a", "a", "c", "c"]
     assert order.index("other") < order.index("c")
     assert len(locks) == 0
+
+
+async def test_who_gives_up_waiting_is_passed_over_also_when_his_turn_has_just_come() -> None:
+    locks, order = KeyedLocks(), list[str]()
+    release = asyncio.Event()
+
+    async def hold(name: str) -> None:
+        async with locks("a"):
+            order.append(name)
+            await release.wait()
+
+    first, second, third, fourth = (asyncio.create_task(hold(name)) for name in ("1", "2", "3", "4"))
+    await asyncio.sleep(0)
+    second.cancel()  # while it waits
+    await asyncio.sleep(0)
+    release.set()
+    await first
+    third.cancel()  # its turn has come, or it has it already
+    await asyncio.gather(second, third, fourth, return_exceptions=True)
+    assert order[0] == "1"
+    assert order[-1] == "4"
+    assert "2" not in order
+    assert len(locks) == 0
+
+
+async def test_a_turn_that_comes_together_with_its_cancellation_goes_to_the_next() -> None:
+    locks = KeyedLocks()
+    mine = locks("a")
+    await mine.__aenter__()
+
+    async def wait() -> None:
+        async with locks("a"):
+            raise AssertionError("the one who was cancelled went on")
+
+    cancelled = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    await mine.__aexit__()
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    assert cancelled.cancelled()
+    assert len(locks) == 0
