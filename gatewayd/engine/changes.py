@@ -14,17 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.engine.notifications import active_alarm, push_text, user_event
 from gatewayd.engine.subscriptions import Subscriptions
-from gatewayd.model import (
-    Alarm,
-    JournalKind,
-    Notification,
-    NotificationKind,
-    NotificationOver,
-    NotificationsDropped,
-    NotificationsTaken,
-    Page,
-    PageState,
-)
+from gatewayd.model import Alarm, JournalKind, NotificationKind, Page, PageState
+from gatewayd.records import Notification, NotificationOver, NotificationsDropped, NotificationsTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

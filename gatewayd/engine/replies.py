@@ -23,10 +23,9 @@ from gatewayd.model import (
     PageState,
     Priority,
     Recorded,
-    TakenOnce,
-    TakenOnceExpired,
     TextReceived,
 )
+from gatewayd.records import TakenOnce, TakenOnceExpired
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gatewayd.errors import Conflict
-from gatewayd.model import SentOnce, SentOnceExpired
+from gatewayd.records import SentOnce, SentOnceExpired
 
 if TYPE_CHECKING:
     from gatewayd.engine.change import Change

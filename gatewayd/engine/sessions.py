@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.engine.patience import Patience
 from gatewayd.errors import StoreUnavailable, Unauthenticated
-from gatewayd.model import Token
 from gatewayd.passwords import DUMMY_HASH, hash_password, verify_password
+from gatewayd.records import Token
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE, TAKEN_ONCE
 
 if TYPE_CHECKING:
-    from gatewayd.model import Notification, SentOnce, TakenOnce
+    from gatewayd.records import Notification, SentOnce, TakenOnce
     from gatewayd.store.reader import Reader
 
 

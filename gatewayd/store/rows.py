@@ -10,7 +10,7 @@ from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from gatewayd import model
+from gatewayd import model, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,17 +25,17 @@ Recordable = (
     | model.Page
     | model.Escalation
     | model.JournalEntry
-    | model.Token
+    | records.Token
     | model.User
     | model.Contact
-    | model.Notification
-    | model.NotificationOver
-    | model.NotificationsTaken
-    | model.NotificationsDropped
-    | model.SentOnce
-    | model.SentOnceExpired
-    | model.TakenOnce
-    | model.TakenOnceExpired
+    | records.Notification
+    | records.NotificationOver
+    | records.NotificationsTaken
+    | records.NotificationsDropped
+    | records.SentOnce
+    | records.SentOnceExpired
+    | records.TakenOnce
+    | records.TakenOnceExpired
 )
 
 
@@ -149,24 +149,24 @@ EVENTS = Table("events", model.Event)
 PAGES = Table("pages", model.Page)
 ESCALATIONS = Table("escalations", model.Escalation)
 JOURNAL = Table("journal", model.JournalEntry)
-TOKENS = Table("tokens", model.Token, key="hash")
-NOTIFICATIONS = Table("notifications", model.Notification, key="user_id, kind, object_id")
-SENT_ONCE = Table("sent_once", model.SentOnce, key="user_id, key")
-TAKEN_ONCE = Table("taken_once", model.TakenOnce, key="line, sender, reference")
+TOKENS = Table("tokens", records.Token, key="hash")
+NOTIFICATIONS = Table("notifications", records.Notification, key="user_id, kind, object_id")
+SENT_ONCE = Table("sent_once", records.SentOnce, key="user_id, key")
+TAKEN_ONCE = Table("taken_once", records.TakenOnce, key="line, sender, reference")
 
 ERASURES = (
     Erasure(
         "DELETE FROM notifications WHERE user_id = :user_id AND kind = :kind AND object_id = :object_id",
-        model.NotificationOver,
+        records.NotificationOver,
     ),
-    Erasure("DELETE FROM notifications WHERE user_id = :user_id AND id <= :last", model.NotificationsTaken),
+    Erasure("DELETE FROM notifications WHERE user_id = :user_id AND id <= :last", records.NotificationsTaken),
     Erasure(
         "DELETE FROM notifications WHERE user_id = :user_id AND id <= ("
         "SELECT id FROM notifications WHERE user_id = :user_id ORDER BY id DESC LIMIT 1 OFFSET :kept)",
-        model.NotificationsDropped,
+        records.NotificationsDropped,
     ),
-    Erasure("DELETE FROM sent_once WHERE created < :before", model.SentOnceExpired),
-    Erasure("DELETE FROM taken_once WHERE created < :before", model.TakenOnceExpired),
+    Erasure("DELETE FROM sent_once WHERE created < :before", records.SentOnceExpired),
+    Erasure("DELETE FROM taken_once WHERE created < :before", records.TakenOnceExpired),
 )
 
 SITE_TABLES: tuple[Table[Any], ...] = (USERS, CONTACTS, GROUPS, PLANS, DEFINITIONS, ROUTES)

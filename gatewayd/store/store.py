@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import Anchor
 from gatewayd.errors import StoreUnavailable
-from gatewayd.model import Notification, Site, Token
+from gatewayd.model import Site
+from gatewayd.records import Notification, Token
 from gatewayd.store import database, rows
 from gatewayd.store.alarms import Alarms
 from gatewayd.store.changes import Changes

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd.model import Token
 from gatewayd.passwords import verify_password
+from gatewayd.records import Token
 from gatewayd.store import DataLock, open_store
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine.changes import KEPT, TRIM_EVERY
 from gatewayd.engine.orders import SendOrder
 from gatewayd.engine.subscriptions import MOST_DEVICES, Wish
-from gatewayd.model import MsgStatus, Notification, NotificationKind, PageState, Priority, Role
+from gatewayd.model import MsgStatus, NotificationKind, PageState, Priority, Role
+from gatewayd.records import Notification
 from tests.engine.conftest import ADMIN, DOCTOR, NURSE, SITE, Box
 from tests.engine.push import NURSE_PHONE, PushDevice, add_push_line
 

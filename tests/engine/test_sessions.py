@@ -18,8 +18,9 @@ from gatewayd.engine.directory import Directory
 from gatewayd.engine.patience import Patience
 from gatewayd.engine.sessions import Login, LoginRefused, Refusal, SessionLimits, Sessions, token_hash
 from gatewayd.errors import StoreUnavailable, Unauthenticated
-from gatewayd.model import Site, Token, User
+from gatewayd.model import Site, User
 from gatewayd.passwords import DUMMY_HASH
+from gatewayd.records import Token
 from gatewayd.store import open_store
 
 if TYPE_CHECKING:

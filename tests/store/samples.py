@@ -25,10 +25,10 @@ from gatewayd.model import (
     Route,
     Site,
     Step,
-    Token,
     User,
     Way,
 )
+from gatewayd.records import Token
 
 ALARM = Alarm(1, "panel", "k", "3-12", "call", "ROOM 12", "RESET", Priority.HIGH, 1.5, 1, fault=True, cleared_time=2.5)
 MESSAGE = Message(1, "héllo\x00\U0001f6a8", Priority.LOW, 3.25, MessageKind.NOTICE, 1, "beep", 1, 2, 3, "panel", "3-12")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewayd.model import (
-    Contact,
+from gatewayd.model import Contact, NotificationKind
+from gatewayd.records import (
     Notification,
-    NotificationKind,
     NotificationOver,
     NotificationsDropped,
     NotificationsTaken,

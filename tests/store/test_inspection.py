@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.errors import NotFound
-from gatewayd.model import Notification, NotificationKind, Site, User
+from gatewayd.model import NotificationKind, Site, User
+from gatewayd.records import Notification
 from gatewayd.store import open_store
 from gatewayd.store.database import FILE, migrations
 from gatewayd.store.inspection import inspect
