@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from enum import Enum
+
+from gatewayd.charset import spelled
 
 # DIN 66003, the German variant of ISO 646: seven codes of ASCII carry other letters.
 _GERMAN = dict(zip("ÄÖÜäöüß", "[\\]{|}~", strict=True))
@@ -11,25 +12,6 @@ _TO_DIN = str.maketrans(_GERMAN)
 _FROM_DIN = str.maketrans({code: letter for letter, code in _GERMAN.items()})
 # What a DIN 66003 pager would show as an umlaut is written with the nearest sign it has.
 _NEAREST_IN_DIN = str.maketrans("[\\]{|}~", "(/)(/)-")
-_IN_ASCII = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "Ä": "Ae",
-        "Ö": "Oe",
-        "Ü": "Ue",
-        "ß": "ss",
-        "\N{LEFT SINGLE QUOTATION MARK}": "'",
-        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
-        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
-        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
-        "\N{EN DASH}": "-",
-        "\N{EM DASH}": "-",
-        "\N{EURO SIGN}": "EUR",
-        "\N{DEGREE SIGN}": "deg",
-    }
-)
 # White space separates words, so it becomes a blank; every other control code (00-1F, DEL, C1) is taken out.
 _WITHOUT_CONTROLS: dict[int, str | None] = {
     **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))),
@@ -61,11 +43,10 @@ class Charset(Enum):
         if self is Charset.UTF8:
             return text.encode("utf-8", "replace")
         if self is Charset.LATIN1:
-            return "".join(char if char <= "\xff" else _nearest(char) for char in text).encode("latin-1", "replace")
+            return "".join(char if char <= "\xff" else spelled(char) for char in text).encode("latin-1", "replace")
         if self is Charset.DIN66003:
-            text = "".join(char if char in _GERMAN else _nearest(char) for char in text.translate(_NEAREST_IN_DIN))
-            return text.translate(_TO_DIN).encode("ascii", "replace")
-        return "".join(_nearest(char) for char in text).encode("ascii", "replace")
+            return spelled(text.translate(_NEAREST_IN_DIN).translate(_TO_DIN)).encode("ascii")
+        return spelled(text).encode("ascii")
 
     def fit(self, text: str, limit: int) -> str:
         """Return `text` without control codes and cut so that it takes at most `limit` bytes on the wire."""
@@ -80,13 +61,3 @@ class Charset(Enum):
 def without_controls(text: str) -> str:
     """Return `text` with line breaks and tabs as blanks, and without any other control code."""
     return text.translate(_WITHOUT_CONTROLS)
-
-
-def _nearest(char: str) -> str:
-    """Return one character as ASCII spells it: transcribed, or without its accents."""
-    if char.isascii():
-        return char
-    spelled = char.translate(_IN_ASCII)
-    if spelled.isascii():
-        return spelled
-    return "".join(part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part))

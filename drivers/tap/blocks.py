@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
-from gatewayd.encoder.text import spelled
+from gatewayd.charset import spelled
 from gatewayd.errors import Invalid, RemoteProtocolError
 
 if TYPE_CHECKING:

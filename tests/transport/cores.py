@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from gatewayd.transport.adapter import DatagramAdapter, StreamAdapter
+from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
-    from gatewayd.clock import Clock
+    from gatewayd.clock import Clock, ManualClock
     from gatewayd.driver import Address
     from gatewayd.transport.adapter import DatagramTrace, Trace
+    from gatewayd.transport.pty import Pty
 
 
 class Timers:
@@ -102,3 +105,15 @@ class Sender(DatagramAdapter[tuple[bytes, "Address"]]):
     def say(self, data: bytes, target: Address) -> None:
         self.core.say(data, target)
         self.flush()
+
+
+async def plug_in(pty: Pty, clock: ManualClock, **settings: object) -> Talker:
+    gateway = Talker(clock)
+    await open_serial(SerialSettings.model_validate({"port": pty.path, **settings}), gateway)
+    return gateway
+
+
+async def close(*adapters: Talker) -> None:
+    for adapter in adapters:
+        adapter.close()
+        await asyncio.wait_for(adapter.wait_closed(), 5)

@@ -16,14 +16,14 @@ from gatewayd.clock import ManualClock, settle
 from gatewayd.errors import LineDown
 from gatewayd.transport import ports
 from gatewayd.transport.base import CLOSE_LIMIT
-from gatewayd.transport.pty import Pty, open_pty
 from gatewayd.transport.serial import DRAIN_LIMIT, OPEN_LIMIT, SerialSettings, open_serial
 from gatewayd.transport.tcp import listen_tcp
-from tests.transport.cores import Talker
+from tests.transport.cores import Talker, close, plug_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from gatewayd.transport.pty import Pty
 
 
 @pytest.fixture(autouse=True, params=["serial_asyncio_fast", "serial_asyncio"])
@@ -35,34 +35,9 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def device(clock: ManualClock) -> Talker:
-    return Talker(clock)
-
-
-@pytest.fixture
-async def cable(device: Talker, tmp_path: Path) -> AsyncIterator[Pty]:
-    pty = open_pty(device, tmp_path / "port")
-    yield pty
-    pty.close()
-    await device.wait_closed()
-
-
-@pytest.fixture
 def as_real_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a PTY pass for a device: it refuses what it cannot do, as cheap adapters do."""
     monkeypatch.setattr(ports, "PTY_MAJORS", ())
-
-
-async def plug_in(pty: Pty, clock: ManualClock, **settings: object) -> Talker:
-    gateway = Talker(clock)
-    await open_serial(SerialSettings.model_validate({"port": pty.path, **settings}), gateway)
-    return gateway
-
-
-async def close(*adapters: Talker) -> None:
-    for adapter in adapters:
-        adapter.close()
-        await asyncio.wait_for(adapter.wait_closed(), 5)
 
 
 def modes(path: str) -> list[Any]:

@@ -23,7 +23,7 @@ from gatewayd.transport.pty import Pty, open_pty
 from gatewayd.transport.serial import SerialSettings, open_serial
 from gatewayd.transport.tcp import listen_tcp
 from gatewayd.transport.wiring import PortErrors
-from tests.transport.cores import Talker
+from tests.transport.cores import Talker, close, plug_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -42,36 +42,11 @@ def recorder(clock: ManualClock) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def device(clock: ManualClock) -> Talker:
-    return Talker(clock)
-
-
-@pytest.fixture
-async def cable(device: Talker, tmp_path: Path) -> AsyncIterator[Pty]:
-    pty = open_pty(device, tmp_path / "port")
-    yield pty
-    pty.close()
-    await device.wait_closed()
-
-
-@pytest.fixture
 def pins(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Give every port modem lines; the test moves them."""
     on = {"dsr", "cts", "dcd"}
     monkeypatch.setattr(ports, "read_pins", lambda _fd: frozenset(on))
     return on
-
-
-async def plug_in(pty: Pty, clock: ManualClock, **settings: object) -> Talker:
-    gateway = Talker(clock)
-    await open_serial(SerialSettings.model_validate({"port": pty.path, **settings}), gateway)
-    return gateway
-
-
-async def close(*adapters: Talker) -> None:
-    for adapter in adapters:
-        adapter.close()
-        await asyncio.wait_for(adapter.wait_closed(), 5)
 
 
 # --- flow control -----------------------------------------------------------------------------------------------------
