@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from gatewayd.api.auth import form_token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -44,6 +44,10 @@ class Place:
         merged = {**self.query, **changes}
         kept = {name: value for name, value in merged.items() if value is not None and value != ""}
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
+
+    def action(self, fields: Iterable[FormField]) -> str:
+        """Return where a form with these inputs goes: here, with the parameters that it does not ask for itself."""
+        return self.url(**{field.name.lower(): None for field in fields})
 
     @property
     def json_twin(self) -> str:

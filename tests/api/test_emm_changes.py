@@ -118,6 +118,15 @@ async def test_E09_a_page_in_a_browser_takes_nothing_away(gateway: Gateway, nurs
     assert len(told(await nurse.get(CHANGES))) == 2
 
 
+async def test_E09_a_browsers_session_takes_nothing_whoever_made_it_ask(gateway: Gateway, nurse: Person) -> None:
+    """A page on another port of this host may send such a GET; neither SameSite nor a form token stands in its way."""
+    await gateway.activates("12")
+    browser = await gateway.opens_browser("nurse")
+    for _ in range(2):
+        assert len(told(await browser.get(CHANGES))) == 2
+    assert len(told(await nurse.get(CHANGES))) == 2
+
+
 async def test_E03_A26_the_key_is_shown_as_der_and_as_bare_point(push: PushDevice, nurse: Person) -> None:
     assert push.public_key() == (DER, RAW)
     assert (await nurse.get(KEY)).json == {"vapid_publickey": DER, "vapid_publickey_raw": RAW}

@@ -10,7 +10,7 @@ import pytest
 
 from gatewayd.clock import settle
 from gatewayd.model import Priority
-from tests.engine.conftest import DOCTOR, NURSE
+from tests.engine.conftest import ADMIN, DOCTOR, NURSE
 
 if TYPE_CHECKING:
     from tests.api.conftest import Gateway, Person
@@ -179,6 +179,30 @@ async def test_A21_an_inbox_is_open_to_its_owner_and_to_admins(gateway: Gateway,
     assert (await admin.get(own)).json["total"] == 1
 
 
+@pytest.mark.parametrize("action", ["read", "accept", "cancel", "escalate", "delete"])
+async def test_A21_an_admin_reads_the_events_of_others_and_does_nothing_in_their_name(
+    gateway: Gateway, admin: Person, action: str
+) -> None:
+    await gateway.activates("12")
+    before = gateway.alarm()
+    answer = await admin.post(f"/api/users/{NURSE}/events/1/{action}")
+    assert (answer.status, answer.headers["X-Error-Code"]) == (403, "not-allowed")
+    assert (await admin.get(f"/api/users/{NURSE}/events/1")).json["status"] == 3
+    assert gateway.alarm() == before
+
+
+async def test_A21_the_pages_of_somebody_elses_inbox_offer_no_action(
+    gateway: Gateway, admin: Person, nurse: Person
+) -> None:
+    await gateway.activates("12")
+    for path in (f"/api/users/{NURSE}/events", f"/api/users/{NURSE}/events/1"):
+        assert "/accept" in (await nurse.page(path)).text
+        page = (await admin.page(path)).text
+        assert "ROOM 12" in page
+        assert not [verb for verb in ("read", "accept", "escalate", "cancel", "delete") if f"/1/{verb}" in page]
+        assert "reply_message_id" not in page
+
+
 async def test_E11_the_detail_has_the_pages_of_the_message(gateway: Gateway, nurse: Person) -> None:
     await gateway.activates("12")
     answer = await nurse.get(f"{EVENTS}/1")
@@ -215,6 +239,20 @@ async def test_A22_a_message_id_finds_the_event_when_asked(gateway: Gateway, nur
     assert (answer.json["message_id"], answer.json["message"]) == (sent, "two")
     assert (await doctor.get(f"{EVENTS}/{sent}?by=colour")).status == 400
     assert gateway.store.inbox.of_user(NURSE, sent) is not None
+
+
+async def test_A22_a_page_found_by_its_message_acts_on_that_event_and_no_other(gateway: Gateway, nurse: Person) -> None:
+    await nurse.post(f"{EVENTS}/send", json={"text": "lunch?", "recipients": [DOCTOR, ADMIN]})
+    await gateway.activates("12")
+    await gateway.activates("13")
+    message = gateway.alarm(2).message_id
+    event = gateway.store.inbox.of_user(NURSE, message)
+    assert event is not None
+    assert event.id != message
+    page = (await nurse.page(f"{EVENTS}/{message}?by=message_id")).text
+    assert f'action="{EVENTS}/{event.id}/accept"' in page
+    form = (await nurse.page(f"{EVENTS}/{message}/accept?by=message_id")).text
+    assert f'action="{EVENTS}/{message}/accept?by=message_id"' in form
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,11 @@ async def test_a_page_shows_fifty_entries_unless_told_otherwise(gateway: Gateway
     assert len((await nurse.get(ACTIVE)).json["alarms"]) == 52
 
 
+async def test_a_form_keeps_of_the_query_what_it_does_not_ask_for_itself(nurse: Person) -> None:
+    page = (await nurse.page(f"{EVENTS}/send?recipients=5&text=hello&colour=red")).text
+    assert f'action="{EVENTS}/send?colour=red"' in page
+
+
 async def test_the_form_of_a_post_comes_from_its_parameters(nurse: Person) -> None:
     page = (await nurse.page(f"{EVENTS}/send?recipients=5&reply_message_id=1")).text
     for name in ("text", "priority", "tone", "recipients", "reply_message_id"):

@@ -85,14 +85,18 @@ class ChangesReply(Reply):
     display=Display(title="Changes", template="changes.html"),
 )
 async def changes(call: Call[ChangesParams]) -> ChangesReply:
-    """Hand over what changed since the last call; a browser's page only shows it."""
+    """Hand over what changed since the last call; a browser's session only looks.
+
+    A GET needs no form token, and a page on another port of this host can make the browser send one.
+    """
     if call.params.userid != call.user.id:
         raise NotAllowed("changes are told to their own user only")
     feed, user_id = call.engine.changes, call.user.id
-    found = feed.look(user_id) if call.only_looks else feed.claim(user_id)
+    looks = call.only_looks or call.caller.by_cookie
+    found = feed.look(user_id) if looks else feed.claim(user_id)
     if feed.is_impatient(user_id):
         call.headers["Retry-After"] = str(int(POLITE))
-    if found and not call.only_looks:
+    if found and not looks:
         call.afterwards.append(partial(_take, feed, user_id, found[-1].id))
     return ChangesReply.model_validate(envelope(feed.describe(found, call.engine.directory)))
 

@@ -34,14 +34,14 @@ class EventParams(Params):
 
 
 def _names(call: Call[InboxParams], reply: EventList) -> Mapping[str, object]:
-    """Return the names behind the numbers that JSON has."""
-    return {
-        "senders": {event.id: sender_name(call, event.from_user_id, event.from_gateway_id) for event in reply.events}
-    }
+    """Return the names behind the numbers that JSON has, and whether the inbox is the caller's own."""
+    senders = {event.id: sender_name(call, event.from_user_id, event.from_gateway_id) for event in reply.events}
+    return {"senders": senders, "own": call.params.userid == call.user.id}
 
 
 def _sender(call: Call[EventParams], reply: EventDetail) -> Mapping[str, object]:
-    return {"sender": sender_name(call, reply.from_user_id, reply.from_gateway_id)}
+    sender = sender_name(call, reply.from_user_id, reply.from_gateway_id)
+    return {"sender": sender, "own": call.params.userid == call.user.id}
 
 
 def sender_name(call: Call[InboxParams] | Call[EventParams], user_id: int, gateway_id: int) -> str:
@@ -113,6 +113,8 @@ def _action(
     """Declare one of the actions: they differ in nothing but the service that they call."""
 
     async def handler(call: Call[EventParams]) -> EventStatus:
+        if call.params.userid != call.user.id:
+            raise NotAllowed("events are acted on by their own user: who accepted has to be who it says")
         event_id = locate(call)
         status = await act(call)(call.user, event_id)
         return EventStatus(id=event_id, status=status.value)
