@@ -118,7 +118,7 @@ def describe_api(operations: Iterable[Operation]) -> Json:
     for one in listed:
         models += [(one.params, "validation"), (one.reply, "serialization")]
     references, schemas = models_json_schema(list(dict.fromkeys(models)), by_alias=True, ref_template=REFERENCE)
-    components = _plain(schemas.get("$defs", {}))
+    components = _named(schemas.get("$defs", {}))
     paths: dict[str, Json] = {}
     for one in listed:
         parameters = _resolved(references[one.params, "validation"], components)
@@ -200,8 +200,14 @@ def _resolved(reference: Json, components: Json) -> Json:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return a schema without the keys that only our forms know."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key not in OWN_KEYS}
+        kept = {key: item for key, item in value.items() if key not in OWN_KEYS}
+        return {key: _named(item) if key == "properties" else _plain(item) for key, item in kept.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _named(schemas: Mapping[str, Any]) -> Json:
+    """Return schemas by name; a field of the site may be called like one of those keys."""
+    return {name: _plain(schema) for name, schema in schemas.items()}
 
 
 def summaries(operations: Iterable[Operation], document: Mapping[str, Any]) -> Iterator[Json]:

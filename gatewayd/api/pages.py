@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50  # entries on an html page unless the caller says otherwise
 LONGEST_NEXT = 2000
+BLANK = "…"  # stands for what whoever copies a command has to fill in
 WIDGETS = {"hidden", "none"}
 SECRET = {"password", "new-password"}
 TRAILS = (  # the first part of a path, and what it belongs to
@@ -128,13 +130,13 @@ def sort_link(place: Place, name: str) -> tuple[str, str]:
 
 
 def curl_line(place: Place, operation: Operation, fields: list[FormField]) -> str:
-    """Return the command that does the same from a shell."""
+    """Return the command that does the same from a shell; the page of the login does what its form does."""
     command = ["curl"]
     if not operation.public:
         command.append('-H "Authorization: Bearer $TOKEN"')
-    if operation.methods == ("POST",):
+    if operation.methods == ("POST",) or (operation.public and fields):
         command.append("-X POST")
-        command += [f"--data-urlencode {field.name}=…" for field in fields if field.required]
+        command += [f"--data-urlencode {shlex.quote(f'{field.name}={field.value or BLANK}')}" for field in fields]
     return " ".join([*command, shlex.quote(place.origin + place.json_twin)])
 
 
@@ -164,7 +166,16 @@ def crumbs(place: Place, operation: Operation) -> list[tuple[str, str]]:
 
 
 def session_context(caller: Caller | None) -> dict[str, object]:
-    """Return what pages show of the person who has logged in."""
+    """Return what pages show of the person who has logged in, or what they need to log one in."""
+    shown: dict[str, object] = {"user": None, "form_token": "", "login_fields": login_fields()}
     if caller is None or not caller.user.id:
-        return {"user": None, "form_token": ""}
-    return {"user": caller.user, "form_token": form_token(caller.secret)}
+        return shown
+    return shown | {"user": caller.user, "form_token": form_token(caller.secret)}
+
+
+@cache
+def login_fields() -> tuple[FormField, ...]:
+    """Return the inputs of the login, which stands on every page that somebody has to log in for."""
+    from gatewayd.api.emm.tokens import Credentials
+
+    return tuple(form_fields(Credentials, {}))

@@ -88,6 +88,18 @@ async def test_E26_nobody_raises_themselves(gateway: Gateway, nurse: Person, doc
     assert (await nurse.post(SELF, json={"role": "user"})).status == 200  # what is so already
 
 
+async def test_E26_a_form_that_failed_does_not_propose_another_role(gateway: Gateway) -> None:
+    browser = await gateway.opens_browser("doctor")
+    token = (await browser.page(SELF)).text.split('name="form_token" value="')[1][:64]
+    wrong = {"form_token": token, "full_name": "x" * 201}
+    page = await browser.submits(f"/api/users/{DOCTOR}", wrong)
+    assert page.status == 400
+    assert '<option value="" selected></option>\n<option value="user">' in page.text
+    again = await browser.submits(f"/api/users/{DOCTOR}", wrong | {"full_name": "Dora", "role": ""})
+    assert again.status == 200
+    assert (gateway.user(DOCTOR).full_name, gateway.user(DOCTOR).role) == ("Dora", Role.OPERATOR)
+
+
 async def test_E26_a_privilege_counts_at_once(admin: Person, nurse: Person) -> None:
     body = {"name": "x", "gateway": "phones", "address": "1"}
     assert (await nurse.post("/api/contacts", json=body)).status == 403

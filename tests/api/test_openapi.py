@@ -82,6 +82,16 @@ def test_fields_of_the_site_and_quirks_of_the_document_are_described(document: d
     assert "widget" not in json.dumps(document)
 
 
+def test_a_field_of_the_site_is_described_whatever_its_name() -> None:
+    document = describe_api(operations(ApiOptions(contact_fields=("widget", "properties"), user_settings=("widget",))))
+    schemas = document["components"]["schemas"]
+    assert {"widget", "properties"} <= schemas["Contact"]["properties"].keys()
+    assert "widget" in schemas["User"]["properties"]
+    body = document["paths"]["/contacts"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["gateway"]["title"] == "Gateway"
+    assert "widget" not in body["properties"]["gateway"]
+
+
 async def test_the_description_is_served_as_json_whatever_is_asked_for(gateway: Gateway, stranger: Person) -> None:
     for path in ("/api/openapi.json", "/Ward7/api/openapi.json?f=html"):
         answer = await stranger.ask("GET", path, headers={"Accept": "text/html"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import Answer, Gateway, Person
 
 ACTIVE, EVENTS = "/api/alarms/active", "/api/users/self/events"
-ACCEPT = f"{EVENTS}/1/accept"
+ACCEPT, SEND = f"{EVENTS}/1/accept", f"{EVENTS}/send"
 HOSTILE = '<script>alert("x")</script> & <img src=x onerror=alert(1)> {{ 7*7 }} \u202e'
 VOID = {"meta", "link", "input", "img", "br"}
 
@@ -106,6 +108,56 @@ async def test_pages_have_breadcrumb_json_twin_and_command(gateway: Gateway, nur
     assert f'href="{EVENTS}/1?f=json"' in page
     assert "curl -H" in page
     assert "Bearer $TOKEN" in page
+
+
+async def test_the_link_to_the_json_twin_leads_to_json_wherever_there_is_one(gateway: Gateway, nurse: Person) -> None:
+    browser = await gateway.opens_browser("nurse")
+    linked = set()
+    for path in (ACTIVE, f"{EVENTS}?limit=1", SEND, "/api/tokens/releaseToken", "/api/nowhere", f"{ACTIVE}?limit=x"):
+        page = await browser.page(path)
+        twin = re.search(r'<a href="([^"]*)">JSON</a>', page.text)
+        assert (twin is None) == ("The same for programs: by POST" in page.text)
+        if twin is not None:
+            linked.add(path)
+            answer = await browser.ask("GET", unescape(twin.group(1)))
+            assert (answer.status, answer.json is None) == (page.status, False)
+    assert linked == {ACTIVE, f"{EVENTS}?limit=1", "/api/nowhere", f"{ACTIVE}?limit=x"}
+
+
+def command(page: Answer) -> list[str]:
+    """Return the words of the command that a page shows, as a shell reads them."""
+    found = re.search(r'<pre tabindex="0" aria-label="Command line">(.*?)</pre>', page.text)
+    assert found is not None
+    return shlex.split(unescape(found.group(1)))
+
+
+async def test_the_command_does_what_the_page_does(nurse: Person, stranger: Person) -> None:
+    origin = str(nurse.client.make_url("")).rstrip("/")
+    form = ["curl", "-H", "Authorization: Bearer $TOKEN", "-X", "POST", "--data-urlencode"]
+    sends = [*form, "text=a 'b'", "--data-urlencode", "priority=…", "--data-urlencode", "tone=…"]
+    sends += ["--data-urlencode", "recipients=5", "--data-urlencode", "reply_message_id=…"]
+    assert command(await nurse.page(f"{SEND}?text=a+'b'&recipients=5"))[:-1] == sends
+    assert command(await nurse.page(f"{ACTIVE}/1/cancel"))[:-1] == form[:5]
+    secret = command(await nurse.page("/api/users/self/password?Password=canary"))
+    assert secret[5:-1] == ["--data-urlencode", "old_password=…", "--data-urlencode", "Password=…"]
+    login = command(await stranger.page("/api/tokens/generatetoken"))
+    assert login == [
+        *("curl", "-X", "POST", "--data-urlencode", "username=…", "--data-urlencode", "password=…"),
+        f"{origin}/api/tokens/generatetoken?f=json",
+    ]
+
+
+async def test_the_form_of_the_login_comes_from_its_parameters_wherever_it_stands(stranger: Person) -> None:
+    for path in ("/api/tokens/generatetoken", ACTIVE):
+        page = Outline((await stranger.page(path)).text)
+        inputs = {attrs["name"]: attrs for tag, attrs in page.tags if tag == "input"}
+        assert inputs.keys() == {"f", "next", "username", "password"}
+        lengths = {"username": "200", "password": "2000"}
+        for name, longest in lengths.items():
+            assert "required" in inputs[name]
+            assert inputs[name]["maxlength"] == longest
+        assert [name for name, attrs in inputs.items() if "autofocus" in attrs] == ["username"]
+        assert inputs["password"]["type"] == "password"
 
 
 async def test_priority_and_state_are_written_not_only_coloured(gateway: Gateway, nurse: Person) -> None:
