@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.model import AlarmActivated, AlarmReset, PageAnswered, PageConfirmed, Report, TextReceived
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from dataclasses import replace
+else:
+    from gatewayd.values import replace
 
 LONGEST_TEXT = 2000  # characters of a message: far beyond every device
 LONGEST_NAME = 200  # characters of an address, a key, a reference, a device's own word

@@ -7,21 +7,36 @@ the case is still locked. The least recently used ones are dropped and read agai
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gatewayd.engine.case import Case, CaseKey, load_case
 from gatewayd.model import MessageKind
 
 if TYPE_CHECKING:
+    from dataclasses import replace
+
     from gatewayd.engine.change import Change
     from gatewayd.model import Escalation, Event, Message, Page
     from gatewayd.store import Store
 
     Row = Event | Page | Escalation
+else:
+    from gatewayd.values import replace
 
 MOST_CASES = 4096
 RowT = TypeVar("RowT", bound="Event | Page | Escalation")
+
+
+class Rows:
+    """New versions of the rows of one case."""
+
+    __slots__ = ("events", "pages", "pushes", "runs")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.pages: list[Page] = []
+        self.pushes: list[Page] = []
+        self.runs: list[Escalation] = []
 
 
 class Cases:
@@ -72,19 +87,28 @@ class Cases:
             case = self._cases.get(("alarm", alarm.id))
             if case is not None and case.alarm is not alarm:
                 self._cases["alarm", alarm.id] = replace(case, alarm=alarm)
-        for key in self._concerned(change):
-            self._cases[key] = self._changed(key, change)
+        for key, rows in self._moved(change).items():
+            self._cases[key] = _with_rows(self._cases[key], rows)
         for run in change.escalations.values():
             self._runs[run.id] = run.message_id
         if change.messages:
             self._drop_old()
 
-    def _concerned(self, change: Change) -> list[CaseKey]:
-        """Return the cases in memory that rows of a decision belong to."""
-        known, found = self._keys, dict.fromkeys(row.message_id for row in change.events.values())
-        found.update(dict.fromkeys(row.message_id for row in change.pages.values()))
-        found.update(dict.fromkeys(row.message_id for row in change.escalations.values()))
-        return list(dict.fromkeys(known[message_id] for message_id in found if message_id in known))
+    def _moved(self, change: Change) -> dict[CaseKey, Rows]:
+        """Return the rows of a decision by the case in memory that they belong to."""
+        known = self._keys
+        found: dict[CaseKey, Rows] = {}
+        for event in change.events.values():
+            if (key := known.get(event.message_id)) is not None:
+                found.setdefault(key, Rows()).events.append(event)
+        for page in change.pages.values():
+            if (key := known.get(page.message_id)) is not None:
+                rows = found.setdefault(key, Rows())
+                (rows.pages if page.push is None else rows.pushes).append(page)
+        for run in change.escalations.values():
+            if (key := known.get(run.message_id)) is not None:
+                found.setdefault(key, Rows()).runs.append(run)
+        return found
 
     def _begin(self, message: Message, change: Change) -> None:
         """Open the case of a new message, or take a notice into that of its alarm."""
@@ -99,22 +123,6 @@ class Cases:
         elif any(run.message_id == message.id for run in change.escalations.values()):
             self._cases[key] = replace(case, notices=(*case.notices, message))
         self._know(message.id, key)
-
-    def _changed(self, key: CaseKey, change: Change) -> Case:
-        """Return a case with the rows of a decision that belong to it."""
-        case, messages = self._cases[key], self._messages[key]
-        events = [row for row in change.events.values() if row.message_id in messages]
-        pages = [row for row in change.pages.values() if row.message_id in messages]
-        runs = [row for row in change.escalations.values() if row.message_id in messages]
-        return Case(
-            case.message,
-            case.alarm,
-            _merged(case.events, events),
-            _merged(case.pages, [page for page in pages if page.push is None]),
-            _merged(case.escalations, runs),
-            case.notices,
-            _merged(case.pushes, [page for page in pages if page.push is not None]),
-        )
 
     def _read(self, message: Message) -> Case:
         case = load_case(self._store, message)
@@ -150,9 +158,21 @@ def key_of(message: Message) -> CaseKey:
     return "alarm", message.alarm_id
 
 
+def _with_rows(case: Case, rows: Rows) -> Case:
+    return Case(
+        case.message,
+        case.alarm,
+        _merged(case.events, rows.events),
+        _merged(case.pages, rows.pages),
+        _merged(case.escalations, rows.runs),
+        case.notices,
+        _merged(case.pushes, rows.pushes),
+    )
+
+
 def _merged(rows: tuple[RowT, ...], changed: list[RowT]) -> tuple[RowT, ...]:
     if not changed:
         return rows
-    if not rows:
+    if not rows or (len(rows) == 1 and len(changed) == 1 and rows[0].id == changed[0].id):
         return tuple(changed)
     return tuple(({row.id: row for row in rows} | {row.id: row for row in changed}).values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +18,7 @@ from gatewayd.records import Notification, NotificationOver, NotificationsDroppe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from dataclasses import replace
 
     from gatewayd.clock import Clock
     from gatewayd.engine.case import Case
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gatewayd.engine.notifications import Body
     from gatewayd.model import Message
     from gatewayd.store import Store
+else:
+    from gatewayd.values import replace
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Outcome, Receipt
@@ -11,8 +10,11 @@ from gatewayd.model import Event, MsgStatus, Page, PageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from dataclasses import replace
 
     from gatewayd.engine.change import Policy
+else:
+    from gatewayd.values import replace
 
 ENDED: dict[Outcome, PageState] = {
     Outcome.SENT: PageState.SENT,
@@ -41,9 +43,10 @@ def settle(page: Page, receipt: Receipt, now: float, policy: Policy) -> Page:
     """Return the page after one attempt: ended, or queued again with its next due time."""
     attempts = page.attempts + 1
     reference = identity(receipt.reference) if receipt.reference else page.reference
-    tried = replace(page, attempts=attempts, detail=clean(receipt.detail), reference=reference)
+    state = ENDED.get(receipt.outcome, page.state)
+    tried = replace(page, attempts=attempts, detail=clean(receipt.detail), reference=reference, state=state)
     if receipt.outcome in ENDED:
-        return replace(tried, state=ENDED[receipt.outcome])
+        return tried
     if page.state is not PageState.QUEUED:
         return tried  # taken back meanwhile: it is not sent again
     if receipt.outcome is Outcome.UNKNOWN and attempts >= policy.unknown_attempts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Progress
@@ -23,7 +22,11 @@ from gatewayd.model import (
 )
 
 if TYPE_CHECKING:
+    from dataclasses import replace
+
     from gatewayd.engine.change import Change, Context
+else:
+    from gatewayd.values import replace
 
 UNANSWERED = "NOT ACCEPTED: "
 CUT_SHORT = "taken back while it was being sent"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.model import Escalation, EscalationState, Plan, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from dataclasses import replace
+else:
+    from gatewayd.values import replace
 
 
 class Advanced(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.engine import endings, routing
@@ -24,9 +23,13 @@ from gatewayd.model import (
 )
 
 if TYPE_CHECKING:
+    from dataclasses import replace
+
     from gatewayd.engine.change import Change
     from gatewayd.engine.core import Core
     from gatewayd.engine.routing import Matched
+else:
+    from gatewayd.values import replace
 
 
 class Intake:

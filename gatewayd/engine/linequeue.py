@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.engine.queue import PriorityQueue
 
 if TYPE_CHECKING:
+    from dataclasses import replace
+
     from gatewayd.clock import Clock
     from gatewayd.model import Page
+else:
+    from gatewayd.values import replace
 
 
 class LineQueue:

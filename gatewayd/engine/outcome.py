@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Progress
@@ -10,8 +9,12 @@ from gatewayd.engine import delivery, endings, posting
 from gatewayd.model import JournalKind, MessageKind, Page, PageState
 
 if TYPE_CHECKING:
+    from dataclasses import replace
+
     from gatewayd.engine.case import Case
     from gatewayd.engine.change import Change
+else:
+    from gatewayd.values import replace
 
 UNDELIVERED = "NOT DELIVERED: "
 PROGRESS = {

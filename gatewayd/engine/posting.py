@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.driver import Progress
@@ -25,14 +24,14 @@ from gatewayd.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 
     from gatewayd.driver import Capabilities
     from gatewayd.engine.case import Case
     from gatewayd.engine.change import About, Change, Context
     from gatewayd.engine.directory import Targets
 else:
-    from gatewayd.values import dataclass
+    from gatewayd.values import dataclass, replace
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Progress
@@ -29,6 +28,7 @@ from gatewayd.records import TakenOnce, TakenOnceExpired
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from dataclasses import replace
 
     from gatewayd.engine.case import Case
     from gatewayd.engine.change import About, Change
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gatewayd.model import AlarmActivated
 
     Activate = Callable[[str, AlarmActivated, TextReceived | None], Awaitable[Recorded]]
+else:
+    from gatewayd.values import replace
 
 REFERENCE_LIFETIME = 3600.0  # seconds for which a text is known again by its device's reference
 FORGET_EVERY = 300.0  # seconds between two looks at references that are too old

@@ -75,7 +75,7 @@ def _encoder(hint: object) -> Callable[[Any], Any] | None:
     if hint is bool:
         return int
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return attrgetter("value")
+        return attrgetter("_value_")  # what `value` returns, without the call
     return None
 
 
