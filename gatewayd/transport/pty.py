@@ -9,6 +9,7 @@ import tty
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gatewayd.transport.exact import ExactTimers
 from gatewayd.transport.fdio import FdWriter
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ UNHEARD_TIME = 1.0  # seconds without any being taken: nobody has the port open,
 class Pace:
     """How fast a wire is: when a piece that is put on it has arrived completely.
 
-    Timers ring late, a millisecond is usual. What waited meanwhile goes on where the piece before it ended, not where
-    the timer rang: else a wire at 1200 Bd, with a timer for each byte, would be a quarter too slow.
+    Timers ring late, exact ones too. What waited meanwhile goes on where the piece before it ended, not where the timer
+    rang: else a wire at 1200 Bd, with a timer for each byte, would be slower than a real one.
     """
 
     def __init__(self, baudrate: int) -> None:
@@ -76,7 +77,9 @@ class Pty(asyncio.Transport):
         self._writer: FdWriter | None = None
         self._waiting = bytearray()
         self._waiting_since = 0.0
+        self._exact = ExactTimers(adapter.clock)
         self._timers: dict[str, TimerHandle] = {}
+        self._heard_at: float | None = None  # when the piece had arrived that the device is just told of
         self._progress = (0, 0.0)  # how many bytes had been taken, and since when no more were
         self._paused = self._closing = False
         self.path = ""
@@ -130,7 +133,7 @@ class Pty(asyncio.Transport):
             self._hand_over(self._writer, data)
             return
         if not self._waiting:
-            self._waiting_since = self._clock.now()
+            self._waiting_since = self._clock.now() if self._heard_at is None else self._heard_at
         self._waiting += data
         if "out" not in self._timers:
             self._put_on_wire(self._output)
@@ -159,6 +162,7 @@ class Pty(asyncio.Transport):
         if not self._closing:
             self._closing = True
             self.unplug()
+            self._exact.stop()
             self._loop.call_soon(self._adapter.connection_lost, None)
 
     def abort(self) -> None:
@@ -185,7 +189,7 @@ class Pty(asyncio.Transport):
         piece = bytes(self._waiting[: pace.piece])
         del self._waiting[: pace.piece]
         due = pace.book(len(piece), self._waiting_since)
-        self._timers["out"] = self._clock.call_at(due, lambda: self._leave_wire(pace, piece))
+        self._timers["out"] = self._exact.call_at(due, lambda: self._leave_wire(pace, piece))
 
     def _leave_wire(self, pace: Pace, piece: bytes) -> None:
         del self._timers["out"]
@@ -207,9 +211,9 @@ class Pty(asyncio.Transport):
         self._expect(self._input.book(len(data), self._clock.now()), self._input, data)
 
     def _expect(self, due: float, pace: Pace, data: bytes) -> None:
-        self._timers["in"] = self._clock.call_at(due, lambda: self._arrive(pace, data))
+        self._timers["in"] = self._exact.call_at(due, lambda: self._arrive(due, pace, data))
 
-    def _arrive(self, pace: Pace, data: bytes) -> None:
+    def _arrive(self, due: float, pace: Pace, data: bytes) -> None:
         """Hand a piece over; what is there behind it has waited for the wire."""
         del self._timers["in"]
         behind = _read(self._fds[0], pace.piece) if self._fds is not None and not self._paused else b""
@@ -217,7 +221,13 @@ class Pty(asyncio.Transport):
             self._expect(pace.go_on(len(behind)), pace, behind)
         else:
             self._watch()
+        self._heard_at = due
         self._adapter.data_received(data)
+        self._loop.call_soon(self._heard)
+
+    def _heard(self) -> None:
+        """Note that what the device sends from now on is no immediate answer: its tasks have had their turn."""
+        self._heard_at = None
 
 
 def _read(fd: int, size: int) -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd.clock import ManualClock, settle
+from gatewayd.clock import ManualClock, SystemClock, settle
 from gatewayd.transport.pty import TICK, UNHEARD_TIME, Pace, open_pty
 from tests.transport.cores import Talker
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gatewayd.clock import TimerHandle
+
+ANSWER = b"y" * 12
 
 
 @contextmanager
@@ -213,8 +216,25 @@ async def test_what_the_device_receives_takes_its_time(clock: ManualClock) -> No
 class LateClock(ManualClock):
     """A clock whose timers ring late, as those of a loop do."""
 
+    LATE = 0.002
+
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        return super().call_at(max(when, self.now()) + 0.002, callback)
+        return super().call_at(max(when, self.now()) + self.LATE, callback)
+
+
+class Answering(Talker):
+    """A device that answers every line in the same breath."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if b"\n" in data:
+            self.say(ANSWER)
+
+
+async def answer_next(device: Talker) -> None:
+    """Answer the next line, as a device does that has a task for what happens."""
+    await device.next_event()
+    device.say(ANSWER)
 
 
 async def test_timers_that_ring_late_do_not_make_the_wire_slower_towards_the_gateway() -> None:
@@ -241,6 +261,125 @@ async def test_timers_that_ring_late_do_not_make_the_wire_slower_towards_the_dev
             while not device._events:
                 await clock.advance(0.001)
     assert clock.now() - start == pytest.approx(1.0, abs=0.02)
+    pty.close()
+
+
+@pytest.mark.parametrize("baudrate", [300, 9_600, 115_200])
+async def test_no_byte_reaches_the_gateway_before_a_wire_of_that_rate_has_carried_it(
+    clock: ManualClock, baudrate: int
+) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=baudrate)
+    byte_time, start, got = 10 / baudrate, clock.now(), 0
+    with opened(pty.path) as fd:
+        device.say(b"x" * 24)
+        while got < 24:
+            await clock.advance(byte_time / 2)
+            await passed_through()
+            got += len(read(fd))
+            assert got <= (clock.now() - start) / byte_time + 1e-4
+    assert clock.now() - start == pytest.approx(24 * byte_time, rel=0.05)
+    pty.close()
+
+
+@pytest.mark.parametrize("baudrate", [300, 9_600, 115_200])
+async def test_no_byte_reaches_the_device_before_a_wire_of_that_rate_has_carried_it(
+    clock: ManualClock, baudrate: int
+) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=baudrate)
+    byte_time, start = 10 / baudrate, clock.now()
+    with opened(pty.path) as fd:
+        os.write(fd, b"x" * 24)
+        async with asyncio.timeout(5):
+            while device.traffic.bytes_in < 24:
+                await passed_through()
+                await clock.advance(byte_time / 2)
+                assert device.traffic.bytes_in <= (clock.now() - start) / byte_time + 1e-4
+    assert clock.now() - start >= 24 * byte_time - 1e-5
+    pty.close()
+
+
+@pytest.mark.parametrize("answering", ["by itself", "by a task"])
+async def test_an_answer_comes_when_a_wire_would_have_carried_question_and_answer(answering: str) -> None:
+    clock = LateClock()
+    device = Answering(clock) if answering == "by itself" else Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    task = asyncio.create_task(answer_next(device)) if answering == "by a task" else None
+    with opened(pty.path) as fd:
+        os.write(fd, b"x" * 11 + b"\n")
+        await passed_through()
+        await clock.advance(24 * 10 / 1_200 - 1e-5)
+        await passed_through()
+        early = read(fd)
+        assert len(early) < 12
+        await clock.advance(LateClock.LATE + 1e-3)
+        await passed_through()
+        assert early + read(fd) == ANSWER
+    if task is not None:
+        await task
+    pty.close()
+
+
+async def test_what_a_device_says_later_is_no_answer_and_begins_when_it_says_it() -> None:
+    clock = LateClock()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        os.write(fd, b"\n")
+        await passed_through()
+        await clock.advance(0.5)
+        await settle()
+        start = clock.now()
+        device.say(b"x")
+        await clock.advance(10 / 1_200 - 1e-5)
+        await passed_through()
+        assert read(fd) == b""
+        await clock.advance(LateClock.LATE + 1e-3)
+        await passed_through()
+        assert read(fd) == b"x"
+        assert clock.now() - start < 2 * 10 / 1_200
+    pty.close()
+
+
+async def test_a_real_wire_takes_ten_bit_times_a_byte_in_each_direction() -> None:
+    clock = SystemClock()
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=9_600)
+    with opened(pty.path) as fd:
+        began = time.monotonic()
+        os.write(fd, b"x" * 29 + b"\n")
+        await asyncio.wait_for(device.hear(), 10)
+        heard = time.monotonic()
+        assert heard - began >= 30 * 10 / 9_600
+        device.say(b"y" * 30)
+        arrived, got = asyncio.Event(), b""
+        asyncio.get_running_loop().add_reader(fd, arrived.set)
+        while len(got) < 30:
+            await asyncio.wait_for(arrived.wait(), 10)
+            arrived.clear()
+            got += read(fd)
+        assert time.monotonic() - heard >= 30 * 10 / 9_600
+        asyncio.get_running_loop().remove_reader(fd)
+    pty.close()
+
+
+async def test_the_thread_of_a_throttled_wire_ends_with_its_pty() -> None:
+    device = Talker(SystemClock())
+    pty = open_pty(device, baudrate=9_600)
+    device.say(b"x")
+    thread = pty._exact._thread
+    assert thread is not None
+    pty.close()
+    await asyncio.to_thread(thread.join, 10)
+    assert not thread.is_alive()
+
+
+async def test_a_wire_without_a_rate_has_no_thread() -> None:
+    device = Talker(SystemClock())
+    pty = open_pty(device)
+    device.say(b"x")
+    assert pty._exact._thread is None
     pty.close()
 
 
