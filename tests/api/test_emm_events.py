@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gatewayd.api.emm.listing import ListParams, to_query
 from gatewayd.clock import settle
-from gatewayd.model import Priority
+from gatewayd.engine.directory import Directory
+from gatewayd.model import Priority, Site
 from tests.engine.conftest import ADMIN, DOCTOR, NURSE
 
 if TYPE_CHECKING:
@@ -146,6 +148,21 @@ async def test_A19_lists_are_ordered_by_the_documented_names(gateway: Gateway, n
         assert (await texts(nurse, f"orderby={orderby}"))[0] == first, orderby
 
 
+async def test_A20_what_is_alike_comes_in_the_order_of_its_ids_and_nothing_twice(
+    gateway: Gateway, nurse: Person
+) -> None:
+    for number in range(5):
+        await gateway.activates(str(number), "the same")
+    for orderby in ("", "message", "MQ.Priority DESC", "I.Status,MQ.QueueTM"):
+        parts = [await listed(nurse, f"orderby={orderby}&offset={offset}&limit=2") for offset in (0, 2, 4)]
+        assert [event["id"] for part in parts for event in part["events"]] == [5, 4, 3, 2, 1], orderby
+
+
+@pytest.mark.parametrize(("limit", "most"), [(None, 1000), (0, 0), (1000, 1000), (1001, 1000), (2**63 - 1, 1000)])
+def test_A20_one_answer_holds_a_thousand_entries_at_most(limit: int | None, most: int) -> None:
+    assert to_query(ListParams(limit=limit), (), (), Directory(Site())).limit == most
+
+
 FILTERS: list[Any] = [
     ("filterField=gateway&filterValue=ward-panel", 3),
     ("filterField=gateway&filterValue=ward*", 3),
@@ -157,6 +174,8 @@ FILTERS: list[Any] = [
     ("filterField=name&filterValue=*8", 1),
     ("filterField=name&filterValue=%25", 0),
     ("filterField=name&filterValue=_", 0),
+    ("filterField=name&filterValue=%3F", 0),
+    ("filterField=name&filterValue=*******8", 1),
     ("filterField=name&filterValue=' OR 1=1 --", 0),
     ("filterField=name&filterValue=", 3),
     ("filterField=&filterValue=", 3),

@@ -50,6 +50,8 @@ CARRIERS: list[Any] = [
     {"data": {"event": json.dumps(EVENT)[1:-1]}},
     {"data": {"event": PRINTED}},
     {"data": {"event": "{" + PRINTED + ",}"}},
+    {"data": {"event": PRINTED.replace('"C"', "C")}},
+    {"data": {"event": "{" + PRINTED.replace('"C"', "c,") + "}"}},
     {"json": {"event": EVENT}},
     {"json": {"Event": {"TEXT": EVENT["text"], "Priority": True, "tone": "c", "RECIPIENTS": [DOCTOR, WARD_PAGER]}}},
     {"json": {"event": json.dumps(EVENT)}},
@@ -149,7 +151,10 @@ async def test_A09_what_does_not_fit_is_400_by_name_and_nothing_is_sent(gateway:
         assert gateway.pager.texts == []
 
 
-NO_EVENTS: list[Any] = ["", "{", "{}", "hello", '"text"', '{"text": }', "[1]", '"text": "x" 5', '"a": ' + "[" * 5000]
+NO_EVENTS: list[Any] = [
+    *("", "{", "{}", "hello", '"text"', '{"text": }', "[1]", '"text": "x" 5', '"a": ' + "[" * 5000),
+    *('"text": x', '"text": "x" "recipients": 5 "tone": CC'),
+]
 
 
 async def test_A09_an_event_that_is_no_event_is_400(gateway: Gateway, nurse: Person) -> None:

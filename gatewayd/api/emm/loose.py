@@ -11,6 +11,7 @@ from gatewayd.errors import Invalid
 
 _BLANK = re.compile(r"[\s,]*")
 _COLON = re.compile(r"\s*:\s*")
+_TONE = re.compile(r"[A-Za-z]\b")  # the document prints it without quotes: "tone": <[A..Z]>
 _DECODER = json.JSONDecoder()
 
 
@@ -38,8 +39,9 @@ def parse_members(text: str, field: str) -> dict[str, Any]:
         value, at = _decode(content, at, field)
         colon = _COLON.match(content, at)
         if colon is not None and isinstance(value, str):
-            name = value.lower()
-            members[name], at = _decode(content, colon.end(), field)
+            name, at = value.lower(), colon.end()
+            bare = _TONE.match(content, at) if name == "tone" else None
+            members[name], at = (bare[0], bare.end()) if bare is not None else _decode(content, at, field)
         elif name == "recipients" and isinstance(value, int):
             members[name] = [*_as_list(members[name]), value]
         else:
