@@ -31,7 +31,7 @@ _PERMANENT = (
     {1, 8, 10, 21, 28, 29, 30, 50, 69, 81, 95, 96, 97, 98, 99, 111, 127} | set(range(128, 177)) | {193, 195, 196, 197}
 ) | {304, 305}
 _DEVICE = {300, 302, 303, 310, 311, 312, 313, 315, 316, 317, 318, 330}
-_STORAGE = {208, 211, 320, 322}
+_STORAGE = {208, 211, 320, 321, 322}
 _DEVICE_CME = {10, 11, 12, 13, 15, 16, 17, 18, 30, 31, 32}
 _UNKNOWN = 500
 _SUSPECT = {300, _UNKNOWN}
@@ -67,6 +67,7 @@ _MEANINGS = {
     314: "SIM busy",
     316: "SIM PUK required",
     320: "memory failure",
+    321: "no such place in the memory",
     322: "memory full",
     330: "service centre number unknown",
     331: "no network",

@@ -195,7 +195,7 @@ class GsmDriver(Driver):
             case TextArrived() | ReportArrived() | PartArrived():
                 self._inbox.take(event, connection)
             case CoverageSeen() | DeviceTrouble():
-                self._handle_health(event, connection)
+                await self._handle_health(event, connection)
             case CommandAnswered():
                 self._operator.answered(event)
             case Ready():
@@ -203,7 +203,8 @@ class GsmDriver(Driver):
             case PinWanted():
                 await self._starter.unlock(event, connection)
             case Silent() | CannotStart(mendable=True):
-                await self._starter.step_up(event.reason, connection)
+                useless = isinstance(event, Silent) and event.useless
+                await self._starter.step_up(event.reason, connection, useless=useless)
             case CannotStart():
                 raise LineDown(event.reason)
 
@@ -216,20 +217,31 @@ class GsmDriver(Driver):
             if report is not None:
                 connection.recorder.put(report)
         elif self._attempts.settle(event):
+            self._starter.ladder.works()
             self._tidings.work_done(connection.recorder)
-            self._rated.degraded(self._tidings.weakness)
+            self._rate()
 
-    def _handle_health(self, event: CoverageSeen | DeviceTrouble, connection: Connection) -> None:
-        if isinstance(event, DeviceTrouble):
-            self._tidings.trouble(event.detail, connection.recorder)
-        else:
-            self._look(event, connection)
-        self._rated.degraded(self._tidings.weakness)
+    def _rate(self) -> None:
+        self._rated.degraded(self._tidings.weakness(self.line.clock.now()))
 
-    def _look(self, event: CoverageSeen, connection: Connection) -> None:
+    async def _handle_health(self, event: CoverageSeen | DeviceTrouble, connection: Connection) -> None:
         now = self.line.clock.now()
-        self._tidings.look(event, now, connection.recorder)
-        text = self._tidings.selftest.text_due(now) if connection.core.stage is Stage.READY else ""
+        if isinstance(event, DeviceTrouble):
+            self._tidings.trouble(event.detail, now, connection.recorder)
+        else:
+            self._tidings.look(event, now, connection.recorder)
+        self._rate()
+        if isinstance(event, CoverageSeen):
+            await self._act_on(event, connection)
+
+    async def _act_on(self, event: CoverageSeen, connection: Connection) -> None:
+        """Restart a modem that has searched long enough, send the test that is due."""
+        now = self.line.clock.now()
+        if connection.core.stage is not Stage.READY:
+            return
+        if self._starter.ladder.searched_enough(now, registered=event.registered):
+            await self._starter.step_up(f"network: {self._tidings.coverage.problem}", connection)
+        text = self._tidings.selftest.text_due(now)
         if text:
             connection.spawn(self._send_selftest(text))
 

@@ -74,9 +74,13 @@ class CannotStart:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The modem does not answer, or does nothing it is told: the driver's ladder decides what to do."""
+    """The modem does not answer, or does nothing it is told: the driver's ladder decides what to do.
+
+    `useless`: it answers, but sends nothing.
+    """
 
     reason: str
+    useless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

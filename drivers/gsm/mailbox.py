@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivers.gsm.disposition import error_of
 from drivers.gsm.events import Stored
 from drivers.gsm.profile import LONG_PATIENCE
 from drivers.gsm.session import MAX_KNOWN
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
 _OWN = {"2", "3", "STO UNSENT", "STO SENT"}  # drafts and copies of what somebody once sent with this modem
 _MEMORIES = {"SM", "ME", "MT", "SR", "BM", "TA"}
+_NO_SUCH_PLACE = 321
 _LIST_LIMIT = 60.0  # seconds for a full memory at 9600 baud
 
 
 def acknowledge(session: Session) -> Script[None]:
-    """Tell the modem that a message that it passed on was recorded."""
+    """Tell the modem that a message that it passed on was recorded; one that does not listen is looked at at once."""
     session.owed -= 1
-    yield from session.ask("AT+CNMA")
+    if not (yield from session.ask("AT+CNMA")).ok:
+        session.check_due = session.now
 
 
 def announced(session: Session, line: str) -> None:
@@ -39,7 +42,9 @@ def announced(session: Session, line: str) -> None:
 
 def fetch(session: Session, place: Stored) -> Script[None]:
     """Read one message; one that is not there any more is forgotten."""
-    yield from session.select(place.memory)
+    if not (yield from session.select(place.memory)):
+        session.known.discard(place)
+        return
     command = Command(f"AT+CMGR={place.index}", "+CMGR:", LONG_PATIENCE, pairs=True)
     reply = yield from session.ask(command)
     if reply.ok and len(reply.lines) > 1:
@@ -49,10 +54,14 @@ def fetch(session: Session, place: Stored) -> Script[None]:
 
 
 def delete(session: Session, place: Stored) -> Script[None]:
-    """Free a place in the memory."""
-    yield from session.select(place.memory)
-    yield from session.ask(Command(f"AT+CMGD={place.index}", timeout=LONG_PATIENCE))
-    session.known.discard(place)
+    """Free a place in the memory; what cannot be deleted now stays known, so that it is not taken for a new message."""
+    selected = yield from session.select(place.memory)
+    reply = (yield from session.ask(Command(f"AT+CMGD={place.index}", timeout=LONG_PATIENCE))) if selected else None
+    error = error_of(reply) if reply is not None else None
+    if reply is not None and (reply.ok or (error is not None and error.code == _NO_SUCH_PLACE)):
+        session.known.discard(place)
+    else:
+        session.undeleted.append(place)
 
 
 def sweep(session: Session) -> Script[None]:
@@ -62,10 +71,11 @@ def sweep(session: Session) -> Script[None]:
     """
     every = session.profile.poll_every if session.polls else session.profile.sweep_every
     session.sweep_due = session.now + every
+    session.to_delete += session.undeleted
+    session.undeleted.clear()
     while session.drains:
         memory = session.drains.pop()
-        yield from session.select(memory)
-        if session.memory == memory:
+        if (yield from session.select(memory)):
             yield from _list(session)
     yield from session.select(session.home)
     yield from _list(session)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from drivers.gsm import routing
 from drivers.gsm.disposition import error_of
 from drivers.gsm.events import CannotStart, PinWanted, Ready
 from drivers.gsm.profile import LONG_PATIENCE
@@ -29,11 +30,15 @@ CHARACTER_SETS = ("UCS2", "GSM", "IRA")
 _SIM_BUSY, _SIM_FAILS = 14, {10, 13, 15}
 _READY, _LOCKED = "READY", "SIM PIN"
 _PIN_COUNTERS = ("+CPINC", "+SPIC")
-_ROUTING_LENGTH = 4
 
 
 def initialise(session: Session) -> Script[None]:
     """Go up the ladder; ends with Ready, PinWanted or CannotStart. Raises Unresponsive."""
+    session.notes.clear()
+    if session.forgetful:
+        session.forgetful = False
+        session.owed = 0
+        session.notes.append("had lost its settings: it restarted by itself")
     yield from resync(session.profile.resync)
     for setting in ("ATE0", "ATV1", "AT+CMEE=1", "AT+CREG=0"):
         yield from session.ask(setting)
@@ -43,7 +48,7 @@ def initialise(session: Session) -> Script[None]:
     yield from _choose_mode(session)
     yield from _choose_service(session)
     yield from _choose_storage(session)
-    yield from _choose_routing(session)
+    yield from routing.choose(session)
     yield from _register(session)
     session.sweep_due = session.now
     session.check_due = session.now + session.profile.check_every
@@ -146,13 +151,14 @@ def _choose_service(session: Session) -> Script[None]:
 
 
 def _choose_storage(session: Session) -> Script[None]:
-    """Take the first memory that the modem offers for reading and for what arrives."""
+    """Take the first memory with room that the modem offers for reading and for what arrives."""
     reply = yield from session.ask(Command("AT+CPMS=?", "+CPMS:"))
     offered = _lists(reply.first)
     for name in session.profile.storages:
         if offered and not all(name in memories for memories in offered):
             continue
-        if (yield from session.ask(Command(f'AT+CPMS="{name}","{name}","{name}"', "+CPMS:", LONG_PATIENCE))).ok:
+        reply = yield from session.ask(Command(f'AT+CPMS="{name}","{name}","{name}"', "+CPMS:", LONG_PATIENCE))
+        if reply.ok and not _has_no_room(reply.first):
             session.home = session.memory = name
             session.drains = [other for other in _SEPARATE if name in _SEPARATE and other != name]
             return
@@ -161,27 +167,15 @@ def _choose_storage(session: Session) -> Script[None]:
     session.notes.append("keeps its own choice of storage")
 
 
+def _has_no_room(line: str) -> bool:
+    """Read `+CPMS: used,total,used,total,used,total`: some modems have a memory without a single place."""
+    return [number(field) for field in fields(line)][5:6] == [0]
+
+
 def _lists(line: str) -> list[list[str]]:
     """Read `+CPMS: ("SM","ME"),("SM"),("ME")`; some write one list without brackets around it."""
     groups = re.findall(r"\(([^()]*)\)", line)
     return [re.findall(r'"(\w+)"', group) for group in groups if '"' in group]
-
-
-def _choose_routing(session: Session) -> Script[None]:
-    """Have new messages announced; what was set is read back, for some modems say OK and do otherwise."""
-    session.polls = False
-    for routing in session.profile.routings:
-        if not (yield from session.ask(f"AT+CNMI={routing}")).ok:
-            continue
-        reply = yield from session.ask(Command("AT+CNMI?", "+CNMI:"))
-        if not reply.ok or _same_routing(fields(reply.first), routing):
-            return
-    session.polls = True
-    session.notes.append("does not announce messages: it is asked for them")
-
-
-def _same_routing(answer: list[str], wanted: str) -> bool:
-    return answer[1:_ROUTING_LENGTH] == wanted.split(",")[1:_ROUTING_LENGTH]
 
 
 def _register(session: Session) -> Script[None]:

@@ -1,7 +1,7 @@
 """The AT dialogue with a modem. Sans-IO; time is an argument.
 
 What there is to do is chosen by `_next_script`, most urgent first, one thing at a time; how it is done stands in the
-scripts (`opening`, `sending`, `mailbox`, `watching`).
+scripts (`opening`, `sending`, `mailbox`, `watching`, `asked`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from drivers.gsm.profile import Profile
 
 RESTART = b"AT+CFUN=1,1\r"
+MOST_CHORES = 3  # done before a page that waits: a memory full of texts takes minutes to empty
 
 
 class Stage(Enum):
@@ -65,6 +66,7 @@ class Modem:
         self._wanted: Script[None] | None = None
         self._waiting: Outgoing | None = None
         self._asked: Asked | None = None
+        self._chores = 0  # done since something is wanted of the modem
 
     @property
     def stage(self) -> Stage:
@@ -194,7 +196,7 @@ class Modem:
                     return
                 self._script_ended(now)
         except Unresponsive as silence:
-            self._fall_silent(str(silence))
+            self._fall_silent(str(silence), useless=isinstance(silence, sending.Useless))
 
     def _next_script(self, now: float) -> Script[None] | None:
         session = self._session
@@ -203,14 +205,29 @@ class Modem:
             return script
         if self._stage is not Stage.READY:
             return None
-        if now >= session.sweep_due:
-            return self._next_errand() or mailbox.sweep(session)
-        if now >= session.check_due:
+        if session.forgetful:
+            self._stage = Stage.OPENING
+            return opening.initialise(session)
+        return self._in_turn(now)
+
+    def _in_turn(self, now: float) -> Script[None] | None:
+        """Put what arrived before what is sent: an answer may make the next page superfluous. A flood has to wait."""
+        wanted = self._waiting is not None or self._asked is not None
+        if self._chores < MOST_CHORES or not wanted:
+            chore = self._next_chore(now)
+            if chore is not None:
+                self._chores += wanted
+                return chore
+        self._chores = 0
+        return self._next_order() or self._next_message()
+
+    def _next_chore(self, now: float) -> Script[None] | None:
+        session = self._session
+        if session.check_due <= now < session.sweep_due:
             return watching.check(session)
-        return self._next_errand() or self._next_order() or self._next_message()
+        return self._next_errand() or (mailbox.sweep(session) if now >= session.sweep_due else None)
 
     def _next_errand(self) -> Script[None] | None:
-        """Put what arrived before what is sent: an answer may make the next page superfluous."""
         session = self._session
         if session.owed:
             return mailbox.acknowledge(session)
@@ -240,11 +257,11 @@ class Modem:
             self._arrivals.take(*self._session.arrivals.popleft(), now)
         self._arrivals.make_room()
 
-    def _fall_silent(self, reason: str) -> None:
+    def _fall_silent(self, reason: str, *, useless: bool = False) -> None:
         self._stage = Stage.SILENT
         self._runner.stop()
         self._session.under_way = self._waiting = None
-        self._session.events.append(Silent(reason))
+        self._session.events.append(Silent(reason, useless))
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -266,7 +283,7 @@ class Modem:
             if report is not None:
                 session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
         elif said.line.startswith(words.FULL):
-            session.sweep_due = now
+            session.sweep_soon()
 
     def _answered_late(self, line: str) -> None:
         session = self._session

@@ -22,11 +22,17 @@ DEVICE_RETRY_AFTER = 30.0
 STORAGE_RETRY_AFTER = 5.0
 _EITHER_NETWORK = "AT+CGSMS=3"  # over the telephone network, or over packets where there is none (TS 27.007, 10.1.21)
 SUSPECT_FAILURES = 3
-"""So many messages in a row refused for no reason that lies in them: the modem is restarted."""
+"""So many messages in a row that failed for no reason that lies in them, or had no answer: the modem is restarted."""
+TROUBLE_AFTER = 3
+"""So many messages in a row that the network did not take, or different numbers refused: somebody has to look."""
+
+
+class Useless(Unresponsive):
+    """The modem answers, but sends nothing."""
 
 
 def send(session: Session, message: Outgoing) -> Script[None]:
-    """Send every part; ends in MessageSettled unless the message was withdrawn. Raises Unresponsive."""
+    """Send every part; ends in MessageSettled unless the message was withdrawn. Raises Unresponsive, Useless."""
     references: list[int | None] = []
     if len(message.parts) > 1:
         yield from session.ask("AT+CMMS=1")
@@ -41,7 +47,8 @@ def send(session: Session, message: Outgoing) -> Script[None]:
         references.append(reference)
         message.taken += 1
         session.events.append(PartSent(message.ref, reference))
-    session.failures = 0
+    session.failures = session.setbacks = 0
+    session.refused.clear()
     _settle(session, message, Outcome.SENT, "taken by the network", references)
 
 
@@ -72,19 +79,28 @@ def _give_up(session: Session, message: Outgoing, references: list[int | None], 
         _refused(session, message, references, error, part)
         if error.is_unexplained and session.failures == 1:
             yield from session.ask(_EITHER_NETWORK)
-        if session.failures >= SUSPECT_FAILURES:
-            session.failures = 0
-            raise Unresponsive(f"it refused {SUSPECT_FAILURES} messages in a row: {error}")
-        return
-    if reply.body_sent and message.on_its_last_part:
+    else:
+        _unanswered(session, message, references, part, body_sent=reply.body_sent)
+        if reply.timed_out:
+            yield from resync(session.profile.resync)
+    if session.failures >= SUSPECT_FAILURES:
+        session.failures = 0
+        raise Useless(f"{SUSPECT_FAILURES} messages in a row failed: {error or 'no answer'}")
+
+
+def _unanswered(
+    session: Session, message: Outgoing, references: list[int | None], part: str, *, body_sent: bool
+) -> None:
+    if not message.withdrawn:
+        session.failures += 1
+        _set_back(session, "no answer to a message")
+    if body_sent and message.on_its_last_part:
         session.unanswered = message.ref
         _settle(session, message, Outcome.UNKNOWN, f"{part}no answer: it may have been sent", references)
-    elif reply.body_sent:
+    elif body_sent:
         _settle(session, message, Outcome.FAILED, f"{part}no answer: the rest was not sent", references, RETRY_AFTER)
     else:
         _settle(session, message, Outcome.FAILED, f"{part}the modem did not ask for the text", references, RETRY_AFTER)
-    if reply.timed_out:
-        yield from resync(session.profile.resync)
 
 
 def _refused(session: Session, message: Outgoing, references: list[int | None], error: ModemError, part: str) -> None:
@@ -92,15 +108,32 @@ def _refused(session: Session, message: Outgoing, references: list[int | None], 
     session.failures = session.failures + 1 if error.is_suspect and not message.withdrawn else 0
     match error.disposition:
         case Disposition.PERMANENT:
+            _note_refusal(session, message, error)
             _settle(session, message, Outcome.REFUSED, detail, references)
         case Disposition.DEVICE:
             session.events.append(DeviceTrouble(str(error)))
             _settle(session, message, Outcome.FAILED, detail, references, DEVICE_RETRY_AFTER)
         case Disposition.STORAGE:
-            session.sweep_due = session.now
+            session.sweep_soon()
             _settle(session, message, Outcome.FAILED, detail, references, STORAGE_RETRY_AFTER)
         case Disposition.RETRY:
+            _set_back(session, str(error))
             _settle(session, message, Outcome.FAILED, detail, references, RETRY_AFTER)
+
+
+def _set_back(session: Session, why: str) -> None:
+    """Count a message that was not taken although nothing is wrong with it."""
+    session.setbacks += 1
+    if session.setbacks >= TROUBLE_AFTER:
+        session.events.append(DeviceTrouble(f"{session.setbacks} messages in a row were not taken: {why}"))
+
+
+def _note_refusal(session: Session, message: Outgoing, error: ModemError) -> None:
+    """Count numbers that are refused for good: when all of them are, the SIM is barred or out of credit."""
+    if len(session.refused) < TROUBLE_AFTER:
+        session.refused.add(str(message.parts[0].destination))
+    if len(session.refused) >= TROUBLE_AFTER:
+        session.events.append(DeviceTrouble(f"{TROUBLE_AFTER} numbers in a row are refused: {error}"))
 
 
 def _settle(  # noqa: PLR0913, PLR0917 - the fields of one event

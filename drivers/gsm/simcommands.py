@@ -114,8 +114,8 @@ class CommandTable:
             state.storage = wanted[0]
             state.arrivals = wanted[-1] if len(wanted) > 1 else state.arrivals
         places = [(name, len(state.memories[name])) for name in (state.storage, state.storage, state.arrivals)]
-        capacity = state.settings.capacity
-        shown = (f'"{name}",{used},{capacity}' if argument == "?" else f"{used},{capacity}" for name, used in places)
+        marks = (f'"{name}",' if argument == "?" else "" for name, _ in places)
+        shown = (f"{mark}{used},{state.capacity(name)}" for mark, (name, used) in zip(marks, places, strict=True))
         return [f"+CPMS: {','.join(shown)}"], "OK"
 
     def _routing(self, argument: str) -> Answer:

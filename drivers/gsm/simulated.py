@@ -26,8 +26,8 @@ class ModemSettings(SimulatorSettings):
     SIM's. `reports`: the network reports deliveries, `report_after` seconds later. `latency` is the time of each
     answer, `slow` that of some (`{"AT+CPIN[?]": 8}`), `send_time` that of a message; `late_by` belongs to the fault
     `late`, `reset_time` to AT+CFUN=1,1. All times are in seconds. `stored` texts lie in the memory from the beginning,
-    which has room for `capacity`. Every telephone answers its first text with a code by `answer`, `answer_after`
-    seconds later.
+    which has room for `capacity`; memories of `no_room` have none. Every telephone answers its first text with a code
+    by `answer`, `answer_after` seconds later.
     """
 
     port: str
@@ -40,6 +40,7 @@ class ModemSettings(SimulatorSettings):
     service_level: int = 0
     storages: tuple[str, ...] = ("SM", "ME")
     capacity: int = 30
+    no_room: tuple[str, ...] = ()
     stored: int = 0
     empty_is_error: bool = False
     reports: bool = True
@@ -113,9 +114,13 @@ class ModemState:
         """What commands work on."""
         return self.memories[self.storage]
 
+    def capacity(self, memory: str) -> int:
+        """Return how many messages a memory has room for."""
+        return 0 if memory in self.settings.no_room else self.settings.capacity
+
     def store(self, message: Pdu) -> int | None:
         """Put a message into the first free place; return its index, None when there is none."""
-        for index in range(1, self.settings.capacity + 1):
+        for index in range(1, self.capacity(self.arrivals) + 1):
             if index not in self.memory:
                 self.memory[index] = Entry(message)
                 return index

@@ -28,7 +28,7 @@ class Starter:
         self._line = line
         self._settings = settings
         self._power = power
-        self._ladder = Ladder(settings.power_every, has_power=bool(settings.power_command))
+        self.ladder = Ladder(settings.power_every, has_power=bool(settings.power_command))
 
     async def ready(self, event: Ready, selftest: SelfTest) -> None:
         """Take note of a modem that works. Raises StoreUnavailable; all is done then but forgetting the PIN's mark."""
@@ -36,7 +36,7 @@ class Starter:
         for note in event.notes:
             line.log.warning("the modem %s", note)
         line.log.info("modem: %s", event.identity)
-        self._ladder.well()
+        self.ladder.answers()
         remembered = line.memory.items()
         selftest.start(remembered.get(SELFTEST_KEY), line.clock.wall(), line.clock.now())
         if pins.MEMORY_KEY in remembered:
@@ -55,9 +55,9 @@ class Starter:
         connection.core.enter_pin(pin, self._line.clock.now())
         connection.adapter.flush()
 
-    async def step_up(self, reason: str, connection: Connection) -> None:
+    async def step_up(self, reason: str, connection: Connection, *, useless: bool = False) -> None:
         """Take the next step of the ladder; every one of them ends this session. Raises LineDown."""
-        step = self._ladder.next_step(self._line.clock.now())
+        step = self.ladder.next_step(self._line.clock.now(), useless=useless)
         self._line.count("modem_failures")
         if step is Step.RESTART:
             connection.core.restart()

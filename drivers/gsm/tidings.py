@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatewayd.driver import Line
 
 TROUBLE, FLOOD = "modem", "text-flood"
+SPARED = 600.0  # seconds for which a pool prefers others; only a message that is sent ends the fault
 _SHOWN = 160  # characters of a text that is held back
 
 
@@ -41,12 +42,12 @@ class Tidings:
         self.selftest = SelfTest(settings.selftest_every, settings.own_number)
         self._trouble: bool | None = None  # None: one from before a restart may stand
         self._trouble_words = ""
+        self._spared_until = float("-inf")
         self._flooded_at: float | None = float("-inf")
 
-    @property
-    def weakness(self) -> str:
-        """Why another line would be better, or nothing."""
-        return self.coverage.problem or self._trouble_words
+    def weakness(self, now: float) -> str:
+        """Return why another line would be better, or nothing. After a while trouble is tried: it may have passed."""
+        return self.coverage.problem or (self._trouble_words if now < self._spared_until else "")
 
     def text(self, text: Text[Token], line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
         """Pass a person's text on; what a machine or a flood brings becomes one fault that shows it."""
@@ -66,9 +67,10 @@ class Tidings:
         recorder.put(AlarmActivated(FLOOD, words, fault=True), recorded)
         self._flooded_at = now
 
-    def trouble(self, detail: str, recorder: Recorder) -> None:
+    def trouble(self, detail: str, now: float, recorder: Recorder) -> None:
         """Raise the fault of a modem or SIM that needs somebody."""
         self._trouble_words = detail
+        self._spared_until = now + SPARED
         if not self._trouble:
             recorder.put(
                 AlarmActivated(TROUBLE, f"modem: {detail}", fault=True), partial(self._set_trouble, stands=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivers.gsm import routing
 from drivers.gsm.events import CoverageSeen
 from gatewayd.hayes.script import Command, fields, number
 
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
 UNKNOWN_SIGNAL = 99
 _STRONGEST = 31
 _REGISTERED = {1, 5, 6, 7}  # at home, roaming, and both for messages only
+_STATES = range(11)
 _WORDS = {0: "not searching", 1: "at home", 2: "searching", 3: "denied", 4: "unknown", 5: "roaming"}
 _QUESTIONS = ("+CREG", "+CEREG", "+CGREG")
 
 
 def check(session: Session) -> Script[None]:
-    """Look at the network; a modem that does not answer is found out by this. Raises Unresponsive."""
+    """Look at the network; this finds out a modem that is silent, or restarted by itself. Raises Unresponsive."""
     session.check_due = session.now + session.profile.check_every
     yield from look(session)
+    session.forgetful = yield from routing.is_forgotten(session)
     session.check_due = session.now + session.profile.check_every
 
 
@@ -44,9 +47,9 @@ def look(session: Session) -> Script[None]:
 
 
 def _state(lines: tuple[str, ...]) -> int | None:
-    """Return `stat` of `+CREG: n,stat`; a line that came by itself has `stat` alone and is passed over."""
+    """Return `stat` of `+CREG: n,stat`; a line that came by itself has `stat` alone, or a cell's code behind it."""
     for line in lines:
         values = [number(field) for field in fields(line)[:2]]
-        if len(values) > 1 and values[1] is not None:
+        if len(values) > 1 and values[1] in _STATES:
             return values[1]
     return None

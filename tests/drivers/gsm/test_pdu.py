@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drivers.gsm import pdu, validity
-from drivers.gsm.address import ALPHANUMERIC, INTERNATIONAL, UNKNOWN, Address
+from drivers.gsm.address import ALPHANUMERIC, INTERNATIONAL, UNKNOWN, Address, tail
 from drivers.gsm.octets import Malformed
 from drivers.gsm.pdu import Deliver, Fate, StatusReport, Submit, SubmitReport
 from drivers.gsm.userdata import CLASS_0, Coding, Concat, UserData, split
@@ -123,10 +123,11 @@ def test_own_vector_is_composed(text: str, report: bool, period: timedelta | Non
 
 
 def test_g4_has_161_characters_in_two_parts() -> None:
-    text = ("ABCDEFGH" * 21)[:161]
+    text = ("ABCDEFGHIJKLMNOPQRSTUVWXY" * 7)[:161]
     first, second = (Submit(MOBILE, part) for part in split(text, 2, 0x2A).parts)
     assert (len(first.to_bytes()), len(second.to_bytes())) == (153, 27)
-    assert with_service_centre(first).startswith(vectors.G4_PART_1[:46])
+    assert with_service_centre(first).startswith(vectors.G4_PART_1)
+    assert with_service_centre(second) == vectors.G4_PART_2
     assert [len(part.user_data.text) for part in (first, second)] == [153, 8]
     assert (
         submitted(with_service_centre(first)).user_data.text + submitted(with_service_centre(second)).user_data.text
@@ -154,6 +155,12 @@ def test_r1_reports_a_delivery() -> None:
     assert report.discharged == datetime(2011, 1, 11, 17, 59, 17, tzinfo=zone(1))
     assert report.fate is Fate.DELIVERED
     assert "00" + report.to_bytes().hex().upper() == vectors.R1
+
+
+def test_report_whose_number_has_an_address_of_its_own_inside_is_known_by_its_last_digits() -> None:
+    report = pdu.read("00061C10910C91947110325476111011719551401110117195514000")
+    assert isinstance(report, StatusReport)
+    assert (report.reference, tail(str(report.recipient)), report.fate) == (0x1C, tail(str(MOBILE)), Fate.DELIVERED)
 
 
 @pytest.mark.parametrize(
