@@ -118,16 +118,20 @@ class Framer:
                     return
                 yield from self._stray(found.start())
                 self._inside, self._known = True, len(self._rules.start)
-            end = self._end.search(self._buffer, self._known)
-            again = self._start.search(self._buffer, self._known) if self._restarts else None
+            # No farther than a record may go: for each of a flood of start markers all of the rest would be searched.
+            limit = self._rules.max_length + LONGEST_MARKER
+            end = self._end.search(self._buffer, self._known, limit)
+            again = self._start.search(self._buffer, self._known, limit) if self._restarts else None
             if again is not None and (end is None or again.start() < end.start()):
                 self._inside = False
                 yield from self._stray(again.start())
-            elif end is None:
-                return
-            else:
+            elif end is not None:
                 self._inside = False
                 yield from self._cut(self._take(end.end()))
+            elif len(self._buffer) > self._rules.max_length:
+                yield self._first_part()
+            else:
+                return
 
     def _stray(self, size: int) -> Iterator[Frame]:
         if size:
@@ -144,8 +148,11 @@ class Framer:
 
     def _overlong(self) -> Iterator[Frame]:
         while len(self._buffer) > self._rules.max_length:
-            self._known = 0
-            yield Frame(self._take(self._rules.max_length), complete=False)
+            yield self._first_part()
+
+    def _first_part(self) -> Frame:
+        self._known = 0
+        return Frame(self._take(self._rules.max_length), complete=False)
 
     def _pieces(self, data: bytes, *, complete: bool = True) -> Iterator[Frame]:
         """Return a frame, or several where it is too long for one; an empty one too: it may be a heartbeat."""

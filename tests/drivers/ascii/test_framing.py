@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import process_time
 from typing import Any
 
 import pytest
@@ -85,6 +86,28 @@ def test_rest_of_a_marked_record_that_was_cut_while_it_arrived_ends_at_its_marke
     framer = Framer(FrameRules(**MARKED, max_length=16, start_offset=1))
     assert framer.feed(b":" + b"x" * 18) == [Frame(b":" + b"x" * 15, complete=False)]
     assert framer.feed(b"yy;") == [Frame(b"xxxyy;", complete=False)]
+
+
+def test_record_behind_one_that_is_much_too_long_is_found_in_the_same_piece() -> None:
+    data = b":" + b"x" * 100 + b";\r\n:OK;"
+    found = Framer(FrameRules(**MARKED, max_length=16)).feed(data)
+    assert b"".join(frame.data for frame in found) == data
+    assert found[-1] == Frame(b":OK;")
+    assert not any(frame.complete for frame in found[:-1])
+
+
+@pytest.mark.parametrize("flood", [b"\x02", b"\x02A", b"\x02\x03", b"A"])
+def test_time_for_a_flood_grows_with_its_length_and_no_faster(flood: bytes) -> None:
+    def seconds(size: int) -> float:
+        data = flood * (size // len(flood))
+        tries = []
+        for _ in range(2):
+            framer, begin = Framer(FrameRules(**STX_ETX)), process_time()
+            framer.feed(data)
+            tries.append(process_time() - begin)
+        return min(tries)
+
+    assert seconds(64 * 1024) < 16 * max(seconds(8 * 1024), 0.001)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])
