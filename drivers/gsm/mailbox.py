@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from drivers.gsm.disposition import error_of
@@ -12,7 +13,7 @@ from gatewayd.hayes.script import Command, fields, number
 
 if TYPE_CHECKING:
     from drivers.gsm.session import Session
-    from gatewayd.hayes.script import Script
+    from gatewayd.hayes.script import Reply, Script
 
 _OWN = {"2", "3", "STO UNSENT", "STO SENT"}  # drafts and copies of what somebody once sent with this modem
 _MEMORIES = {"SM", "ME", "MT", "SR", "BM", "TA"}
@@ -47,8 +48,9 @@ def fetch(session: Session, place: Stored) -> Script[None]:
         return
     command = Command(f"AT+CMGR={place.index}", "+CMGR:", LONG_PATIENCE, pairs=True)
     reply = yield from session.ask(command)
-    if reply.ok and len(reply.lines) > 1:
-        session.arrivals.append((reply.lines[0], reply.lines[1], place))
+    entries = _entries(session, reply, command.prefix) if error_of(reply) is None else []
+    if entries:
+        session.arrivals.append((*entries[0], place))
     else:
         session.known.discard(place)
 
@@ -92,13 +94,23 @@ def _list(session: Session) -> Script[None]:
     """
     what = '"ALL"' if session.text_mode else "4"
     reply = yield from session.ask(Command(f"AT+CMGL={what}", "+CMGL:", _LIST_LIMIT, pairs=True))
-    header = ""
-    for line in reply.lines:
-        if line.startswith("+CMGL:"):
-            header = line
-            continue
-        _found(session, header, line)
-        header = ""
+    for header, body in _entries(session, reply, "+CMGL:"):
+        _found(session, header, body)
+
+
+def _entries(session: Session, reply: Reply, prefix: str) -> list[tuple[str, str]]:
+    """Return the messages of an answer: (header, second line). In text mode an empty text has no second line.
+
+    Where the OK behind it was taken for that, no other comes: it must not be read as somebody's OK.
+    """
+    lines = list(reply.lines)
+    if session.text_mode and reply.timed_out and lines[-1:] == ["OK"]:
+        lines[-1] = ""
+    entries = []
+    for line, following in zip_longest(lines, lines[1:], fillvalue=prefix):
+        if line.startswith(prefix) and (session.text_mode or not following.startswith(prefix)):
+            entries.append((line, "" if following.startswith(prefix) else following))
+    return entries
 
 
 def _found(session: Session, header: str, body: str) -> None:

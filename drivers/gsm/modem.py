@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_INPUT = 2_048  # bytes of a command or a text
 _CR, _SUBMIT, _ESCAPE = 0x0D, 0x1A, 0x1B
+_REPORT_WANTED = 0x20  # in the first octet of a SUBMIT
 _BY_ITSELF = ("RING", "+CREG: 1", "^RSSI: 17", "*PSNWID: 1")
 
 
@@ -184,6 +185,7 @@ class SimulatedModem:
             digits, words = recipient.strip('"').split('"')[0], text.decode("latin-1")
             if self.state.ucs2:
                 digits, words = (bytes.fromhex(part).decode("utf-16-be") for part in (digits, words))
-            return Submit(Address.parse(digits), UserData(Coding.UCS2, words.encode("utf-16-be")))
+            report = bool(self.state.parameters[0] & _REPORT_WANTED)
+            return Submit(Address.parse(digits), UserData(Coding.UCS2, words.encode("utf-16-be")), report=report)
         except (Malformed, ValueError):
             return None

@@ -9,10 +9,14 @@ import re
 from typing import TYPE_CHECKING
 
 from drivers.gsm import routing
+from drivers.gsm.address import Address
 from drivers.gsm.disposition import error_of
 from drivers.gsm.events import CannotStart, PinWanted, Ready
+from drivers.gsm.pdu import Submit
 from drivers.gsm.profile import LONG_PATIENCE
-from drivers.gsm.vocabulary import PDU_WORDS, TEXT_WORDS
+from drivers.gsm.userdata import CLASS_0, Coding, UserData
+from drivers.gsm.validity import relative_octet
+from drivers.gsm.vocabulary import PDU_WORDS, TEXT_WORDS, UCS2_WORDS
 from drivers.gsm.watching import look
 from gatewayd.hayes.script import Command, Pause, fields, number, resync
 
@@ -130,9 +134,19 @@ def _choose_mode(session: Session) -> Script[None]:
         if (yield from session.ask(f'AT+CSCS="{name}"')).ok:
             session.character_set = name
             break
-    data_coding = 8 if session.character_set == "UCS2" else 0
-    yield from session.ask(f"AT+CSMP=49,167,0,{data_coding}")
+    if session.character_set == "UCS2":
+        session.channel.vocabulary = UCS2_WORDS
+    yield from session.ask(f"AT+CSMP={_text_parameters(session)}")
     yield from session.ask("AT+CSDH=0")
+
+
+def _text_parameters(session: Session) -> str:
+    """Return first octet, validity, protocol and coding of what is sent in text mode (TS 27.005, clause 3.1)."""
+    profile = session.profile
+    coding = Coding.UCS2 if session.character_set == "UCS2" else Coding.GSM7
+    sample = Submit(Address("0"), UserData(coding, b""), profile.validity, report=profile.reports)
+    first, validity = sample.to_bytes()[0], relative_octet(profile.validity)
+    return f"{first},{validity},0,{coding.value | (CLASS_0 if profile.flash else 0)}"
 
 
 def _choose_service(session: Session) -> Script[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gatewayd.hayes.script import Resync
 
@@ -14,7 +15,8 @@ class Profile:
     """How one modem is handled; times in seconds.
 
     `storages` are tried in order; `routings` are the parameters of CNMI, tried in order. A modem that takes none of
-    them is asked for messages every `poll_every`.
+    them is asked for messages every `poll_every`. `validity`, `reports` and `flash` are for text mode, where messages
+    do not have their own.
     """
 
     service_centre: str = ""
@@ -27,3 +29,6 @@ class Profile:
     poll_every: float = 10.0
     send_timeout: float = 60.0
     part_timeout: float = 1800.0
+    validity: timedelta = timedelta(days=1)
+    reports: bool = True
+    flash: bool = False

@@ -282,6 +282,8 @@ class Modem:
             report = read_report(said.line)
             if report is not None:
                 session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
+            else:
+                session.owed += session.acknowledges
         elif said.line.startswith(words.FULL):
             session.sweep_soon()
 

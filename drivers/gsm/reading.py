@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta, timezone
+
 from drivers.gsm import pdu
 from drivers.gsm.address import ALPHANUMERIC, MAX_DIGITS, Address
 from drivers.gsm.octets import Malformed
@@ -12,6 +15,8 @@ from gatewayd.hayes.script import fields, number
 UNREADABLE = "unreadable SMS"
 _RECEIVED = "REC"
 _REPORT_LENGTH = 7
+_PLAIN = re.compile(r"\+?(?!00)[0-9]{1,15}")  # a number: in UCS-2 every digit begins with 00
+_TIME = re.compile(r"(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)?", re.ASCII)
 _SHOWN = 200
 """Characters kept of a message that cannot be read."""
 
@@ -31,22 +36,44 @@ def read_message(header: str, body: str, character_set: str, *, text_mode: bool)
 
 def read_report(line: str) -> StatusReport | None:
     """Return the report in a line of text mode: `+CDS: fo,mr,ra,tora,scts,dt,st`; None when it is none."""
-    parameters = fields(line)
-    reference, status = (
-        (number(parameters[1]), number(parameters[-1])) if len(parameters) >= _REPORT_LENGTH else (0, None)
+    return _report(fields(line))
+
+
+def _report(parameters: list[str]) -> StatusReport | None:
+    first, reference, status = (
+        (number(parameters[at]) for at in (0, 1, -1)) if len(parameters) >= _REPORT_LENGTH else (None, None, None)
     )
-    if reference is None or status is None:
+    if first is None or reference is None or status is None:
         return None
-    return StatusReport(reference, _address(parameters[2]), status)
+    return StatusReport(reference, _address(_sender(parameters[2])), status)
 
 
-def _from_text(header: str, body: str, character_set: str) -> Deliver:
+def _from_text(header: str, body: str, character_set: str) -> Deliver | StatusReport:
+    """Read a message or a report behind the status that it has in the memory, or as it was passed on."""
     parameters = fields(header)
     place = next((at for at, field in enumerate(parameters) if field.startswith(_RECEIVED)), -1)
-    sender = parameters[place + 1] if place + 1 < len(parameters) else ""
+    shown = parameters[place + 1 :]
+    report = _report(shown)
+    if report is not None:
+        return report
+    sender, *others = shown or [""]
     if character_set == "UCS2":
-        sender, body = _from_ucs2(sender), _from_ucs2(body)
-    return Deliver(_address(sender), UserData(Coding.UCS2, body.encode("utf-16-be", "replace")))
+        sender, body = _sender(sender), _from_ucs2(body)
+    time = next((found for found in map(_time, others) if found is not None), None)
+    return Deliver(_address(sender), UserData(Coding.UCS2, body.encode("utf-16-be", "replace")), time)
+
+
+def _time(shown: str) -> datetime | None:
+    """Read `yy/MM/dd,hh:mm:ss+zz` (TS 27.005, clause 3.1); the zone counts quarters of an hour."""
+    found = _TIME.fullmatch(shown)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, quarters = (int(part or 0) for part in found.groups())
+    try:
+        zone = timezone(timedelta(minutes=15 * quarters))
+        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return None
 
 
 def _address(text: str) -> Address:
@@ -56,8 +83,13 @@ def _address(text: str) -> Address:
         return Address(text[:MAX_DIGITS], ALPHANUMERIC)
 
 
+def _sender(shown: str) -> str:
+    """Return a number or name in UCS-2; some modems write these plainly all the same."""
+    return shown if _PLAIN.fullmatch(shown) else _from_ucs2(shown)
+
+
 def _from_ucs2(digits: str) -> str:
-    """Return the text of UCS-2 in hexadecimal; some modems write names and numbers plainly all the same."""
+    """Return the text of UCS-2 in hexadecimal, or what is none as it is."""
     try:
         return bytes.fromhex(digits).decode("utf-16-be", "replace") if len(digits) % 4 == 0 else digits
     except ValueError:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drivers.gsm.vocabulary import TEXT_WORDS
+from drivers.gsm.vocabulary import PDU_WORDS
 from gatewayd.hayes.script import Command, Reply, Script, ask
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Session:
     @property
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs."""
-        return self.channel.vocabulary is TEXT_WORDS
+        return self.channel.vocabulary is not PDU_WORDS
 
     def sweep_soon(self) -> None:
         """Look through the memory, for the modem says that it is full; one that never stops saying so must wait."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -67,4 +68,7 @@ class GsmSettings(SerialSettings):
             sweep_every=self.sweep_every,
             send_timeout=self.send_timeout,
             part_timeout=self.part_timeout,
+            validity=timedelta(seconds=self.validity),
+            reports=self.delivery_reports,
+            flash=self.flash,
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.gsm.pdu import Deliver, Submit
+from drivers.gsm.pdu import Deliver, StatusReport, Submit
 from gatewayd.hayes.script import fields, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from drivers.gsm.pdu import Pdu
     from drivers.gsm.simulated import Entry, ModemState
@@ -36,6 +37,7 @@ class CommandTable:
             "+CSMS": self._service_level,
             "+CMGF": self._mode,
             "+CSCS": self._character_set,
+            "+CSMP": self._parameters,
             "+CPMS": self._storage,
             "+CNMI": self._routing,
             "+CMGL": self._list,
@@ -56,12 +58,16 @@ class CommandTable:
     def show(self, message: Pdu) -> tuple[str, str]:
         """Return how a message is shown: what stands in its header, and its second line."""
         if self._state.text_mode and isinstance(message, Deliver):
-            text, sender = message.user_data.text, str(message.sender)
-            if self._state.ucs2:
-                text, sender = (part.encode("utf-16-be").hex().upper() for part in (text, sender))
-            return f'"{sender}",,"26/01/02,03:04:05+04"', text
+            text, sender = (self._spelled(part) for part in (message.user_data.text, str(message.sender)))
+            return f'"{sender}",,"{_stamp(message.time)}"', text
+        if self._state.text_mode and isinstance(message, StatusReport):
+            number_shown, stamp = self._spelled(str(message.recipient)), _stamp(message.sent)
+            return f'6,{message.reference},"{number_shown}",145,"{stamp}","{stamp}",{message.status}', ""
         tpdu = message.to_bytes()
         return f",{len(tpdu)}", "00" + tpdu.hex().upper()
+
+    def _spelled(self, text: str) -> str:
+        return text.encode("utf-16-be").hex().upper() if self._state.ucs2 else text
 
     def _echo_off(self, _: str) -> Answer:
         self._state.echo = False
@@ -99,6 +105,10 @@ class CommandTable:
 
     def _character_set(self, argument: str) -> Answer:
         self._state.ucs2 = argument == '"UCS2"'
+        return OK
+
+    def _parameters(self, argument: str) -> Answer:
+        self._state.parameters = tuple(number(field) or 0 for field in fields(f":{argument}"))
         return OK
 
     def _storage(self, argument: str) -> Answer:
@@ -161,3 +171,7 @@ class CommandTable:
             return [], "+CMS ERROR: 340"
         self._state.unacknowledged -= 1
         return OK
+
+
+def _stamp(time: datetime | None) -> str:
+    return f"{time:%y/%m/%d,%H:%M:%S}+00" if time is not None else "00/00/00,00:00:00+00"

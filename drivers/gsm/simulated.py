@@ -91,6 +91,7 @@ class ModemState:
     service_level: int = 0
     text_mode: bool = False
     ucs2: bool = False
+    parameters: tuple[int, ...] = (17, 167, 0, 0)  # of what is sent in text mode (CSMP)
     unacknowledged: int = 0
     submitted: int = 0
     interruptions: int = 0  # commands that came before the one before them was answered

@@ -183,7 +183,7 @@ class GsmSimulator(Simulator):
         else:
             self.state.unacknowledged += self.state.service_level
             header, body = core.show(report)
-            self._say_after(f"+CDS: {header.removeprefix(',')}\r\n{body}", after)
+            self._say_after("\r\n".join(filter(None, (f"+CDS: {header.removeprefix(',')}", body))), after)
 
     def _say_after(self, line: str, after: float) -> None:
         """Say it behind the answer that is on its way, or later, to whoever has the port then."""

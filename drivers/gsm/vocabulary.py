@@ -14,5 +14,8 @@ FULL = "^SMMEMFULL"
 
 _SINGLE = (*ANNOUNCED, FULL, "+CIEV:")
 PDU_WORDS = Vocabulary(_SINGLE, (PASSED_ON, REPORT), (SENT,), re.compile("(?:[0-9A-Fa-f]{2})+"))
-TEXT_WORDS = Vocabulary((*_SINGLE, REPORT), (PASSED_ON,), (SENT,))
-"""In text mode what follows a header may be anything, and a report has one line."""
+_TEXT = ((*_SINGLE, REPORT), (PASSED_ON,), (SENT,))
+"""In text mode a report has one line."""
+TEXT_WORDS = Vocabulary(*_TEXT, re.compile(r"(?!\+CM(?:GL|GR|T|S ERROR):).*"))
+UCS2_WORDS = Vocabulary(*_TEXT, re.compile(r"(?!\+CM(?:GL|GR|T|S ERROR):|(?:OK|ERROR)$).*"))
+"""What follows a header may be anything, or missing where the text is empty; in UCS-2 an OK is never text."""

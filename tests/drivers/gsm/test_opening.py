@@ -95,13 +95,6 @@ async def test_modem_that_repeats_one_reference_gets_no_false_confirmations() ->
     assert site.line.confirmed == []
 
 
-async def test_text_mode_sends_long_texts_as_several_messages() -> None:
-    site = Site(modem={"refuses": ("AT+CMGF=0",)})
-    await site.start()
-    await site.sends(page("ä" * 100))
-    assert [message.text for message in site.modem.sent] == ["ä" * 70, "ä" * 30]
-
-
 async def test_modem_is_woken_from_a_text_that_somebody_else_began() -> None:
     site = Site()
     await site.start()
