@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.sip.events import CallReceived
 from tests.drivers.sip.net import Site
 from tests.drivers.sip.samples import request
 
@@ -65,3 +66,13 @@ def test_over_a_connection_no_refusal_is_repeated(site: Site) -> None:
     connection.receive_data(request("ACK", body=b"", via=via, call_id="call"), site.net.now)
     site.net.advance(0)
     assert site.gateway.layer.size == 0
+
+
+def test_an_ack_before_the_refusal_acknowledges_nothing() -> None:
+    site = Site(authenticate=False, accept_by_call=True)
+    site.hand_in(request("INVITE", body=b"", via=VIA, call_id="call"))
+    [call] = site.of(CallReceived)
+    assert site.hand_in(request("ACK", body=b"", via=VIA, call_id="call")) == []
+    site.gateway.answer(call.transaction, 603, site.net.now)
+    site.net.advance(1)
+    assert refusals(site) == [0.0, 0.5]
