@@ -96,6 +96,7 @@ async def test_E23_A29_an_edit_is_partial_and_tolerant(gateway: Gateway, doctor:
         ({"data": {"contact": '"colour": "red"'}}, "colour"),
         ({"json": {"contact": {"id": 2, "contact": {}}}}, "contact"),
         ({"json": {"gateway": 99}}, "gateway"),
+        ({"json": {"gateway": "9" * 5000}}, "gateway"),
         ({"json": {"gateway": "nowhere"}}, "gateway"),
         ({"json": {"name": "phone-c"}}, "name"),
         ({"json": {"name": " "}}, "name"),

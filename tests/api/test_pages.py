@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from gatewayd.model import AlarmActivated, Priority
+from tests.engine.conftest import ADMIN
 
 if TYPE_CHECKING:
     from tests.api.conftest import Answer, Gateway, Person
@@ -129,6 +130,25 @@ def command(page: Answer) -> list[str]:
     found = re.search(r'<pre tabindex="0" aria-label="Command line">(.*?)</pre>', page.text)
     assert found is not None
     return shlex.split(unescape(found.group(1)))
+
+
+async def test_every_list_and_every_thing_is_a_table_or_a_definition_list(gateway: Gateway, admin: Person) -> None:
+    await gateway.activates("12")
+    await admin.post(SEND, json={"text": "hello", "recipients": "6"})
+    own = (EVENTS, f"{EVENTS}/1", "/api/users/self/changes", "/api/users", "/api/users/self")
+    for path in (
+        *own,
+        ACTIVE,
+        f"{ACTIVE}/1",
+        "/api/contacts",
+        "/api/contacts/1",
+        "/api/recipients",
+        "/api/recipients/1",
+    ):
+        page = await admin.page(path.replace(f"{EVENTS}/1", f"{EVENTS}/{gateway.event_of(ADMIN)}"))
+        tags = [tag for tag, _ in Outline(page.text).tags]
+        assert {"table", "dl"} & set(tags), path
+        assert tags.count("dt") == tags.count("dd"), path
 
 
 async def test_the_command_does_what_the_page_does(nurse: Person, stranger: Person) -> None:
