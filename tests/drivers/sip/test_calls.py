@@ -74,5 +74,5 @@ def test_an_ack_before_the_refusal_acknowledges_nothing() -> None:
     [call] = site.of(CallReceived)
     assert site.hand_in(request("ACK", body=b"", via=VIA, call_id="call")) == []
     site.gateway.answer(call.transaction, 603, site.net.now)
-    site.net.advance(1)
-    assert refusals(site) == [0.0, 0.5]
+    site.net.advance(8)
+    assert refusals(site) == [0.0, 0.5, 1.5, 3.5, 7.5]
