@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_FIELDS = 200  # parameters in one request; the largest form here has a dozen
 AT_ONCE = 65536  # bytes of a body that need no further look at its limit
+USUAL_QUERY = "f=json"  # of every program
 FORM = "application/x-www-form-urlencoded"
 BYTE_ORDER_MARK = "\ufeff"
 MULTIPART = "multipart/form-data"
@@ -40,6 +41,8 @@ async def add_body(request: web.BaseRequest, query: Values, timeout: float) -> V
 
 def from_query(query: str) -> Values:
     """Return the parameters of a query. Raises Invalid."""
+    if query == USUAL_QUERY:
+        return {"f": "json"}
     return _merge(_pairs(query, "query")) if query else {}
 
 

@@ -48,6 +48,8 @@ def parse_id(value: object) -> int:
 
 def parse_ids(value: object) -> tuple[int, ...]:
     """Accept "1,2,3", [1, 2, 3], 1, nothing, and repeated fields; blanks do not matter, nothing counts twice (A09)."""
+    if type(value) is str and value.isdigit():
+        return (parse_id(value),)  # most messages go to one recipient
     items = value if isinstance(value, list) else [value]
     single = [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
     ids = tuple(dict.fromkeys(parse_id(item) for item in single if none_if_blank(item) is not None))

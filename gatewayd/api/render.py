@@ -10,6 +10,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gatewayd.api import pages
+from gatewayd.api.direct import DirectAnswer, Head
 from gatewayd.api.emm.listing import ListParams, Part
 from gatewayd.api.guard import HEADERS
 from gatewayd.model import MsgStatus
@@ -27,6 +28,7 @@ HTML = "text/html; charset=utf-8"
 HEADERS_OF = {
     kind: CIMultiDict({**HEADERS, "Content-Type": kind, "Cache-Control": "no-store"}) for kind in (JSON, HTML)
 }
+JSON_HEAD = Head(HEADERS_OF[JSON])
 BOARD_REFRESH = 10  # seconds between two looks at the board
 RESULT_SHOWN = 3  # seconds that the result of a button stays before its page comes back
 STATES = {
@@ -53,9 +55,12 @@ def envelope(api: str, reason: str) -> dict[str, object]:
     return {"error": {"api": api, "description": reason}}
 
 
-def json_reply(reply: Reply) -> Answer:
+def json_reply(reply: Reply, call: Call[Any]) -> Answer | DirectAnswer:
     """Write a reply as JSON."""
-    return _answer(reply.__pydantic_serializer__.to_json(reply, by_alias=True), JSON, 200)
+    body = reply.__pydantic_serializer__.to_json(reply, by_alias=True)
+    if not call.headers and not call.afterwards:
+        return DirectAnswer(JSON_HEAD, body)
+    return _finished(_answer(body, JSON, 200), call)
 
 
 def json_failure(failure: Failure, api: str) -> Answer:
@@ -78,7 +83,7 @@ def html_reply(operation: Operation, call: Call[Any], reply: Reply, place: Place
         context.update(operation.decorate(call, reply))
     response = _page(operation.template, context, 200)
     _refresh(response, operation, place, str(context["next"]))
-    return response
+    return _finished(response, call)
 
 
 def html_form(
@@ -160,6 +165,13 @@ def plain(body: bytes, status: int, headers: Mapping[str, str]) -> Answer:
 
 def _answer(body: bytes, content_type: str, status: int) -> Answer:
     return Answer(body=body, status=status, headers=HEADERS_OF[content_type].copy())
+
+
+def _finished(response: Answer, call: Call[Any]) -> Answer:
+    """Add what the handler of a call wanted to go with its answer."""
+    response.headers.update(call.headers)
+    response.afterwards = call.afterwards
+    return response
 
 
 def _with_code(response: Answer, failure: Failure) -> Answer:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from gatewayd.api.direct import DirectAnswer
     from gatewayd.api.errors import Failure
     from gatewayd.api.operation import Caller, Choices, Operation
     from gatewayd.api.options import ApiOptions
@@ -84,7 +85,7 @@ class View:
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
         self.router = Router(operations, options.prefixes)
 
-    async def handle(self, request: web.BaseRequest, target: Target) -> web.Response:
+    async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answer a request."""
         exchange = Exchange(request, target)
         try:
@@ -95,7 +96,7 @@ class View:
             log.exception("%s of %s failed", request.method, exchange.api or "an unknown operation")
             return self._fail(exchange, UNEXPECTED)
 
-    async def _answer(self, exchange: Exchange) -> Answer:
+    async def _answer(self, exchange: Exchange) -> Answer | DirectAnswer:
         request = exchange.request
         check_host(request.headers.get("Host"), self._hosts)
         accept = request.headers.get("Accept", "")
@@ -134,7 +135,7 @@ class View:
         by_cookie = exchange.caller is not None and exchange.caller.by_cookie
         return "GET" not in operation.methods or (operation.changes and by_cookie)
 
-    async def _call(self, operation: Operation, exchange: Exchange, found: Found) -> Answer:
+    async def _call(self, operation: Operation, exchange: Exchange, found: Found) -> Answer | DirectAnswer:
         caller = exchange.caller
         assert caller is not None  # noqa: S101 - identify() raised otherwise
         html = exchange.format is Format.HTML
@@ -150,15 +151,10 @@ class View:
         looks = exchange.request.method == "HEAD" or (html and caller.by_cookie)
         call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key, looks)
         reply = await operation.handler(call)
-        if html:
-            response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
-            self._move_cookie(exchange.request, response, operation, reply)
-        else:
-            response = render.json_reply(reply)
-        if call.headers:
-            response.headers.update(call.headers)
-        if call.afterwards:
-            response.afterwards = call.afterwards
+        if not html:
+            return render.json_reply(reply, call)
+        response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
+        self._move_cookie(exchange.request, response, operation, reply)
         return response
 
     def _choices(self, operation: Operation | None) -> Choices | None:

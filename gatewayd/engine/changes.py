@@ -88,8 +88,7 @@ class Changes:
         text = ""
         line = self.subscriptions.line
         for user_id in user_ids:
-            devices = self.subscriptions.of(user_id) if line is not None else ()
-            if line is None or not devices:
+            if line is None or not (devices := self.subscriptions.of(user_id)):
                 number = change.ctx.new_id(Notification)
                 self._queue(change, Notification(number, user_id, news.kind, news.object_id))
                 continue

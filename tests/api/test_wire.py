@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from gatewayd.api.direct import DirectAnswer, Head
+from gatewayd.api.guard import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -123,3 +128,52 @@ async def test_a_full_request_target_and_one_with_escapes_lead_to_the_same(wire:
     for target in ("http://127.0.0.1/api/alarms/active?f=json", "/api/%61larms/active?f=json"):
         wire.send(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {nurse.token}\r\n\r\n".encode())
         assert (await wire.answer())[0] == 200
+
+
+INBOX = "/api/users/self/events?f=json"
+WAYS = {
+    "as usual": ("GET", "1.1", [], None),
+    "by a client that wants no more": ("GET", "1.1", ["Connection: close"], "close"),
+    "by an old client": ("GET", "1.0", [], None),
+    "by an old client that goes on": ("GET", "1.0", ["Connection: keep-alive"], "keep-alive"),
+    "for its head alone": ("HEAD", "1.1", [], None),
+}
+
+
+def ask(person: Person, method: str, version: str, *more: str) -> bytes:
+    lines = [f"{method} {INBOX} HTTP/{version}", "Host: 127.0.0.1", f"Authorization: Bearer {person.token}", *more]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_same_answer_goes_out_however_it_is_asked_for(wire: Wire, nurse: Person, way: str) -> None:
+    method, version, more, connection = WAYS[way]
+    wire.send(ask(nurse, method, version, *more))
+    async with asyncio.timeout(PATIENCE):
+        lines = (await wire.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
+    body = b'{"offset":0,"count":0,"total":0,"events":[]}'
+    assert lines[0] == f"HTTP/{version} 200 OK"
+    assert parsedate_to_datetime(headers.pop("date")).tzinfo is not None
+    assert headers.pop("connection", None) == connection
+    wanted = {name.lower(): value for name, value in HEADERS.items()}
+    wanted |= {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
+    assert headers == wanted | {"content-length": str(len(body))}
+    if method == "GET":
+        assert await wire.reader.readexactly(len(body)) == body
+    ends = connection == "close" or (version == "1.0" and connection is None)
+    if not ends:  # then the next answer begins where this one ended
+        wire.send(ask(nurse, "GET", "1.1"))
+        assert (await wire.answer())[2] == body
+    else:
+        assert await wire.reader.read() == b""
+
+
+async def test_an_answer_to_a_connection_that_is_gone_is_an_error_of_the_connection() -> None:
+    request = make_mocked_request("GET", "/")
+    answer = DirectAnswer(Head({}), b"{}")
+    await answer.prepare(request)
+    assert request.transport is not None
+    request.transport.is_closing.return_value = True  # type: ignore[attr-defined]
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await answer.write_eof()
