@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from gatewayd.api.emm.people import MOST_CHOICES, recipient_choices
+from gatewayd.engine.directory import Directory
+from gatewayd.model import Contact, Site
 from tests.engine.conftest import ADMIN, DOCTOR, NIGHT, NURSE, PHONE_B, PLAN, WARD_PAGER
 
 if TYPE_CHECKING:
+    from gatewayd.engine.engine import Engine
     from tests.api.conftest import Gateway, Person
 
 RECIPIENTS, USERS = "/api/recipients", "/api/users"
@@ -90,6 +95,13 @@ async def test_the_send_form_offers_everybody_by_name(nurse: Person) -> None:
     page = (await nurse.page(f"/api/users/self/events/send?recipients={PHONE_B}")).text
     assert f'<option value="{PHONE_B}" selected>phone-b (contact)</option>' in page
     assert f'<option value="{PLAN}">ward-calls (escalation plan)</option>' in page
+
+
+def test_the_send_form_asks_for_ids_where_there_are_too_many_to_pick_from() -> None:
+    for number, offered in ((MOST_CHOICES, MOST_CHOICES), (MOST_CHOICES + 1, 0)):
+        contacts = tuple(Contact(one, f"contact {one}", "phones", str(one)) for one in range(1, number + 1))
+        house = cast("Engine", SimpleNamespace(directory=Directory(Site(contacts=contacts))))
+        assert len(recipient_choices(house).get("recipients", ())) == offered
 
 
 async def test_several_picked_in_the_form_are_all_sent_to(gateway: Gateway) -> None:

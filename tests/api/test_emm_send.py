@@ -154,6 +154,7 @@ async def test_A09_what_does_not_fit_is_400_by_name_and_nothing_is_sent(gateway:
 NO_EVENTS: list[Any] = [
     *("", "{", "{}", "hello", '"text"', '{"text": }', "[1]", '"text": "x" 5', '"a": ' + "[" * 5000),
     *('"text": x', '"text": "x" "recipients": 5 "tone": CC'),
+    *(r'"text": "nul \u0000" "recipients": 5', r'"text": "half \ud800" "recipients": 5'),
 ]
 
 
