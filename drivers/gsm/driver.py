@@ -20,6 +20,7 @@ from drivers.gsm.events import (
     MessageSettled,
     PartArrived,
     PartSent,
+    PinRefused,
     PinWanted,
     Ready,
     ReportArrived,
@@ -202,6 +203,8 @@ class GsmDriver(Driver):
                 await self._handle_ready(event)
             case PinWanted():
                 await self._starter.unlock(event, connection)
+            case PinRefused():
+                await self._starter.give_up_pin(event)
             case Silent() | CannotStart(mendable=True):
                 useless = isinstance(event, Silent) and event.useless
                 await self._starter.step_up(event.reason, connection, useless=useless)

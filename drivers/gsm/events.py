@@ -65,6 +65,13 @@ class PinWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class PinRefused:
+    """The SIM did not take the PIN, or the modem did not say that it did; `detail` are its words."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class CannotStart:
     """The modem answers but cannot be used; the reason is for people. `mendable`: a restart may help."""
 
@@ -161,6 +168,7 @@ class ReportArrived:
 GsmEvent = (
     Ready
     | PinWanted
+    | PinRefused
     | CannotStart
     | Silent
     | CoverageSeen

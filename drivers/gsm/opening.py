@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drivers.gsm import routing
 from drivers.gsm.address import Address
 from drivers.gsm.disposition import error_of
-from drivers.gsm.events import CannotStart, PinWanted, Ready
+from drivers.gsm.events import CannotStart, PinRefused, PinWanted, Ready
 from drivers.gsm.pdu import Submit
 from drivers.gsm.profile import LONG_PATIENCE
 from drivers.gsm.userdata import CLASS_0, Coding, UserData
@@ -62,10 +62,13 @@ def initialise(session: Session) -> Script[None]:
 def unlock(session: Session, pin: str) -> Script[None]:
     """Enter the PIN, once, and go on with the ladder."""
     reply = yield from session.ask(Command(f'AT+CPIN="{pin}"', timeout=LONG_PATIENCE))
-    if not reply.ok:
-        session.events.append(CannotStart("the SIM did not take its PIN; it is not tried again"))
-        return
-    yield from initialise(session)
+    error = error_of(reply)
+    if error is not None and error.code == _SIM_BUSY:
+        session.events.append(CannotStart("the SIM was too busy to take its PIN"))
+    elif not reply.ok:
+        session.events.append(PinRefused(reply.final or "no answer"))
+    else:
+        yield from initialise(session)
 
 
 def _identity(session: Session) -> Script[str]:

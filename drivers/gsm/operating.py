@@ -20,7 +20,7 @@ PATIENCE = 30.0  # seconds until the dialogue, which may be sending, lets a comm
 
 _ASKS = re.compile(
     r"AT(?!\+COPS=\?)(I\d?|S\d{1,3}\?|"  # identity, a register
-    r"[+^*%#$&][A-Z0-9]{1,20}(=\?|\?)|"  # a value, or what may be set
+    r"[+^*%#$][A-Z0-9]{1,20}(=\?|\?)|"  # a value, or what may be set
     r"\+(CSQ|CESQ|CGMI|CGMM|CGMR|CGSN|CIMI|CNUM|CPAS|CEER|CCID|ICCID|GMI|GMM|GMR|GSN)|\^(HCSQ|SYSINFO|SYSINFOEX))?",
     re.IGNORECASE,
 )

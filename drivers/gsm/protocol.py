@@ -18,6 +18,7 @@ from drivers.gsm.events import (
     LateAnswer,
     Outgoing,
     Passed,
+    PinRefused,
     PinWanted,
     Ready,
     ReportArrived,
@@ -94,7 +95,7 @@ class Modem:
         self._begin(opening.initialise(self._session), now)
 
     def enter_pin(self, pin: str, now: float) -> None:
-        """Answer PinWanted; never twice."""
+        """Answer PinWanted, never twice; ends in PinRefused, or as `start` does."""
         self._begin(opening.unlock(self._session, pin), now)
 
     def restart(self) -> None:
@@ -295,4 +296,9 @@ class Modem:
         session.unanswered = ""
 
 
-_STAGES: dict[type, Stage] = {Ready: Stage.READY, PinWanted: Stage.LOCKED, CannotStart: Stage.SILENT}
+_STAGES: dict[type, Stage] = {
+    Ready: Stage.READY,
+    PinWanted: Stage.LOCKED,
+    PinRefused: Stage.SILENT,
+    CannotStart: Stage.SILENT,
+}

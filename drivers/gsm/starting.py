@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from drivers.gsm import pin as pins
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from drivers.gsm.connection import Connection
-    from drivers.gsm.events import PinWanted, Ready
+    from drivers.gsm.events import PinRefused, PinWanted, Ready
     from drivers.gsm.selftest import SelfTest
     from drivers.gsm.settings import GsmSettings
     from gatewayd.driver import Line
+
+WORDS = 40  # characters kept of what a modem says of a PIN
 
 
 class Starter:
@@ -54,6 +57,12 @@ class Starter:
             raise LineDown("the PIN is not entered while that cannot be recorded") from error
         connection.core.enter_pin(pin, self._line.clock.now())
         connection.adapter.flush()
+
+    async def give_up_pin(self, event: PinRefused) -> None:
+        """Remember a PIN that was not taken, whatever the modem may count later. Raises LineDown."""
+        with suppress(StoreUnavailable):
+            await self._line.memory.save({pins.MEMORY_KEY: pins.refused(self._settings.pin.get_secret_value())})
+        raise LineDown(f"the SIM did not take its PIN ({event.detail[:WORDS]}); it is not tried again")
 
     async def step_up(self, reason: str, connection: Connection, *, useless: bool = False) -> None:
         """Take the next step of the ladder; every one of them ends this session. Raises LineDown."""

@@ -25,7 +25,7 @@ Key = tuple[str, int]
 MAX_TRACKED = 2_048  # parts
 MAX_REMEMBERED = 256  # long messages on disk
 LATE = 3_600.0  # seconds that a report may come after the service centre has given up
-ALIKE = 3  # equal references one after the other: this modem has only one
+ALIKE = 2  # equal references one after the other: this modem has only one
 PREFIX = "long/"  # of what is remembered
 
 

@@ -161,7 +161,7 @@ async def test_wrong_pin_is_tried_once_whatever_happens_afterwards(counts: bool)
 async def test_corrected_pin_is_tried_again() -> None:
     site = Site(modem={"pin": "4711", "counts_tries": False}, pin="1234")
     await site.start()
-    assert site.down() == "the SIM did not take its PIN; it is not tried again"
+    assert site.down() == "the SIM did not take its PIN (+CME ERROR: 16); it is not tried again"
     site.driver = GsmDriver(site.line, GsmSettings(port="/dev/memory", pin=SecretStr("4711")), site._open)
     await site.start()
     assert site.line.ups == 1
@@ -172,6 +172,16 @@ async def test_pin_is_tried_again_when_the_modem_counts_all_its_tries() -> None:
     await site.line.memory.save({MEMORY_KEY: mark("4711")})  # the box stopped before it was entered
     await site.start()
     assert site.line.ups == 1
+
+
+async def test_wrong_pin_is_not_tried_again_though_the_modem_miscounts_its_tries() -> None:
+    site = Site(modem={"pin": "4711"}, pin="1234")
+    for _ in range(4):
+        site.modem.state.tries = 3
+        await site.start()
+        assert "not tried again" in site.down()
+    assert site.wrote.count(b"1234") == 0
+    assert site.modem.state.tries == 3
 
 
 async def test_pin_is_not_entered_when_it_could_be_the_last_try() -> None:
@@ -208,3 +218,15 @@ async def test_sim_that_is_busy_or_slow_is_waited_for(error: str, times: int, up
     assert site.line.ups == up
     if not up:
         assert site.down() == "the SIM cannot be used: +CME ERROR: 10 (no SIM); next: have the modem reboot itself"
+
+
+async def test_sim_that_was_too_busy_for_its_pin_gets_it_again_as_long_as_all_tries_are_left() -> None:
+    site = Site(modem={"pin": "4711", "slow": {"AT+CPIN=*": 2.0}}, pin="4711")
+    await site.start()
+    site.says("\r\n+CME ERROR: 14\r\n")
+    site.modem.state.unlocked = False
+    await site.clock.advance(0.5)
+    assert site.down() == "the SIM was too busy to take its PIN"
+    site.modem.state.unlocked, site.modem.state.tries = False, 3
+    await site.start(within=5)
+    assert site.line.ups == 1

@@ -33,7 +33,16 @@ def test_question_changes_nothing_and_is_taken(command: str) -> None:
     [
         *("ATD112", "ATD112?", "ATA", "ATH", "ATZ", "AT&F", "AT&W", "ATE1", "ATO", "AT+CFUN=1,1", "AT+CFUN=0"),
         *("AT+CMGS=20", "AT+CMGF=1", "AT+CNMI=2,2", "AT+CMGD=1,4", "AT+CMGL=4", "AT+COPS=?", 'AT+CPIN="1234"'),
-        *("AT+CSQ;D112", "AT+CSQ;+CFUN=0", "AT+CREG?;+CFUN=0", "AT+CMGR=1", "AT+CNMA", "AT+IPR=9600", "AT^RESET"),
+        *(
+            "AT+CSQ;D112",
+            "AT+CSQ;+CFUN=0",
+            "AT+CREG?;+CFUN=0",
+            "AT+CMGR=1",
+            "AT+CNMA",
+            "AT+IPR=9600",
+            "AT^RESET",
+            "AT&F?",
+        ),
     ],
 )
 def test_command_that_may_disturb_is_refused_unless_it_is_forced(command: str) -> None:
