@@ -157,16 +157,17 @@ class Session:
     def _go_on(self) -> None:
         """Take every complete line, up to a SEND: what comes behind it waits until that is recorded."""
         while self._state in {State.COMMAND, State.DATA}:
-            line, feed, rest = self._waiting.partition(b"\n")
-            if not feed:
+            end = self._waiting.find(b"\n")
+            if end < 0:
                 self._bound_line()
                 return
-            self._waiting = rest
+            line = bytes(self._waiting[:end])
+            del self._waiting[: end + 1]
             if self._overlong or len(line) > MAX_LINE:
                 self._overlong = False
                 self._take_overlong()
             else:
-                self._take_line(_text_of(bytes(line)))
+                self._take_line(_text_of(line))
 
     def _bound_line(self) -> None:
         """Forget a line that is too long as it comes, and remember only that it was."""

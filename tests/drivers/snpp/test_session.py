@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -226,3 +227,17 @@ def test_a_line_without_an_end_needs_no_memory() -> None:
         session.receive_data(b"x" * 1000, 0.0)
         assert len(session._waiting) <= MAX_LINE
     assert codes(session, "", "PAGE 1") == ["500", "250"]
+
+
+@pytest.mark.parametrize("flood", [b"\n", b"RESE\n"])
+def test_time_for_a_flood_of_lines_grows_with_its_length_and_no_faster(flood: bytes) -> None:
+    def seconds(size: int) -> float:
+        data = flood * (size // len(flood))
+        tries = []
+        for _ in range(2):
+            session, begin = new(), process_time()
+            session.receive_data(data, 0.0)
+            tries.append(process_time() - begin)
+        return min(tries)
+
+    assert seconds(512 * 1024) < 20 * seconds(64 * 1024)
