@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from gatewayd import __version__, logs, registry, sdnotify, sitefile
+from gatewayd import __version__, logs, registry, sdnotify
 from gatewayd.api.app import build_runner, build_server
 from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
@@ -190,6 +190,8 @@ class Daemon:
         site = self._store.load_site()
         if site.users:
             return
+        from gatewayd import sitefile  # no other start reads one
+
         folder = (self._options.config_file or self._settings.gateway.data_dir / "x").parent
         path = folder / "demo-site.toml"
         parsed = sitefile.parse(path.read_text("utf-8"), str(path))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,13 +12,15 @@ import gatewayd
 from gatewayd.settings import RunOptions, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cli.conftest import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, RunOptions]]:
+def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Settings, RunOptions]]]:
     """Stand in for the daemon and keep what it was started with."""
     started: list[tuple[Settings, RunOptions]] = []
     daemon = ModuleType("gatewayd.daemon")
@@ -29,7 +32,17 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, RunOptions]]:
     daemon.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gatewayd.daemon", daemon)
     monkeypatch.setattr(gatewayd, "daemon", daemon, raising=False)
-    return started
+    collects_after = gc.get_threshold()
+    yield started
+    gc.set_threshold(*collects_after)
+
+
+def test_a_start_makes_what_stays_and_is_not_held_up_by_collecting(
+    shell: Shell, runs: list[tuple[Settings, RunOptions]]
+) -> None:
+    assert shell.type("run", "--config", "box.toml").code == 0
+    assert len(runs) == 1
+    assert gc.get_threshold()[0] >= 500_000  # more than a start makes
 
 
 def test_the_daemon_gets_its_settings_and_what_the_command_line_said(
