@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from drivers.tap.calling import Caller
-from drivers.tap.receiving import Receiver
 from drivers.tap.sending import Sender
 from gatewayd.driver import Capabilities, Driver, Receipt
 from gatewayd.transport.serial import open_serial
@@ -13,6 +11,7 @@ from gatewayd.transport.serial import open_serial
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from drivers.tap.receiving import Receiver
     from drivers.tap.settings import TapSettings
     from gatewayd.driver import Address, RatedLine
     from gatewayd.model import Page
@@ -29,11 +28,7 @@ class TapDriver(Driver):
     def __init__(self, line: RatedLine, settings: TapSettings, opener: Opener = open_serial) -> None:
         super().__init__(line)
         self._settings = settings
-        self._end: Sender | Receiver
-        if settings.role == "terminal":
-            self._end = Receiver(line, settings, opener)
-        else:
-            self._end = Caller(line, settings, opener) if settings.modem else Sender(line, settings, opener)
+        self._end = _end(line, settings, opener)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -52,7 +47,7 @@ class TapDriver(Driver):
     @property
     def bound(self) -> Address | None:
         """Where the terminal listens, once it does."""
-        return self._end.bound if isinstance(self._end, Receiver) else None
+        return None if isinstance(self._end, Sender) else self._end.bound
 
     async def run(self) -> None:
         """Serve the line until cancelled. Raises LineDown."""
@@ -60,6 +55,17 @@ class TapDriver(Driver):
 
     async def send(self, page: Page) -> Receipt:
         """Make one attempt to deliver `page`. Raises LineDown when the device is lost meanwhile."""
-        if isinstance(self._end, Receiver):
-            return await super().send(page)
-        return await self._end.send(page)
+        return await self._end.send(page) if isinstance(self._end, Sender) else await super().send(page)
+
+
+def _end(line: RatedLine, settings: TapSettings, opener: Opener) -> Sender | Receiver:
+    """Return what serves the line. A line that sends over a wire need not wait for the code of the other ends."""
+    if settings.role == "terminal":
+        from drivers.tap.receiving import Receiver
+
+        return Receiver(line, settings, opener)
+    if settings.modem:
+        from drivers.tap.calling import Caller
+
+        return Caller(line, settings, opener)
+    return Sender(line, settings, opener)

@@ -18,7 +18,6 @@ from drivers.tap.protocol import EntryDevice
 from drivers.tap.simulated import is_device
 from gatewayd.clock import sleep
 from gatewayd.errors import LineDown
-from gatewayd.hayes.network import CallingModem
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import open_pty
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gatewayd.clock import Clock
+    from gatewayd.hayes.network import CallingModem
 
     Plug = Callable[[StreamAdapter[TapEvent]], Awaitable[None]]
 
@@ -189,6 +189,8 @@ class TapClient(Simulator):
         if self._core is None or self._adapter is None or self._adapter.lost is not None:
             core = SimulatedEntryDevice(self._settings.profile(), self.faults)
             if self._settings.modem:
+                from gatewayd.hayes.network import CallingModem  # without a modem, as usual, nobody needs it
+
                 self._modem = CallingModem(core, self._say, self.faults)
             adapter: StreamAdapter[TapEvent] = StreamAdapter(self._modem or core, self.clock)
             await self._plug(adapter)

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings, is_device
 from drivers.tap.simulated_client import TapClient
 from gatewayd import clock as clocks
-from gatewayd.hayes.network import AnsweringModem
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import Pty, open_pty
@@ -133,6 +132,8 @@ class ModemSimulator(TapSimulator):
 
     def adapter(self) -> StreamAdapter[Any]:
         """Return the modem; `modem` is the latest."""
+        from gatewayd.hayes.network import AnsweringModem  # a terminal alone, as in the demonstration, needs no modem
+
         answering = AnsweringModem(lambda _: self.terminal(), self.faults, FAREWELL)
         self.modem = answering.modem
         self._latest: StreamAdapter[Any] = StreamAdapter(answering, self.clock)
