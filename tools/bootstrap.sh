@@ -64,6 +64,8 @@ _install() { # set
     # No index: the build backend is in place, so nothing is fetched.
     rm -f "$venv/.stamp-project"
     PYTHONWARNINGS=ignore _pip --no-deps --no-index --no-build-isolation -e "$root" || die "installing gatewayd itself failed"
+    # pip compiles what it installs, not what it links to; where Python may not do it later, every start would.
+    "$venv/bin/python" -m compileall -q "$root/gatewayd" "$root/drivers" >/dev/null 2>&1 || :
     _project_key >"$venv/.stamp-project"
 }
 

@@ -25,6 +25,7 @@ case "$*" in
         [ ! -e "$GATE" ] || cat "$GATE"
         mkdir -p "$3/bin"; : >"$3/pyvenv.cfg"; cp "$0" "$3/bin/python" ;;
     *"-e "*) echo gatewayd >>"$LOG" ;;
+    "-m compileall"*) echo "$*" >>"$LOG.compiled"; exit 1 ;;
     *--require-hashes*)
         shift $(($# - 1))
         while read -r word _; do case $word in *==*) echo "$word" >>"$LOG" ;; esac; done <"$1"
@@ -111,6 +112,12 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_the_first_start_installs_the_runtime_and_gatewayd(checkout: Checkout) -> None:
     assert checkout.bootstrap()[0] == 0
     assert checkout.done() == RUNTIME
+
+
+def test_what_is_installed_is_compiled_and_where_that_fails_it_runs_all_the_same(checkout: Checkout) -> None:
+    assert checkout.bootstrap()[0] == 0
+    compiled = checkout.log.with_name("log.compiled").read_text()
+    assert compiled == f"-m compileall -q {checkout.root}/gatewayd {checkout.root}/drivers\n"
 
 
 def test_the_second_start_does_nothing(checkout: Checkout) -> None:
