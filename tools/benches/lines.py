@@ -21,17 +21,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drivers.comp2 import simulator as comp2
-from drivers.espa444.simulator import PagerSettings, SimulatedPager
-from drivers.scope import simulator as scope
-from drivers.tap.simulator import TapSimulator, TerminalSettings
-from drivers.waveware import simulator as waveware
 from gatewayd import registry
 from gatewayd.clock import SystemClock
+from gatewayd.driver import Outcome
 from gatewayd.engine.line import RunningLine
 from gatewayd.model import Page, Priority, Recorded
 from gatewayd.store import open_store
-from gatewayd.transport.pty import BITS_PER_BYTE, open_pty
+from gatewayd.transport.pty import BITS_PER_BYTE
 from tools.benches.report import Row
 
 if TYPE_CHECKING:
@@ -39,9 +35,7 @@ if TYPE_CHECKING:
     from gatewayd.driver import Receipt
     from gatewayd.model import Report
     from gatewayd.store import Store
-    from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.capture import Piece
-    from gatewayd.transport.pty import Pty
 
 TEXT = "FIRE ALARM ZONE 3 ROOM 12 SECOND FLOOR EAST WING STAIRCASE B CALL THE FRONT DESK"
 KINDS = ("tap", "espa444", "comp2", "scope", "waveware")
@@ -51,6 +45,11 @@ LINE_SETTINGS: dict[str, dict[str, Any]] = {
     "tap": {"permanent": True},
     "espa444": {"role": "panel", "poll_interval": 30},
 }
+DEVICES: dict[str, tuple[str, dict[str, Any]]] = {  # the simulator, where it is not called like the kind; its settings
+    "espa444": ("espa444-pager", {}),
+    "scope": ("scope", {"replies": False}),
+}
+THROTTLED = {"throttle": True}
 SILENCE = {"comp2": 0.3}  # seconds after each page; the default of `error_wait`
 
 
@@ -81,11 +80,14 @@ class Host:
         """Nothing is due later."""
 
     async def settled(self, count: int) -> None:
-        """Wait for the receipts of so many pages in all."""
+        """Wait for the receipts of so many pages in all. Raises RuntimeError when the device did not take one."""
         async with asyncio.timeout(TIMEOUT):
             while len(self.receipts) < count:
                 self.news.clear()
                 await self.news.wait()
+        lost = [receipt for receipt in self.receipts if receipt.outcome is not Outcome.SENT]
+        if lost:
+            raise RuntimeError(f"{len(lost)} pages were not taken: {lost[0].outcome.value} {lost[0].detail}")
 
 
 def measure() -> list[Row]:
@@ -96,19 +98,18 @@ def measure() -> list[Row]:
 async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
     with tempfile.TemporaryDirectory() as folder, closing(open_store(Path(folder))) as store:
         host = Host(store)
-        port = Path(folder) / "port"
-        pty = _device(kind, host.clock, port, baudrate)
+        port = {"port": str(Path(folder) / "port"), "baudrate": baudrate}
+        device = await _plug_in(kind, host.clock, port)
         line = RunningLine(kind, host)
         made = registry.load(kind)
-        values = {"port": str(port), "baudrate": baudrate, **LINE_SETTINGS.get(kind, {})}
-        line.driver = made.driver(line, made.settings.model_validate(values))
+        line.driver = made.driver(line, made.settings.model_validate(port | LINE_SETTINGS.get(kind, {})))
         running = asyncio.create_task(line.supervise())
         try:
             pieces = await _page(line, host, count)
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            pty.close()
+            for task in (running, device):
+                task.cancel()
+            await asyncio.gather(running, device, return_exceptions=True)
     byte_time = BITS_PER_BYTE / baudrate
     silence = SILENCE.get(kind, 0.0)
     wire = sum(len(piece.data) for piece in pieces) * byte_time + count * silence
@@ -119,16 +120,13 @@ async def _run(kind: str, baudrate: int, count: int) -> tuple[Row, Row]:
     return _row(what, count, wire, taken), _row(f"{what}, gateway alone", count, wire, wire + ours)
 
 
-def _device(kind: str, clock: Clock, link: Path, baudrate: int) -> Pty:
-    if kind == "tap":
-        return TapSimulator(clock, TerminalSettings(port="", baudrate=baudrate, throttle=True)).open_pty(link)
-    adapters: dict[str, StreamAdapter[Any]] = {
-        "espa444": SimulatedPager(clock, PagerSettings(baudrate=baudrate)).adapter,
-        "comp2": comp2.SimulatedEncoder(clock).adapter,
-        "scope": scope.SimulatedEncoder(clock, scope.EncoderSettings(replies=False)).adapter,
-        "waveware": waveware.SimulatedEncoder(clock).adapter,
-    }
-    return open_pty(adapters[kind], link, baudrate=baudrate)
+async def _plug_in(kind: str, clock: Clock, port: dict[str, Any]) -> asyncio.Task[None]:
+    """Run the simulated device; its port is there when this returns."""
+    name, values = DEVICES.get(kind, (kind, {}))
+    simulator = registry.simulator(name)
+    device = asyncio.create_task(simulator(clock, simulator.Settings.model_validate(port | THROTTLED | values)).run())
+    await asyncio.sleep(0)
+    return device
 
 
 async def _page(line: RunningLine, host: Host, count: int) -> list[Piece]:
