@@ -206,6 +206,8 @@ def test_the_top_via_learns_where_the_request_came_from() -> None:
     assert stamped.params == {"rport": "40000", "branch": "z9hG4bKx", "received": "2001:db8::5"}
     assert Via.parse(str(stamped)) == stamped
     assert via.reply_address(("2001:db8::5", 40000)) == ("2001:db8::5", 40000)
+    same_host = Via.parse("SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx;rport").stamped(("10.0.0.9", 40000))
+    assert (same_host.params["received"], same_host.params["rport"]) == ("10.0.0.9", "40000")
     plain = Via.parse("SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx")
     assert plain.stamped(("10.0.0.9", 40000)) is plain
     assert plain.reply_address(("10.0.0.9", 40000)) == ("10.0.0.9", 5070)
