@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from drivers.sip.events import MessageReceived
+from drivers.sip.events import BindingsChanged, MessageReceived
 from tests.drivers.sip.net import Site
 from tests.drivers.sip.samples import request
 
@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 SOURCE = ("10.0.0.9", 5099)
 OURS = "sip:alarm@gateway.local"
+IGNORED = 0
+TAKEN = None  # a registration that is being written down: answered once it is on disk
 VIA = "Via: SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKtorture;rport"
 
 
-def answers(data: bytes) -> list[int]:
-    """Return the statuses that the gateway answers; it asks for no password, so that the message itself is judged."""
+def answers(data: bytes) -> list[int | None]:
+    """Return the statuses that the gateway answers; it asks for no password, so that the message itself is judged.
+
+    A text that is taken counts as 200, a registration as TAKEN.
+    """
     site = Site(authenticate=False, recipients=("*",))
     statuses = [answer.status for answer in site.hand_in(data, SOURCE)]
-    return [*statuses, *[200 for _ in site.of(MessageReceived)]]
+    return [*statuses, *[200 for _ in site.of(MessageReceived)], *[TAKEN for _ in site.of(BindingsChanged)]]
 
 
 def raw(start: str, *lines: str, body: bytes = b"") -> bytes:
