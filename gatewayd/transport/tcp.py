@@ -21,6 +21,7 @@ CONNECT_LIMIT = 10.0  # seconds for name, connection and TLS together
 CONNECTIONS = 32  # of one listener; a site has a handful of peers, and each costs a descriptor and buffers
 # A peer that lost its power says nothing. 10 s + 3 * 5 s: inside the 30 s in which a silent interface must be noticed.
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+MOST_AT_ONCE = 8 * 1024  # bytes that a connection hands over in one turn of the loop: a flood must not hold others up
 UNACKNOWLEDGED_LIMIT = 20_000  # milliseconds; the same for bytes that were sent and are not acknowledged (RFC 5482)
 
 AnyAdapter = StreamAdapter[Any]
@@ -64,7 +65,7 @@ async def connect_tcp(
                 await stage.connect_tcp(host, port, adapter)
                 return
             transport, _ = await loop.create_connection(
-                lambda: adapter, host, port, ssl=ssl, server_hostname=tls_name if ssl else None
+                lambda: Portions(adapter), host, port, ssl=ssl, server_hostname=tls_name if ssl else None
             )
     except (OSError, ValueError, OverflowError) as error:
         raise LineDown(f"cannot connect to {host}:{port}: {reason_of(error)}") from error
@@ -98,6 +99,35 @@ async def listen_tcp(
     return server
 
 
+class Portions(asyncio.BufferedProtocol):
+    """Hands on what arrives, MOST_AT_ONCE bytes at a time; asyncio by itself reads 256 KiB."""
+
+    def __init__(self, receiver: asyncio.Protocol) -> None:
+        self._receiver = receiver
+        self._buffer = memoryview(bytearray(MOST_AT_ONCE))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand on that bytes may flow."""
+        self._receiver.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hand on that the connection is gone."""
+        self._receiver.connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what came."""
+        self._receiver.data_received(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> bool | None:
+        """Hand on that no more will come."""
+        return self._receiver.eof_received()
+
+
 class _Listener:
     """Counts the connections of one listening socket and refuses those above the limit."""
 
@@ -107,7 +137,7 @@ class _Listener:
         self._limit = limit
         self._open: list[AnyAdapter] = []
 
-    def accept(self) -> asyncio.Protocol:
+    def accept(self) -> asyncio.BaseProtocol:
         """Make the protocol of one accepted connection."""
         self._open = [adapter for adapter in self._open if adapter.lost is None]
         if len(self._open) >= self._limit:
@@ -116,7 +146,7 @@ class _Listener:
         self._open.append(adapter)
         if self._tls:
             adapter.clock.call_at(adapter.clock.now() + CONNECT_LIMIT, lambda: _expect_connection(adapter))
-        return adapter
+        return Portions(adapter)
 
 
 class _Refusal(asyncio.Protocol):

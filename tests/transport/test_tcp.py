@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+from collections import Counter
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gatewayd.clock import settle
 from gatewayd.errors import LineDown
-from gatewayd.transport.tcp import CONNECT_LIMIT, connect_tcp, listen_tcp
-from tests.transport.cores import Talker
+from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.tcp import CONNECT_LIMIT, MOST_AT_ONCE, connect_tcp, listen_tcp
+from tests.transport.cores import LineCore, Talker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,6 +166,47 @@ async def test_a_flood_is_taken_whole_at_the_pace_of_the_driver(site: Site, cloc
     await until_accepted(site, 1)
     assert await site.accepted[0].hear(50_000) == lines
     await close(client, site.accepted[0])
+    server.close()
+
+
+class Gulp(LineCore):
+    """Notes how many bytes came at once, and in which turn of the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = 0
+        self.gulps: list[tuple[int, int]] = []
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        self.gulps.append((self.turn, len(data)))
+        super().receive_data(data, now)
+
+    async def count_turns(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turn += 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_flood_leaves_the_loop_to_others_after_every_portion(
+    *, tls: bool, clock: ManualClock, contexts: Contexts
+) -> None:
+    core = Gulp()
+    taker = StreamAdapter(core, clock)
+    server = await listen_tcp("127.0.0.1", 0, lambda: taker, ssl=contexts[0] if tls else None)
+    client = Talker(clock)
+    await connect_tcp("127.0.0.1", port_of(server), client, ssl=contexts[1] if tls else None)
+    counting = asyncio.create_task(core.count_turns())
+    client.say(b"x" * 262_143 + b"\n")
+    assert len(await asyncio.wait_for(taker.next_event(), 5)) == 262_143
+    counting.cancel()
+    taken = Counter[int]()
+    for turn, size in core.gulps:
+        assert size <= MOST_AT_ONCE
+        taken[turn] += size
+    assert max(taken.values()) <= MOST_AT_ONCE * (4 if tls else 1)  # asyncio's own TLS takes several records in a turn
+    taker.close()
+    await close(client)
     server.close()
 
 
