@@ -7,6 +7,7 @@ built there finds it. So no driver has to think of it, and none can forget it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter, deque
 from contextvars import ContextVar
 from itertools import takewhile
@@ -29,7 +30,14 @@ PAGE, WITHDRAW = "page", "withdraw"  # the driver was given a page, and had it t
 NEWS = "news"  # the driver was told what became of something that it had reported
 KINDS = frozenset({IN, OUT, OPEN, CONNECT, CLOSE, PAGE, WITHDRAW, NEWS})
 ATTEMPT = frozenset({OPEN, CONNECT, CLOSE})
+_CODES = re.compile(
+    rb"(\+C(?:PIN|LCK|PWD)(?=[ =\"]))([^\r]*)", re.IGNORECASE
+)  # the codes of a SIM (TS 27.007): captures travel
 SEPARATOR = "\x1f"  # between the fields of a page, of news and of a connection
+
+
+def _stars(found: re.Match[bytes]) -> bytes:
+    return found[1] + b"*" * len(found[2])
 
 
 class Piece(NamedTuple):
@@ -125,7 +133,7 @@ class Recorder:
         channel, record = str(self._channels), self.record
 
         def trace(direction: str, data: bytes) -> None:
-            record(direction, channel, data)
+            record(direction, channel, data if b"+" not in data else _CODES.sub(_stars, data))
 
         return trace
 
