@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 0.5, 60.0  # seconds for the device's answer
 LARGEST = 4_096  # bytes of a request
 
+_NAME = re.compile(r"[A-Za-z+^*%#$&]{0,24}")  # what may be in a log: behind it stand PINs and numbers
 STATUS: dict[type[GatewayError], int] = {Invalid: 400, NotFound: 404, Conflict: 409, LineDown: 503}
 
 
@@ -33,7 +35,8 @@ async def _run(running: RunningLine, command: str, seconds: float, *, force: boo
     driver = running.driver
     if driver is None:
         raise LineDown("the line has no driver")
-    running.log.info("an operator's command%s: %.40s", ", forced" if force else "", command.partition("=")[0])
+    name = _NAME.match(command)
+    running.log.info("an operator's command%s: %s", ", forced" if force else "", name[0] if name else "")
     return await driver.command(command, seconds, force=force)
 
 

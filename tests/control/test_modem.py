@@ -31,19 +31,19 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Box]:
+async def running(folder: Path, pin: str = "") -> AsyncIterator[Box]:
     """Run a box with a modem, and with one whose port is missing."""
     data = folder / "data"
     data.mkdir()
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        modem = GsmSimulator(clock, ModemSettings(port=str(folder / "sms")))
+        modem = GsmSimulator(clock, ModemSettings(port=str(folder / "sms"), pin=pin))
         stack.callback(modem.open_pty(folder / "sms").close)
         store = open_store(data)
         stack.callback(store.close)
         engine = Engine(store, clock)
         for name in ("sms", "gone"):
-            engine.add_line(name, partial(_driver, folder / name), "pool")
+            engine.add_line(name, partial(_driver, folder / name, pin), "pool")
         stack.push_async_callback(engine.stop)
         engine.start()
         for line in engine.lines.values():
@@ -54,9 +54,9 @@ async def running(folder: Path) -> AsyncIterator[Box]:
         yield Box(engine, control, data, -1)
 
 
-def _driver(port: Path, line: RunningLine) -> Driver:
+def _driver(port: Path, pin: str, line: RunningLine) -> Driver:
     kind = registry.load("gsm")
-    return kind.driver(line, kind.settings.model_validate({"port": str(port)}))
+    return kind.driver(line, kind.settings.model_validate({"port": str(port), "pin": pin}))
 
 
 async def test_a_question_is_answered_by_the_modem_of_the_running_line(tmp_path: Path) -> None:
@@ -105,9 +105,25 @@ async def test_a_request_that_makes_no_sense_is_refused(body: bytes, tmp_path: P
             assert set(await response.json()) == {"error"}
 
 
-async def test_the_pin_in_a_command_is_not_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("command", ['AT+CPIN="4711"', 'AT+CPIN "4711"', 'at+clck="SC",0,"4711"'])
+async def test_the_pin_in_a_command_is_in_no_log_and_no_capture(
+    command: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
     async with running(tmp_path) as box:
-        await box.type("modem", "sms", "at", 'AT+CPIN="4711"', "--force")
+        await box.type("modem", "sms", "at", command, "--force")
+        _, capture, _ = await box.type("capture", "sms")
     assert "4711" not in caplog.text
     assert "operator" in caplog.text
+    assert "4711" not in capture
+
+
+async def test_the_pin_of_the_configuration_is_in_no_log_and_no_capture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with running(tmp_path, pin="4711") as box:
+        assert box.engine.lines["sms"].is_up
+        _, capture, _ = await box.type("capture", "sms")
+    assert "AT+CPIN*******" in capture
+    assert "4711" not in capture + caplog.text
