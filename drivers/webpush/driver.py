@@ -71,11 +71,12 @@ class WebPushDriver(Driver):
         """Serve one life.
 
         The first start says that it is up before it has proved it: without the Internet that takes seconds, and the
-        box is not ready before every line has spoken. Once cut off, the line comes back only with a proof.
+        box is not ready before every line has spoken. Once cut off, the line comes back only with a proof, and says
+        nothing better of itself before.
         """
-        session.rate()  # an earlier life may have left something to say
         if self._was_up:
             await session.prove()
+        session.rate()  # an earlier life may have left something to say
         self._was_up = True
         self._session = session
         self.line.up()

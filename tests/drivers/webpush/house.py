@@ -59,6 +59,7 @@ class FakeLine:
         self.is_up = asyncio.Event()
         self.counters: Counter[str] = Counter()
         self.rated = ""
+        self.ratings: list[str] = []
 
     def up(self) -> None:
         self.ups += 1
@@ -69,6 +70,7 @@ class FakeLine:
 
     def degraded(self, reason: str) -> None:
         self.rated = reason
+        self.ratings.append(reason)
 
     def trouble(self, what: str, amount: int = 1) -> None:
         self.count(what, amount)

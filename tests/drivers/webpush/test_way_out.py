@@ -145,6 +145,24 @@ async def test_line_goes_down_when_no_push_service_answers_and_comes_up_again_wi
         assert (await house.sends("2", address)).outcome is Outcome.SENT
 
 
+async def test_line_that_is_still_cut_off_does_not_claim_between_two_attempts_that_it_works_well() -> None:
+    house = House()
+    async with house.service_open():
+        house.subscribe(endpoint="http://127.0.0.1:9/push/abc")
+        async with house.line_open():
+            await house.down()
+        silent = house.line.rated
+        assert silent == "http://127.0.0.1:9: the push service cannot be connected to"
+        house.line.ratings.clear()
+        with pytest.raises(LineDown, match=CUT_OFF):
+            async with house.line_open(again=True):
+                pass
+        assert set(house.line.ratings) == {silent}
+        house.memory.saved.clear()
+        async with house.line_open(again=True):
+            assert house.line.rated == ""
+
+
 async def test_start_without_the_internet_is_not_held_up_by_the_proof() -> None:
     house = House(service={"faults": {"deaf": 1}}, timeout=0.05)
     async with house.service_open():
