@@ -213,6 +213,21 @@ def test_the_top_via_learns_where_the_request_came_from() -> None:
     assert plain.reply_address(("10.0.0.9", 40000)) == ("10.0.0.9", 5070)
 
 
+@pytest.mark.parametrize(
+    ("text", "transport"),
+    [("sip:a@b", "UDP"), ("sip:a@b;transport=TCP", "TCP"), ("sips:a@b", "TLS"), ("sips:a@b;transport=tcp", "TLS")],
+)
+def test_the_transport_of_a_uri_is_that_of_its_scheme_or_as_it_says(text: str, transport: str) -> None:
+    assert Uri.parse(text).transport == transport
+
+
+def test_of_two_parameters_with_one_name_the_first_counts() -> None:
+    """Or what one reader took for the branch or the tag would be another's for the next."""
+    assert Via.parse("SIP/2.0/UDP a;branch=one;branch=two").branch == "one"
+    assert NameAddr.parse("<sip:a@b>;tag=one;TAG=two").tag == "one"
+    assert Uri.parse("sip:a@b;transport=tcp;transport=udp").transport == "TCP"
+
+
 def test_numbers_are_ascii_digits() -> None:
     with pytest.raises(Malformed):
         parse_cseq("\u0661 MESSAGE")

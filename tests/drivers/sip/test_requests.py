@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.sip.events import BindingsChanged, CallDeclined, MessageReceived
+from drivers.sip.grammar import Via
 from drivers.sip.message import Response, parse_message
 from drivers.sip.phone import Said
 from tests.drivers.sip.net import GATEWAY, PHONE, Site
@@ -187,6 +188,16 @@ def test_answers_go_where_the_request_came_from(open_site: Site) -> None:
     without_rport = request("OPTIONS", "sip:gateway.local", b"", via="SIP/2.0/UDP 192.0.2.1:7777;branch=z9hG4bKold")
     assert open_site.hand_in(without_rport) == []
     assert open_site.net.sent[-1][1] == ("10.0.0.9", 7777)
+
+
+def test_an_answer_names_every_hop_in_the_order_in_which_they_came(site: Site) -> None:
+    """The one who asked is found through them; those of one line count like those of several."""
+    top = "SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKtop;rport"
+    via = f"{top}, SIP/2.0/TCP b.site;branch=z9hG4bKb\r\nv: SIP/2.0/TLS c.site;branch=z9hG4bKc, SIP/2.0/UDP d;branch=d"
+    [answer] = site.hand_in(request("OPTIONS", "sip:gateway.local", b"", via=via))
+    hops = [Via.parse(each) for each in answer.every("via")]
+    assert [hop.branch for hop in hops] == ["z9hG4bKtop", "z9hG4bKb", "z9hG4bKc", "d"]
+    assert [hop.params.get("received") for hop in hops] == ["10.0.0.9", None, None, None]
 
 
 @pytest.mark.parametrize(
