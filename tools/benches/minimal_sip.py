@@ -8,39 +8,40 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import socket
 import sqlite3
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEPT = re.compile(rb"^(?:via|from|to|call-id|cseq):.*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
-class Minimal(asyncio.DatagramProtocol):
+BATCH = 64  # datagrams in one turn of the loop, as many as the gateway takes
+LARGEST = 65_536  # bytes
+
+
+class Minimal:
     """One socket for both sides."""
 
-    def __init__(self, phone: int, database: str) -> None:
+    def __init__(self, sock: socket.socket, phone: int, database: str) -> None:
+        self._socket = sock
         self._phone = ("127.0.0.1", phone)
         self._store = sqlite3.connect(database, isolation_level=None)
         self._store.execute("PRAGMA journal_mode = WAL")
         self._store.execute("PRAGMA synchronous = FULL")
         self._store.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, text BLOB, queue_time REAL)")
-        self._waiting: list[tuple[bytes, tuple[str, int]]] = []
-        self._transport: asyncio.DatagramTransport
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        """Keep the socket."""
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Take a MESSAGE; answers of the phone need nothing."""
-        if data.startswith(b"MESSAGE "):
-            if not self._waiting:
-                asyncio.get_running_loop().call_soon(self._flush)
-            self._waiting.append((data, addr))
-
-    def _flush(self) -> None:
-        group, self._waiting = self._waiting, []
+    def serve(self) -> None:
+        """Take what has arrived; answers of the phone need nothing."""
+        group = [(data, addr) for data, addr in self._arrived() if data.startswith(b"MESSAGE ")]
+        if not group:
+            return
         self._store.execute("BEGIN")
         for data, _ in group:
             text = data.partition(b"\r\n\r\n")[2]
@@ -48,14 +49,22 @@ class Minimal(asyncio.DatagramProtocol):
         self._store.execute("COMMIT")
         for data, addr in group:
             kept = b"".join(KEPT.findall(data))
-            self._transport.sendto(b"SIP/2.0 200 OK\r\n" + kept + b"Content-Length: 0\r\n\r\n", addr)
-            self._transport.sendto(data.replace(b"\r\nCall-ID: ", b"\r\nCall-ID: forwarded-", 1), self._phone)
+            self._socket.sendto(b"SIP/2.0 200 OK\r\n" + kept + b"Content-Length: 0\r\n\r\n", addr)
+            self._socket.sendto(data.replace(b"\r\nCall-ID: ", b"\r\nCall-ID: forwarded-", 1), self._phone)
+
+    def _arrived(self) -> Iterator[tuple[bytes, tuple[str, int]]]:
+        with suppress(BlockingIOError):
+            for _ in range(BATCH):
+                yield self._socket.recvfrom(LARGEST)
 
 
 async def main(port: int, phone: int, database: str, ready: str) -> None:
     """Serve until killed."""
-    loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(lambda: Minimal(phone, database), local_addr=("127.0.0.1", port))
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.bind(("127.0.0.1", port))
+    asyncio.get_running_loop().add_reader(sock, Minimal(sock, phone, database).serve)
     _tell(ready)
     await asyncio.Event().wait()
 
