@@ -16,6 +16,11 @@ def dated(text: str, time: datetime | None, wall: float, limit: float) -> str:
 
     So it is no answer any more, unless it names its page, and goes to a person. `time` is the service centre's.
     """
-    if not limit or time is None or wall - time.timestamp() <= limit or _NAMES_A_PAGE.search(text):
+    if not limit or time is None or wall - time.timestamp() <= limit or names_page(text):
         return text
     return f"(sent {time:%Y-%m-%d %H:%M}) {text}"
+
+
+def names_page(text: str) -> bool:
+    """Return whether a text has the code of a page, or something like it."""
+    return _NAMES_A_PAGE.search(text) is not None

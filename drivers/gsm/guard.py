@@ -1,7 +1,8 @@
 """Keeping machines that answer by themselves, and strangers, from setting off pages without end.
 
-A person who was paged may answer as often as they like; a long text that comes again and again is a machine's. A
-stranger has a limit, and so have all strangers together.
+A person who was paged may answer as often as they like. A long text that comes again and again is a machine's, and so
+are many texts, however they differ, that are no answers: "I am on holiday" to somebody whose telephone answers, too,
+goes to and fro without end. A stranger has a limit, and so have all strangers together.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from drivers.gsm.address import tail
+from drivers.gsm.age import names_page
 
 T = TypeVar("T")
 
@@ -20,6 +22,8 @@ WINDOW = 3_600.0  # seconds over which strangers' texts are counted
 LOOP_WINDOW = 600.0  # seconds over which repeated texts are counted
 LOOP_LENGTH = 20  # characters from which a repeated text is a machine's: people repeat "OK #4711"
 LOOP_TIMES = 3
+MANY = 20  # texts within that time that are no short answers: nobody writes so fast
+SHORT = 6  # characters below which a text is an answer in any language; machines say more
 STRANGERS = 5  # times the limit of one stranger is that of all together
 
 
@@ -49,9 +53,12 @@ class Guard:
         _touch(self._recent, sender, recent)
         alike = sum(said == text and now - at < LOOP_WINDOW for at, said in recent.texts)
         in_window = sum(now - at < WINDOW for at, _ in recent.texts)
+        many = sum(now - at < LOOP_WINDOW and not is_answer(said) for at, said in recent.texts)
         recent.texts.append((now, text))
         if len(text) >= LOOP_LENGTH and alike >= LOOP_TIMES:
             return "the same text again and again: a machine answers"
+        if many >= MANY and not is_answer(text):
+            return f"more than {MANY} texts in {LOOP_WINDOW / 60:.0f} minutes: a machine answers"
         if self._per_hour and not self._is_known(sender, now):
             return self._stranger(in_window, now)
         return ""
@@ -65,6 +72,12 @@ class Guard:
             return f"more than {self._per_hour} texts an hour from a stranger"
         self._strangers.append(now)
         return ""
+
+
+def is_answer(text: str) -> bool:
+    """Return whether a text looks like a person's answer to a page: a word, or short and with the page's code."""
+    text = text.strip()
+    return len(text) < SHORT or (len(text) < LOOP_LENGTH and names_page(text))
 
 
 def _touch(memory: OrderedDict[str, T], key: str, value: T) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from drivers.gsm.address import same_subscriber
 from gatewayd.model import AlarmActivated, AlarmReset
 
 KEY = "self-test"
@@ -10,6 +13,7 @@ WITHIN = 600.0  # seconds for the message to come back
 AFTER_START = 60.0  # seconds until one that is overdue at the start is sent
 RETRY = 3_600.0  # seconds after one that failed
 PREFIX = "gatewayd self-test"
+_OURS = re.compile(re.escape(PREFIX) + r" [0-9]{1,12}")
 
 
 class SelfTest:
@@ -43,6 +47,10 @@ class SelfTest:
         self._expected = ""
         self._next = now + self._every
         return True
+
+    def is_old(self, sender: str, text: str) -> bool:
+        """Return whether a text is one of ours that came back too late, or to another start of the gateway."""
+        return bool(self.number) and same_subscriber(sender, self.number) and _OURS.fullmatch(text) is not None
 
     def overdue(self, now: float) -> AlarmActivated | None:
         """Return the fault of a message that has not come back in time."""

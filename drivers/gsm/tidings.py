@@ -55,6 +55,10 @@ class Tidings:
         if self.selftest.came_back(text.text, now):
             self._selftest_passed(line, recorder, recorded)
             return
+        if self.selftest.is_old(text.sender, text.text):
+            line.log.warning("self-test: a message came back after its time")
+            recorder.put(None, recorded)
+            return
         objection = self.guard.objection(text.sender, text.text, now)
         if not objection:
             sender = self.book.spelled(text.sender)

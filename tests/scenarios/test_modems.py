@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivers.gsm.driver import GsmDriver
 from drivers.gsm.settings import GsmSettings
-from drivers.gsm.simulated import ModemSettings
+from drivers.gsm.simulated import ModemSettings, SentMessage
 from drivers.gsm.simulator import GsmSimulator
 from gatewayd.clock import ManualClock
 from gatewayd.engine.engine import Engine
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from gatewayd.transport.adapter import StreamAdapter
     from gatewayd.transport.serial import SerialSettings
 
-ANNA, BERT = "+491701234567", "+491707654321"
+ANNA, BERT, BOSS_NUMBER = "+491701234567", "+491707654321", "+491709999999"
 NURSE, DOCTOR, BOSS, PLAN = 11, 12, 13, 14
 SITE = Site(
     users=(
@@ -264,3 +265,19 @@ async def test_answer_declines_and_the_next_person_is_texted_at_once(house: Hous
     await house.modems["sms1"].receives(ANNA, "NO")
     await house.passes(4)
     assert house.sent("sms1") == [(ANNA, "ROOM"), (BERT, "ROOM")]
+
+
+async def test_telephone_of_the_fallback_person_that_answers_by_itself_sets_off_no_endless_texts(house: House) -> None:
+    users = (*SITE.users[:2], User(BOSS, "boss", role=Role.ADMIN, ways=(Way(3),)))
+    contacts = (*SITE.contacts, Contact(3, "boss-mobile", "sms", BOSS_NUMBER))
+    house.store.save_site(replace(SITE, users=users, contacts=contacts))
+    house.engine.reload_site()
+    modem = house.modems["sms1"]
+
+    def answers(message: SentMessage) -> None:
+        house.clock.call_at(house.clock.now() + 2, lambda: modem._arrives(message.number, "On holiday until Monday"))
+
+    modem._on_text = answers
+    await modem.receives("+491511112222", "Who are you?")
+    await house.passes(3_600)
+    assert 1 < len(modem.sent) < 30

@@ -305,6 +305,21 @@ async def test_self_test_that_does_not_come_back_is_a_fault_until_one_does() -> 
     assert site.line.faults == []
 
 
+async def test_self_test_that_comes_back_too_late_is_no_text_for_a_person() -> None:
+    own = "+491510000000"
+    site = Site(own_number=own, selftest_every=86_400)
+    await site.start()
+    await site.modem.receives(own, "gatewayd self-test 1700000000")
+    await site.modem.receives(own, "gatewayd self-test failed, says the technician")
+    await site.modem.receives(ANNA, "gatewayd self-test 1700000000")
+    await site.clock.advance(1)
+    assert site.line.texts == [
+        (own, "gatewayd self-test failed, says the technician"),
+        (ANNA, "gatewayd self-test 1700000000"),
+    ]
+    assert site.modem.state.memory == {}
+
+
 def test_self_test_is_not_repeated_at_every_restart() -> None:
     test = SelfTest(86_400, ANNA)
     test.start(last=1_000.0, wall=2_000.0, now=0)
