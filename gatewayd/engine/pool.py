@@ -35,9 +35,10 @@ class Standing:
 
 
 def eligible(standings: Sequence[Standing], tried: Collection[str] = ()) -> list[Standing]:
-    """Return the members that may carry a page: those that work well, or else those that work badly."""
+    """Return the members that may carry a page: those that work well; all, while none of those is allowed to send."""
     left = [one for one in standings if one.up and one.name not in tried]
-    return [one for one in left if not one.degraded] or left
+    good = [one for one in left if not one.degraded]
+    return good if any(one.wait <= 0 for one in good) else left
 
 
 def avoiding(standings: Sequence[Standing], tried: Collection[str], doubtful: Collection[str]) -> Collection[str]:

@@ -26,6 +26,9 @@ DOWN = Standing("d", up=False, room=0)
         ([DOWN, WEAK, GOOD], "a"),
         ([DOWN, WEAK], "w"),
         ([WEAK, replace(GOOD, room=0)], None),  # one that works well is worth waiting for
+        ([WEAK, replace(GOOD, wait=7.0)], "w"),  # but not for as long as its SIM may not send
+        ([replace(WEAK, room=0), replace(GOOD, wait=7.0)], None),
+        ([replace(WEAK, wait=7.0), replace(GOOD, wait=7.0)], None),
         ([DOWN], None),
         ([], None),
     ],
@@ -42,6 +45,7 @@ def test_line_that_was_tried_is_not_chosen_again_even_if_only_a_bad_one_is_left(
 def test_pool_has_the_room_of_the_lines_that_would_be_chosen() -> None:
     assert pool.room([replace(GOOD, room=3), GOOD_TOO, replace(GOOD, wait=1.0), DOWN, WEAK]) == 4
     assert pool.room([DOWN, WEAK]) == 1
+    assert pool.room([replace(GOOD, wait=1.0), WEAK]) == 1
 
 
 def test_next_turn_is_the_end_of_the_shortest_throttle() -> None:
@@ -73,7 +77,8 @@ def test_chosen_line_is_up_free_untried_and_never_worse_than_another(members: li
     assert one.room > 0
     assert not one.wait
     assert chosen not in tried
-    assert not one.degraded or all(other.degraded for other in members if other.up and other.name not in tried)
+    others = [other for other in members if other.up and other.name not in tried]
+    assert not one.degraded or all(other.degraded or other.wait for other in others)
 
 
 def test_page_is_refused_only_when_every_line_refuses_it() -> None:
