@@ -82,6 +82,7 @@ class ControlStation(Station):
         if self._state not in (_State.IDLE, _State.PAUSING):
             self._hear(self._partner, now)
             self._rota.answered(self._partner)
+            self.counts["naks"] += isinstance(token, Nak)
         handler = self._TABLE.get((self._state, type(token)))
         if handler is not None:
             handler(self, token, now)
@@ -189,7 +190,7 @@ class ControlStation(Station):
         self._item = item
         self._follows = False
         self._partner = item.station
-        item.selects += 1
+        self._count_select(item)
         self._begin_turn(now)
 
     def _select(self, item: Outgoing, now: float) -> None:
@@ -204,10 +205,8 @@ class ControlStation(Station):
         self._due = self._answer_deadline()
 
     def _transmit(self, item: Outgoing, now: float) -> None:
-        item.transmissions += 1
         self._state = _State.SENDING
-        self._send(item.frame, now)
-        self._due = self._answer_deadline()
+        self._send_block(item, now)
 
     def _handle_ready(self, _token: Ack, now: float) -> None:
         self._transmit(self._the_item(), now)

@@ -65,6 +65,7 @@ class PolledStation(Station):
         self._hear(self.config.peers[0], now)
         if isinstance(token, Enquiry) and (asked := self._attention.hear(token.address, now)) is not None:
             self._events.append(Neglected(asked))
+        self.counts["naks"] += isinstance(token, Nak) and self._state in _OURS
         handler = self._TABLE.get((self._state, type(token)))
         if handler is not None:
             handler(self, token, now)
@@ -185,17 +186,15 @@ class PolledStation(Station):
 
     def _select(self, item: Outgoing, now: float) -> None:
         self._item = item
-        item.selects += 1
+        self._count_select(item)
         self._send_enquiry(item.station, now)
         self._state = _State.SELECTING
         self._due = self._answer_deadline()
 
     def _transmit(self, item: Outgoing, now: float) -> None:
         self._item = item
-        item.transmissions += 1
         self._state = _State.SENDING
-        self._send(item.frame, now)
-        self._due = self._answer_deadline()
+        self._send_block(item, now)
 
     def _handle_ready(self, _token: Ack, now: float) -> None:
         self._transmit(self._the_item(), now)

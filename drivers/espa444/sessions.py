@@ -73,6 +73,7 @@ class Session(ABC):
     async def _read(self) -> None:
         async for event in self.adapter.events():
             self._handle(event)
+            self._count()
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, BlockReceived):
@@ -94,6 +95,11 @@ class Session(ABC):
             self._line.log.warning("a block was refused (%s): %s", event.reason.name.lower(), event.detail)
         elif isinstance(event, Noise):
             self._line.trouble("noise_bytes", event.count)
+
+    def _count(self) -> None:
+        for what, amount in (+self._core.counts).items():
+            self._line.count(what, amount)
+        self._core.counts.clear()
 
     async def _work_off(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from drivers.espa444.events import (
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class Station(ABC):
-    """One station on the line, without any input or output of its own."""
+    """One station on the line, without any input or output of its own.
+
+    `counts` has our blocks (`frames`), what was said again (`retries`) or refused (`naks`) since it was cleared.
+    """
 
     def __init__(self, config: Config, now: float) -> None:
         self.config = config
@@ -43,6 +46,7 @@ class Station(ABC):
         self._out = bytearray()
         self._line_free = now
         self._events: deque[Event] = deque()
+        self.counts: Counter[str] = Counter()
         self._due: float | None = None
         self._gap_due: float | None = None
 
@@ -146,6 +150,17 @@ class Station(ABC):
         if end[0] is Ending.NOT_READY and not is_call:
             others = self._outbox.give_up(item.station)
             self._events += [BlockEnded(other.block, Ending.NOT_READY, end[1]) for other in others]
+
+    def _send_block(self, item: Outgoing, now: float) -> None:
+        """Transmit a block, or transmit it again, and wait for its answer."""
+        item.transmissions += 1
+        self.counts["frames" if item.transmissions == 1 else "retries"] += 1
+        self._send(item.frame, now)
+        self._due = self._answer_deadline()
+
+    def _count_select(self, item: Outgoing) -> None:
+        item.selects += 1
+        self.counts["retries"] += item.selects > 1
 
     @property
     def _most_transmissions(self) -> int:

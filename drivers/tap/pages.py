@@ -29,6 +29,11 @@ class BlockSent:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRefused:
+    """The terminal did not take a block."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineReady:
     """The terminal let us log on: proof that it would take a page now."""
 
@@ -62,7 +67,7 @@ class Noise:
     count: int
 
 
-TapEvent = Noise | PageSettled | BlockSent | LineReady | LogonFailed | LoggedOff | SessionDoubted
+TapEvent = Noise | PageSettled | BlockSent | BlockRefused | LineReady | LogonFailed | LoggedOff | SessionDoubted
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from drivers.tap.logon import Logon, Stage
 from drivers.tap.outbox import Outbox
-from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, Noise, PageUnderWay, TapEvent
+from drivers.tap.pages import BlockRefused, BlockSent, LineReady, LoggedOff, LogonFailed, Noise, PageUnderWay, TapEvent
 from drivers.tap.responses import GIVEN_UP, RESEND, Control, Disposition, dispose
 from drivers.tap.scanner import Answer, Scanner
 from drivers.tap.timing import AnswerWait
@@ -223,6 +223,7 @@ class EntryDevice:
         if answer.control is Control.ACK:
             self._block_taken(page, answer, now)
             return
+        self._box.events.append(BlockRefused())
         disposition = dispose(answer.control, answer.code)
         if disposition is RESEND and page.resends < self._timing.n2 and not page.withdrawn:
             page.resends += 1

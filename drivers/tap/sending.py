@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.tap.blocks import MAX_INFO
-from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, Noise, PageSettled, SessionDoubted, TapEvent
+from drivers.tap.pages import (
+    BlockRefused,
+    BlockSent,
+    LineReady,
+    LoggedOff,
+    LogonFailed,
+    Noise,
+    PageSettled,
+    SessionDoubted,
+    TapEvent,
+)
 from drivers.tap.protocol import EntryDevice
 from drivers.tap.responses import HELD_CODE
 from gatewayd.driver import Capabilities, Outcome, Receipt
@@ -176,6 +186,8 @@ class Sender:
                 self._settle(event)
             case BlockSent(again=again):
                 self.line.count("retries" if again else "frames")
+            case BlockRefused():
+                self.line.count("naks")
             case LineReady():
                 self._handle_ready(connection)
             case Noise(count=count):

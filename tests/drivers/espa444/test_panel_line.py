@@ -69,6 +69,35 @@ async def test_receipt_says_what_is_known(site: Site, fault: str, times: int, ou
     assert len(pager.calls) <= 1
 
 
+@pytest.mark.parametrize("control", [True, False])
+@pytest.mark.parametrize(
+    ("faults", "counted"),
+    [
+        ({}, (1, 0, 0)),
+        ({"nak": 1}, (1, 1, 1)),
+        ({"nak": 3}, (1, 2, 3)),
+        ({"drop": 1}, (1, 1, 0)),
+        ({"invalid": 1}, (1, 0, 1)),
+    ],
+)
+async def test_blocks_what_was_repeated_of_them_and_refused_are_counted(
+    site: Site, faults: dict[str, int], counted: tuple[int, int, int], *, control: bool
+) -> None:
+    polls = {"control": True, "own": "1", "peer": "2"}
+    await site.pager(options={"faults": faults} | ({} if control else polls), control=control)
+    await site.sends()
+    counts = site.gateway.counts
+    assert tuple(counts.get(what, 0) for what in ("frames", "retries", "naks")) == counted
+
+
+async def test_select_that_is_repeated_is_counted(site: Site) -> None:
+    pager = await site.pager(self_poll="absent", options={"self_poll": "absent"})
+    pager.faults.plan("dead")
+    await site.sends()
+    assert site.gateway.counts.get("retries") == 2
+    assert "frames" not in site.gateway.counts
+
+
 async def test_busy_transmitter_says_when_to_come_back(site: Site) -> None:
     pager = await site.pager(retry_busy_after=7)
     pager.faults.plan("busy")

@@ -118,6 +118,16 @@ async def test_fault_of_the_terminal_ends_as_its_receipt_says(
     assert (await site.sends(page("NEXT"))).outcome is Outcome.SENT
 
 
+async def test_blocks_what_was_repeated_of_them_and_refused_are_counted() -> None:
+    site = Site()
+    await site.start()
+    for faults in ({"nak": 2}, {"rs": 1}, {}):
+        for fault, times in faults.items():
+            site.simulator.faults.plan(fault, times)
+        await site.sends()
+    assert site.line.counts == {"frames": 3, "retries": 2, "naks": 3}
+
+
 @pytest.mark.parametrize("fault", ["drop", "garble", "late"])
 async def test_page_without_a_readable_answer_is_unknown_and_the_line_stays_up(fault: str) -> None:
     site = Site(terminal={"t4": 30})

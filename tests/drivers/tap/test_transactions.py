@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.tap.blocks import ETX, US, Block
-from drivers.tap.pages import BlockSent, LineReady, LoggedOff, LogonFailed, PageSettled
+from drivers.tap.pages import BlockRefused, BlockSent, LineReady, LoggedOff, LogonFailed, PageSettled
 from drivers.tap.protocol import State
 from drivers.tap.responses import CODES
 from drivers.tap.timing import MAX_WAITS
@@ -92,8 +92,8 @@ def test_NAK_gets_the_block_again_n2_times(code: int | None) -> None:  # noqa: N
     bench = Bench()
     block = bench.in_block()
     assert [bench.hears(message(code, NAK)) for _ in range(4)] == [block, block, block, b""]
-    *resends, settled = bench.events()
-    assert resends == [BlockSent("1", again=True)] * 3
+    *resends, refused, settled = bench.events()
+    assert [*resends, refused] == [BlockRefused(), BlockSent("1", again=True)] * 3 + [BlockRefused()]
     assert isinstance(settled, PageSettled)
     assert (settled.outcome, settled.retry_after) == (Outcome.FAILED, 5.0)
     assert bench.core.state is State.READY
