@@ -38,17 +38,20 @@ class Inbox:
         tokens = event.text.tokens if isinstance(event, TextArrived) else (event.token,)
         recorded = partial(self._recorded, tokens, connection)
         if isinstance(event, PartArrived):
-            connection.recorder.put(None, recorded, {event.key: event.body})
+            taken = connection.recorder.put(None, recorded, {event.key: event.body})
         elif isinstance(event, TextArrived):
             self._line.count("texts")
             if event.text.text.startswith(UNREADABLE):
                 self._line.trouble("unreadable")
-            self._tidings.text(event.text, self._line, connection.recorder, recorded)
+            taken = self._tidings.text(event.text, self._line, connection.recorder, recorded)
         else:
             self._line.count("delivery_reports")
             # A report may be faster than the gateway, which first has to write down what the page is called.
             due = self._line.clock.now() + REPORT_REST
             self._line.clock.call_at(due, lambda: self._confirm(event, connection, recorded))
+            return
+        if not taken:
+            connection.core.leave(tokens)
 
     def _recorded(self, tokens: tuple[Token, ...], connection: Connection) -> None:
         connection.core.settle(tokens, self._line.clock.now())
@@ -58,4 +61,5 @@ class Inbox:
             connection.recorder.put(None, changes=parts)
 
     def _confirm(self, event: ReportArrived, connection: Connection, recorded: Callable[[], None]) -> None:
-        connection.recorder.put(self._tracker.reported(event.report), recorded, self._tracker.changes())
+        if not connection.recorder.put(self._tracker.reported(event.report), recorded, self._tracker.changes()):
+            connection.core.leave((event.token,))

@@ -135,6 +135,10 @@ class Modem:
                 self._session.owed += 1
         self._go_on(now)
 
+    def leave(self, tokens: tuple[Token, ...]) -> None:
+        """Take note of messages that could not be recorded: the next sweep of the memory finds them again."""
+        self._session.known.difference_update(token for token in tokens if isinstance(token, Stored))
+
     # --- the five methods of every protocol ---------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:

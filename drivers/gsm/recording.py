@@ -41,16 +41,17 @@ class Recorder:
         report: Report | None,
         recorded: Callable[[], None] = lambda: None,
         changes: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
+    ) -> bool:
         """Have a report recorded (None: there is nothing to record, but its turn is kept), then call `recorded`.
 
         Before the report, `changes` of the line's memory are written down: a crash between the two forgets nothing.
-        When far too many wait, what comes is left in the modem, whose memory is swept again.
+        Returns False when far too many wait: then it is not taken, and should be left where it is.
         """
         if self._jobs.full():
             self._line.log.error("too many reports wait to be recorded")
-            return
+            return False
         self._jobs.put_nowait(_Job(report, recorded, changes))
+        return True
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -49,27 +49,27 @@ class Tidings:
         """Return why another line would be better, or nothing. After a while trouble is tried: it may have passed."""
         return self.coverage.problem or (self._trouble_words if now < self._spared_until else "")
 
-    def text(self, text: Text[Token], line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
-        """Pass a person's text on; what a machine or a flood brings becomes one fault that shows it."""
+    def text(self, text: Text[Token], line: Line, recorder: Recorder, recorded: Callable[[], None]) -> bool:
+        """Pass a person's text on; what a machine or a flood brings becomes one fault that shows it.
+
+        Returns False when it could not be taken.
+        """
         now = line.clock.now()
         if self.selftest.came_back(text.text, now):
-            self._selftest_passed(line, recorder, recorded)
-            return
+            return self._selftest_passed(line, recorder, recorded)
         if self.selftest.is_old(text.sender, text.text):
             line.log.warning("self-test: a message came back after its time")
-            recorder.put(None, recorded)
-            return
+            return recorder.put(None, recorded)
         objection = self.guard.objection(text.sender, text.text, now)
         if not objection:
             sender = self.book.spelled(text.sender)
             words = dated(text.text, text.time, line.clock.wall(), self._stale_after)
-            recorder.put(TextReceived(sender, words, reference=_reference(text)), recorded)
-            return
+            return recorder.put(TextReceived(sender, words, reference=_reference(text)), recorded)
         line.count("texts_held_back")
         line.log.warning("a text of %s is held back: %s", text.sender, objection)
         words = f"a text of {text.sender} is held back ({objection}): {text.text[:_SHOWN]}"
-        recorder.put(AlarmActivated(FLOOD, words, fault=True), recorded)
         self._flooded_at = now
+        return recorder.put(AlarmActivated(FLOOD, words, fault=True), recorded)
 
     def trouble(self, detail: str, now: float, recorder: Recorder) -> None:
         """Raise the fault of a modem or SIM that needs somebody."""
@@ -101,7 +101,7 @@ class Tidings:
             self._flooded_at = None
             recorder.put(AlarmReset(FLOOD, text="texts are passed on again"))
 
-    def _selftest_passed(self, line: Line, recorder: Recorder, recorded: Callable[[], None]) -> None:
+    def _selftest_passed(self, line: Line, recorder: Recorder, recorded: Callable[[], None]) -> bool:
         async def remember() -> None:
             with suppress(StoreUnavailable):
                 await line.memory.save({SELFTEST_KEY: line.clock.wall()})
@@ -110,7 +110,7 @@ class Tidings:
             self._remembering = asyncio.get_running_loop().create_task(remember())
             recorded()
 
-        recorder.put(self.selftest.passed(), passed)
+        return recorder.put(self.selftest.passed(), passed)
 
 
 def _reference(text: Text[Token]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.gsm import recording
 from drivers.gsm.protocol import MOST_CHORES
 from drivers.gsm.session import COMPLAINT_GAP
 from drivers.gsm.simulated import Entry
@@ -108,3 +109,21 @@ async def test_modem_that_stopped_passing_texts_on_is_told_to_go_on(late: bool) 
     await site.clock.advance(1)
     assert site.line.texts[-1] == (BERT, "NO")
     assert (await site.sends(page())).outcome is Outcome.SENT
+
+
+async def test_text_for_which_there_is_no_room_stays_in_the_modem_and_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording, "MAX_WAITING", 2)
+    site = Site()
+    await site.start()
+    site.line.disk_full = True
+    for number in range(5):
+        await site.modem.receives(ANNA, f"TEXT {number}")
+    await site.clock.advance(1)
+    site.line.disk_full = False
+    await site.clock.advance(2)
+    assert len(site.modem.state.memory) == 2
+    await site.clock.advance(301)
+    assert sorted(text for _, text in site.line.texts) == [f"TEXT {number}" for number in range(5)]
+    assert site.modem.state.memory == {}
