@@ -10,7 +10,8 @@ from pydantic import ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from gatewayd import __version__
-from gatewayd.api.operation import Call, Display, Operation, Params, Reply, operation
+from gatewayd.api.emm.tokens import NoParams
+from gatewayd.api.operation import Call, Display, Operation, Reply, operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -59,10 +60,6 @@ FAILURES = {
 }
 SAFE_FAILURES = ("400", "403", "404", "default")
 Json = dict[str, Any]
-
-
-class NoParams(Params):
-    """Nothing is asked for."""
 
 
 class Document(Reply):

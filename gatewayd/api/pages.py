@@ -47,9 +47,9 @@ class Place:
         kept = {name: value for name, value in merged.items() if value is not None and value != ""}
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
-    def action(self, fields: Iterable[FormField]) -> str:
+    def action(self, fields: Iterable[FormField], **changes: object) -> str:
         """Return where a form with these inputs goes: here, with the parameters that it does not ask for itself."""
-        return self.url(**{field.name.lower(): None for field in fields})
+        return self.url(**dict.fromkeys(field.name.lower() for field in fields), **changes)
 
     @property
     def json_twin(self) -> str:
@@ -131,13 +131,14 @@ def sort_link(place: Place, name: str) -> tuple[str, str]:
 
 def curl_line(place: Place, operation: Operation, fields: list[FormField]) -> str:
     """Return the command that does the same from a shell; the page of the login does what its form does."""
-    command = ["curl"]
+    command, address = ["curl"], place.json_twin
     if not operation.public:
         command.append('-H "Authorization: Bearer $TOKEN"')
     if operation.methods == ("POST",) or (operation.public and fields):
         command.append("-X POST")
         command += [f"--data-urlencode {shlex.quote(f'{field.name}={field.value or BLANK}')}" for field in fields]
-    return " ".join([*command, shlex.quote(place.origin + place.json_twin)])
+        address = place.action(fields, f="json")
+    return " ".join([*command, shlex.quote(place.origin + address)])
 
 
 def safe_next(value: object) -> str:

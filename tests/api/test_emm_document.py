@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from gatewayd.api import ApiOptions
+from gatewayd.api.emm.shapes import to_alarm, to_detail
 from gatewayd.engine.notifications import active_alarm
 from gatewayd.engine.subscriptions import Wish
-from gatewayd.model import MsgStatus, Priority
+from gatewayd.model import MsgStatus, PageState, Priority
+from gatewayd.store import Query
 from tests.api.conftest import PASSWORD
 from tests.engine.conftest import DOCTOR, NURSE
 from tests.engine.push import NURSE_PHONE, PushDevice, add_push_line
@@ -190,6 +192,41 @@ async def test_P2_a_subevent_is_a_page_with_its_status_and_time(gateway: Gateway
         assert list(page) == ["id", "status", "queue_time"]
         assert {type(value) for value in page.values()} == {int}
         assert page["status"] == MsgStatus.SENT
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (PageState.QUEUED, 1),
+        (PageState.UNKNOWN, 2),
+        (PageState.SENT, 3),
+        (PageState.RECEIVED, 4),
+        (PageState.READ, 5),
+        (PageState.FAILED, 0),
+        (PageState.WITHDRAWN, 10),
+    ],
+)
+async def test_P2_every_state_of_a_page_has_its_status(gateway: Gateway, state: PageState, status: int) -> None:
+    await gateway.activates("12")
+    page = replace(gateway.pages()[0], state=state)
+    (item,) = gateway.engine.inbox(gateway.user(NURSE), NURSE, Query()).items
+    (told,) = to_detail(item, [page], gateway.engine.directory).subevents
+    assert (told.id, told.status, told.queue_time) == (page.id, status, int(page.queue_time))
+
+
+async def test_P8_the_counts_of_an_alarm_are_those_of_its_pages(gateway: Gateway) -> None:
+    await gateway.activates("12")
+    counts = {state: 10**number for number, state in enumerate(PageState)}
+    alarm = to_alarm(gateway.alarm(), gateway.clock.wall(), gateway.engine.directory, counts)
+    assert alarm.total_messages == sum(counts.values())
+    assert alarm.total_messages_sent == sum(counts[one] for one in (PageState.SENT, PageState.RECEIVED, PageState.READ))
+    assert alarm.total_messages_read == counts[PageState.READ]
+
+
+async def test_P3_no_alarm_lasts_less_than_nothing_when_the_clock_is_set_back(gateway: Gateway) -> None:
+    await gateway.activates("12")
+    alarm = to_alarm(gateway.alarm(), gateway.clock.wall() - 3600, gateway.engine.directory)
+    assert (alarm.duration, alarm.active_duration) == (0, 0)
 
 
 async def test_P3_an_alarm_has_the_printed_keys_with_their_kinds(gateway: Gateway, nurse: Person) -> None:

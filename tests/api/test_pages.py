@@ -132,6 +132,18 @@ def command(page: Answer) -> list[str]:
     return shlex.split(unescape(found.group(1)))
 
 
+async def test_a_page_does_not_say_done_of_what_was_not(gateway: Gateway, nurse: Person) -> None:
+    await gateway.activates("12")
+    asked = {"Accept": "text/html"}
+    for status, heading in (("success", "Cancel the alarm: done"), ("fail", "Cancel the alarm: not done")):
+        page = await nurse.ask("POST", f"{ACTIVE}/1/cancel", headers=asked)
+        assert f"<h1>{heading}</h1>" in page.text
+        assert f"<dd>{status}</dd>" in page.text
+    wish = {"endpoint": "https://push.example/1", "p256dh": "k", "auth": "a"}
+    subscribed = await nurse.ask("POST", "/api/users/self/webpush/subscribe", headers=asked, data=wish)
+    assert "<h1>Subscribe a browser: not done</h1>" in subscribed.text  # there is no line for it
+
+
 async def test_every_list_and_every_thing_is_a_table_or_a_definition_list(gateway: Gateway, admin: Person) -> None:
     await gateway.activates("12")
     await admin.post(SEND, json={"text": "hello", "recipients": "6"})
@@ -156,10 +168,11 @@ async def test_the_command_does_what_the_page_does(nurse: Person, stranger: Pers
     form = ["curl", "-H", "Authorization: Bearer $TOKEN", "-X", "POST", "--data-urlencode"]
     sends = [*form, "text=a 'b'", "--data-urlencode", "priority=…", "--data-urlencode", "tone=…"]
     sends += ["--data-urlencode", "recipients=5", "--data-urlencode", "reply_message_id=…"]
-    assert command(await nurse.page(f"{SEND}?text=a+'b'&recipients=5"))[:-1] == sends
-    assert command(await nurse.page(f"{ACTIVE}/1/cancel"))[:-1] == form[:5]
-    secret = command(await nurse.page("/api/users/self/password?Password=canary"))
-    assert secret[5:-1] == ["--data-urlencode", "old_password=…", "--data-urlencode", "Password=…"]
+    assert command(await nurse.page(f"{SEND}?text=a+'b'&recipients=5")) == [*sends, f"{origin}{SEND}?f=json"]
+    assert command(await nurse.page(f"{ACTIVE}/1/cancel")) == [*form[:5], f"{origin}{ACTIVE}/1/cancel?f=json"]
+    password = await nurse.page("/api/users/self/password?Password=canary&old_password=canary")
+    assert command(password)[5:-1] == ["--data-urlencode", "old_password=…", "--data-urlencode", "Password=…"]
+    assert "canary" not in password.text
     login = command(await stranger.page("/api/tokens/generatetoken"))
     assert login == [
         *("curl", "-X", "POST", "--data-urlencode", "username=…", "--data-urlencode", "password=…"),

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model, model_validator
 
-from gatewayd.api.emm.listing import ListParams, Part, to_query
-from gatewayd.api.emm.loose import members
+from gatewayd.api.emm.listing import ListParams, Part, line_number, to_query
+from gatewayd.api.emm.loose import unfold
 from gatewayd.api.fields import (
     Id,
     Number,
     OptionalText,
     documented_names,
-    refuse_unknown,
 )
 from gatewayd.api.operation import Call, Display, Operation, Params, Reply, operation
 from gatewayd.api.pages import form_fields
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from gatewayd.engine.directory import Directory
     from gatewayd.engine.engine import Engine
     from gatewayd.model import Contact
-
-LONGEST_NUMBER = 10  # digits in the number of a line
 
 
 class ContactParams(Params):
@@ -53,13 +50,7 @@ class EditParams(Params):
     @classmethod
     def _unpack(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Put what stands in `contact` beside what stands outside; an id in it says nothing new."""
-        if values.get("contact") is None:
-            return values
-        names = documented_names(cls)
-        inner = members("contact", values["contact"])
-        inner.pop("id", None)
-        refuse_unknown(inner, {name: names[name] for name in names if name not in {"contact", "id"}})
-        return {**values, **{names[name]: value for name, value in inner.items()}, "contact": None}
+        return unfold(values, "contact", documented_names(cls), silent=("id",))
 
 
 class ContactReply(Reply):
@@ -243,9 +234,10 @@ def _line(gateway: str | None, directory: Directory) -> str | None:
     if gateway is None:
         return None
     text = gateway.strip()
-    if not (text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER):
+    number = line_number(text)
+    if number is None:
         return text
-    found = directory.line_named(int(text))
+    found = directory.line_named(number)
     if found is None:
         raise Invalid("gateway", f"there is no gateway {text}")
     return found

@@ -84,9 +84,13 @@ def _pattern(field: str, value: str, directory: Directory) -> str:
         value = value.replace("**", "*")
     if value.count("*") > MOST_STARS:
         raise Invalid("filterValue", f"has more than {MOST_STARS} wildcards")
-    if field == "gateway" and value.isascii() and value.isdigit() and len(value) < LONGEST_NUMBER:
-        return directory.line_named(int(value)) or value
-    return value
+    number = line_number(value) if field == "gateway" else None
+    return value if number is None else directory.line_named(number) or value
+
+
+def line_number(text: str) -> int | None:
+    """Return the number of a line that a text is, or None for a name."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
 
 
 def _orders(text: str, known: Container[str]) -> tuple[tuple[str, bool], ...]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gatewayd.api.body import check_text
+from gatewayd.api.body import Values, check_text
+from gatewayd.api.fields import refuse_unknown
 from gatewayd.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLACED = frozenset({"id", "userid"})  # the path says which one is meant, and nothing else can
 
 _BLANK = re.compile(r"[\s,]*")
 _COLON = re.compile(r"\s*:\s*")
@@ -23,6 +29,20 @@ def members(field: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid(field, "has to be a JSON object")
     return {str(name).lower(): item for name, item in value.items()}
+
+
+def unfold(values: Values, carrier: str, names: Mapping[str, str], *, silent: tuple[str, ...]) -> Values:
+    """Return parameters with what stands in `carrier` beside what stands outside.
+
+    `names` are the documented ones by their lower case; those that are `silent` may stand in the carrier and say
+    nothing there. Raises Invalid for any other.
+    """
+    if values.get(carrier) is None:
+        return values
+    given = members(carrier, values[carrier])
+    inner = {name: value for name, value in given.items() if name not in silent}
+    refuse_unknown(inner, {name: names[name] for name in names if name not in {carrier, *PLACED}})
+    return {**values, **{names[name]: value for name, value in inner.items()}, carrier: None}
 
 
 def parse_members(text: str, field: str) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from gatewayd.api.emm.loose import members
+from gatewayd.api.emm.loose import unfold
 from gatewayd.api.fields import (
     Id,
     OptionalText,
     documented_names,
     none_if_blank,
-    refuse_unknown,
 )
 from gatewayd.api.operation import Call, Display, Operation, Params, Reply, operation
 from gatewayd.api.pages import form_fields
@@ -64,14 +63,7 @@ class UserEditParams(Params):
     @classmethod
     def _unpack(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Put what stands in `settings` beside what stands outside; id and name may come along, they say nothing."""
-        if values.get("settings") is None:
-            return values
-        names = documented_names(cls)
-        inner = members("settings", values["settings"])
-        for name in ("id", "name"):
-            inner.pop(name, None)
-        refuse_unknown(inner, {name: names[name] for name in names if name not in {"settings", "userid"}})
-        return {**values, **{names[name]: value for name, value in inner.items()}, "settings": None}
+        return unfold(values, "settings", documented_names(cls), silent=("id", "name"))
 
 
 class UserReply(Reply):
