@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.tap import verdicts
+from drivers.tap import acceptance, verdicts
 from drivers.tap.admission import MAX_LOGON, Visitor, fault_of_logon
-from drivers.tap.blocks import CR, EOT, ESC, ETB, ETX, LF, MAX_BLOCK, STX, TERMINATORS, Block, unescape
+from drivers.tap.blocks import CR, EOT, ESC, ETB, ETX, LF, MAX_BLOCK, STX, TERMINATORS, Block
 from drivers.tap.submissions import (
     AnswerHeard,
     BlockRepeated,
@@ -34,8 +34,6 @@ MAX_MESSAGE = 8_192
 """Characters of one multi-block transaction: what a sender that never ends it may make us keep."""
 MAX_AHEAD = 2_048
 """Bytes that may come while a page is being recorded: a few repeats of the block; more is nobody who knows TAP."""
-MAX_CALLED_ID = 64
-"""Characters of a pager ID that clients may use; it becomes a recipient."""
 BLOCK_GAP = 3.0
 """Seconds without a character after which a block is over: its sender began anew."""
 LONE_CR = 1.0
@@ -46,7 +44,6 @@ UNASKED_AFTER = 2.0
 """Seconds after which ID= comes unasked on a new connection (t1): some entry devices send no CR."""
 
 _SEVEN_BITS = bytes(range(128)) * 2
-_FIELDS = 2
 _TRAILER = 5  # characters from the terminator of a block to its end
 
 
@@ -281,28 +278,17 @@ class PagingTerminal:
             self._take_page(info, now)
 
     def _take_page(self, info: bytes, now: float) -> None:
-        """Take a whole transaction; further fields are further lines, a line feed left at a CR is nothing."""
-        fields = info.replace(b"\r\n", b"\r").replace(b"\n\r", b"\r").split(b"\r")
-        if len(fields) <= _FIELDS or fields[-1]:
-            self._answer_block(verdicts.BAD_FORMAT, now)
-            return
-        pager_id, *lines = (unescape(part).decode("ascii") for part in fields[:-1])
-        text = "\n".join(lines)
-        verdict = self._judge_page(pager_id.strip(), text)
+        pager_id, text = acceptance.read(info)
+        verdict = verdicts.BAD_FORMAT if info in (b"", b"\r") else self._judge_page(pager_id, text)
         if verdict is None:
-            self._submit(pager_id.strip(), text, now)
+            self._submit(pager_id, text, now)
         else:
             self._answer_block(verdict, now)
 
     def _judge_page(self, pager_id: str, text: str) -> Verdict | None:
-        rules = self._rules
-        if len(pager_id) > MAX_CALLED_ID or (pager_id and not pager_id.isprintable()):
-            return verdicts.ILLEGAL_PAGER
-        if rules.pagers and pager_id not in rules.pagers:
-            return verdicts.UNKNOWN_PAGER
-        if rules.max_pages and self._pages >= rules.max_pages:
+        if 0 < self._rules.max_pages <= self._pages:
             return verdicts.ENOUGH_PAGES
-        return verdicts.TOO_LONG if rules.refuse_long and 0 < rules.max_chars < len(text) else None
+        return acceptance.fault_of_page(pager_id, text, self._rules)
 
     def _submit(self, pager_id: str, text: str, now: float) -> None:
         """Hand a page out and wait for `settle`."""

@@ -160,6 +160,22 @@ async def test_call_without_a_text_is_a_call_all_the_same() -> None:
     assert ward.line.texts == [("2001", "call without a text")]
 
 
+@pytest.mark.parametrize(
+    ("info", "text"),
+    [
+        (b"2001\rFIRE 3", "FIRE 3"),
+        (b"2001\rFIRE\r3", "FIRE\n3"),
+        (b"2001\n\rFIRE 3\n", "FIRE 3"),
+        (b"2001\r", "call without a text"),
+        (b"2001", "call without a text"),
+    ],
+)
+async def test_page_whose_sender_leaves_out_a_line_end_or_the_text_is_taken(info: bytes, text: str) -> None:
+    ward = await logged_on()
+    assert b"\r\x06\r" in await ward.says(block(info))
+    assert ward.line.texts == [("2001", text)]
+
+
 async def test_field_that_ends_with_ETB_and_has_no_line_end_ends_there() -> None:  # noqa: N802
     ward = await logged_on()
     assert await ward.says(block(b"2001", ETB)) == ACCEPTED

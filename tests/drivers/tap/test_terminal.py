@@ -122,11 +122,10 @@ def test_good_block_forgives_the_damaged_ones_before_it() -> None:
     ("terminal", "info", "answer"),
     [
         ({"pagers": ("2001",)}, b"2002\rX\r", b"511 no such subscriber\r\x1e\r"),
-        ({}, b"2001", b"515 format error\r\x1e\r"),
+        ({}, b"", b"515 format error\r\x1e\r"),
         ({}, b"2" * 65 + b"\rX\r", b"510 illegal pager ID\r\x1e\r"),
         ({}, b"20\x1aA01\rX\r", b"510 illegal pager ID\r\x1e\r"),
-        ({}, b"2001\r", b"515 format error\r\x1e\r"),
-        ({}, b"2001\rX", b"515 format error\r\x1e\r"),
+        ({}, b"\r", b"515 format error\r\x1e\r"),
         (
             {"max_chars": 3, "refuse_long": True},
             b"2001\rXXXX\r",
