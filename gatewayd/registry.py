@@ -19,6 +19,8 @@ from gatewayd.errors import Invalid
 from gatewayd.validation import suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gatewayd.driver import Driver, LineSettings
     from gatewayd.simulator import Simulator
 
@@ -44,10 +46,10 @@ def kinds() -> list[str]:
 
 def load(kind: str) -> Kind:
     """Import one kind. Raises Invalid, with a suggestion, when there is none of that name or it cannot be imported."""
-    modules = _modules()
-    if kind not in modules:
-        raise Invalid("kind", f"there is no driver {kind!r}{suggestion(kind, modules)}")
-    module = _import(kind, modules[kind])
+    name = _module(kind)
+    if name is None:
+        raise Invalid("kind", f"there is no driver {kind!r}{suggestion(kind, _modules())}")
+    module = _import(kind, name)
     try:
         return Kind(kind, module.DRIVER, module.SETTINGS)
     except AttributeError as error:
@@ -64,8 +66,7 @@ def simulators() -> dict[str, type[Simulator]]:
 
 def simulator(name: str) -> type[Simulator]:
     """Return one simulator. Raises Invalid, with a suggestion, when there is none of that name."""
-    # A simulator is usually called after its kind ("espa444-panel"): then no other driver is imported.
-    for kind in sorted(kinds(), key=lambda kind: not name.startswith(kind)):
+    for kind in _likely(name):
         found = _simulators_of(kind)
         if name in found:
             return found[name]
@@ -75,15 +76,31 @@ def simulator(name: str) -> type[Simulator]:
 def forget() -> None:
     """Look for kinds anew the next time: something was installed."""
     _modules.cache_clear()
+    _built_in.cache_clear()
 
 
 @cache
 def _modules() -> dict[str, str]:
     """Map each kind to its module; a built-in kind cannot be replaced by an installed one."""
-    installed = {entry.name: _module_of(entry) for entry in entry_points(group=GROUP)}
+    return {entry.name: _module_of(entry) for entry in entry_points(group=GROUP)} | _built_in()
+
+
+@cache
+def _built_in() -> dict[str, str]:
+    """Map each built-in kind to its module. These alone need no look at every installed distribution."""
     package = import_module(BUILT_IN)
-    built_in = {info.name: f"{BUILT_IN}.{info.name}" for info in pkgutil.iter_modules(package.__path__) if info.ispkg}
-    return installed | built_in
+    return {info.name: f"{BUILT_IN}.{info.name}" for info in pkgutil.iter_modules(package.__path__) if info.ispkg}
+
+
+def _module(kind: str) -> str | None:
+    return _built_in().get(kind) or _modules().get(kind)
+
+
+def _likely(name: str) -> Iterator[str]:
+    """Yield the kinds, first those after which a simulator of this name is called: then no other driver is imported."""
+    namesakes = [kind for kind in _built_in() if name.startswith(kind)]
+    yield from namesakes
+    yield from sorted(_modules().keys() - namesakes, key=lambda kind: (not name.startswith(kind), kind))
 
 
 def _module_of(entry: EntryPoint) -> str:
@@ -98,7 +115,7 @@ def _import(kind: str, name: str) -> Any:  # noqa: ANN401  # a module has no typ
 
 
 def _simulators_of(kind: str) -> dict[str, type[Simulator]]:
-    name = f"{_modules()[kind]}.simulator"
+    name = f"{_module(kind)}.simulator"
     try:
         return dict(_import(kind, name).SIMULATORS)
     except (Invalid, AttributeError) as error:

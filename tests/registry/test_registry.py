@@ -61,6 +61,14 @@ def test_a_package_that_exports_no_driver_is_named(kinds: None, monkeypatch: pyt
         registry.load("lamp")
 
 
+def test_what_is_built_in_is_found_without_a_look_at_all_that_is_installed(
+    kinds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "entry_points", None)
+    assert registry.load("horn").driver is HornDriver
+    assert registry.simulator("horn-listener")
+
+
 def test_an_installed_distribution_adds_a_kind(installed_bell: None) -> None:
     assert registry.kinds() == ["bell", "broken", "horn", "lamp"]
     assert registry.load("bell").settings is HornSettings
