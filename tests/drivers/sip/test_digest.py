@@ -191,6 +191,35 @@ def test_the_client_takes_the_topmost_challenge_that_it_knows() -> None:
     assert answer_challenge(unknown, Account("2001", "x"), "REGISTER", "sip:g", "cn") is None
 
 
+def test_the_client_protects_no_more_than_it_has_to_and_gives_back_what_is_opaque() -> None:
+    value = answer_challenge(
+        ['Digest realm="r", nonce="n",qop="auth-int,auth", opaque="a\\"b"'],
+        Account("1", "x"),
+        "REGISTER",
+        "sip:g",
+        "c",
+    )
+    assert value is not None
+    assert "qop=auth," in value
+    assert 'opaque="a\\"b"' in value
+
+
+def test_nobody_without_a_name_gets_in_without_a_password() -> None:
+    judge = make()
+    assert verdict(judge, credentials(judge.challenges(NOW), user="", password="")) is Verdict.WRONG
+
+
+def test_a_nonce_that_had_to_be_forgotten_cannot_be_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.sip.authenticator.MAX_NONCES", 2)
+    judge = make()
+    first = credentials(judge.challenges(NOW))
+    assert verdict(judge, first) is Verdict.RIGHT
+    for later in (1, 2):
+        assert verdict(judge, credentials(judge.challenges(NOW + later)), NOW + later) is Verdict.RIGHT
+    assert verdict(judge, first, NOW + 3) is Verdict.STALE
+    assert verdict(judge, credentials(judge.challenges(NOW + 3)), NOW + 3) is Verdict.RIGHT
+
+
 def test_passwords_never_show() -> None:
     assert "s3cret" not in repr(Account("2001", "s3cret"))
     judge = make()

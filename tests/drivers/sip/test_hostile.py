@@ -167,6 +167,14 @@ def test_a_stream_with_two_lengths_is_given_up() -> None:
     assert item.last
 
 
+def test_a_body_that_is_too_large_is_not_waited_for() -> None:
+    site = Site(authenticate=False)
+    connection = open_stream(site)
+    connection.receive_data(request(content_length=str(MAX_BODY + 1)), site.net.now)
+    assert connection.data_to_send().startswith(b"SIP/2.0 413 ")
+    assert connection.closing
+
+
 def test_an_idle_connection_is_closed_even_when_single_bytes_drip_in() -> None:
     site = Site(idle_timeout=60)
     connection = open_stream(site)

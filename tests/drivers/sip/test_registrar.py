@@ -192,6 +192,20 @@ def test_devices_are_ordered_by_q(desk: Desk) -> None:
     assert desk.contacts == [THERE, HERE]
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("0.12345", 0.123), ("7", 1.0), ("-1", 0.0), ("nan", 0.0), ("inf", 1.0), ("much", 1.0), ("", 1.0)],
+)
+def test_q_lies_between_0_and_1_whatever_is_said(desk: Desk, said: str, meant: float) -> None:
+    desk.register(f"{HERE};q={said}")
+    assert [each.q for each in desk.site.gateway.registrar.current("2001", START)] == [meant]
+
+
+def test_a_telephone_number_is_no_contact(desk: Desk) -> None:
+    assert desk.register("<tel:+49301>").status == 400
+    assert not desk.contacts
+
+
 def test_a_phone_that_leaves_zombies_does_not_lock_itself_out(desk: Desk) -> None:
     for port in range(6000, 6015):
         desk.register(f"<sip:2001@10.0.0.9:{port}>")
