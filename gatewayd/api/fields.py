@@ -27,6 +27,8 @@ def parse_number(value: object) -> int:
     """Accept a whole number from 0, as a number or as ASCII digits."""
     if type(value) is str and value.isascii() and value.isdigit() and len(value) < ID_DIGITS:
         return int(value)  # nearly every one that comes
+    if type(value) is int and 0 <= value <= LARGEST_ID:
+        return value
     if isinstance(value, list):
         raise ValueError("was given more than once")  # noqa: TRY004 - pydantic collects ValueErrors
     if isinstance(value, str) and value.isascii() and value.strip().isdigit() and len(value.strip()) <= ID_DIGITS:

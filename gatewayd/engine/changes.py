@@ -72,9 +72,13 @@ class Changes:
         for event_id in change.announced:
             event = change.events[event_id]
             message = change.messages.get(event.message_id) or self._cases.message(event.message_id)
-            if message is not None:
-                news = _News(NotificationKind.USER_EVENT, event.id, message, partial(user_event, event, message))
-                self._tell(change, (event.user_id,), news)
+            if message is None:
+                continue
+            if not self.subscriptions.of(event.user_id):  # most people have no browser that waits
+                self._keep(change, event.user_id, NotificationKind.USER_EVENT, event.id)
+                continue
+            news = _News(NotificationKind.USER_EVENT, event.id, message, partial(user_event, event, message))
+            self._tell(change, (event.user_id,), news)
         for alarm in list(change.alarms.values()):
             if alarm.is_active and alarm.message_id not in change.messages:
                 continue  # it was accepted, or reported again
@@ -89,17 +93,15 @@ class Changes:
         line = self.subscriptions.line
         for user_id in user_ids:
             if line is None or not (devices := self.subscriptions.of(user_id)):
-                number = change.ctx.new_id(Notification)
-                self._queue(change, Notification(number, user_id, news.kind, news.object_id))
+                self._keep(change, user_id, news.kind, news.object_id)
                 continue
             text = text or push_text(news.kind, news.say())
             for device in devices:
                 change.save(_push(change, news, (line.name, device.id, user_id, text)))
 
-    def _queue(self, change: Change, notification: Notification) -> None:
+    def _keep(self, change: Change, user_id: int, kind: NotificationKind, object_id: int) -> None:
         """Keep a notification until its user asks; only the newest `KEPT` stay."""
-        user_id = notification.user_id
-        change.others.append(notification)
+        change.others.append(Notification(change.ctx.new_id(Notification), user_id, kind, object_id))
         self._fresh[user_id] += 1
         if self._fresh[user_id] < TRIM_EVERY:
             return
@@ -143,7 +145,7 @@ class Changes:
         alike = [push, *(one for one in _same(push, case) if one.text == push.text)]
         if not any(one.state in ARRIVED or one.way == TOLD_OTHERWISE for one in alike):
             change.save(replace(push, way=TOLD_OTHERWISE))
-            self._queue(change, Notification(change.ctx.new_id(Notification), push.user_id, push.push, object_id))
+            self._keep(change, push.user_id, push.push, object_id)
 
     # --- handing over -------------------------------------------------------------------------------------------------
 

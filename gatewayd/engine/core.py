@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatewayd.engine.directory import Directory
     from gatewayd.engine.line import RunningLine
     from gatewayd.engine.wakeup import WakeUp
+    from gatewayd.model import Page
     from gatewayd.store import Store
     from gatewayd.store.writer import Commit
 
@@ -93,7 +94,7 @@ class Core:
         rows = change.rows()
         if not rows:
             return []
-        held = [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
+        held = self._hold(change) if change.pages else ()
         try:
             cancelled = await _finished(self.store.submit(*rows))
         except BaseException:
@@ -106,8 +107,27 @@ class Core:
             raise asyncio.CancelledError
         return ending
 
+    def _hold(self, change: Change) -> list[Page]:
+        """Hold the pages that a decision takes out of their queues; returns those that were there."""
+        return [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
+
     def _apply(self, change: Change) -> list[asyncio.Task[None]]:
         self.cases.apply(change)
+        if change.escalations:
+            self._set_deadlines(change)
+        ending = self._move_pages(change) if change.pages else []
+        self._tell(change)
+        self.wake_at(self.agenda.next_due())
+        return ending
+
+    def _set_deadlines(self, change: Change) -> None:
+        for run in change.ended():
+            self.agenda.forget(run.id)
+        for run in change.running():
+            self.agenda.set(run.id, run.due, run.priority)
+
+    def _move_pages(self, change: Change) -> list[asyncio.Task[None]]:
+        """Take pages out of their queues and put others in; returns the attempts that end by that."""
         ending = []
         touched: dict[str, None] = {}  # in the order of the pages
         for page in change.settled():
@@ -116,18 +136,12 @@ class Core:
                 touched[page.line] = None
                 if (task := line.drop(page.id)) is not None:
                     ending.append(task)
-        for run in change.ended():
-            self.agenda.forget(run.id)
-        for run in change.running():
-            self.agenda.set(run.id, run.due, run.priority)
         for page in change.queued():
             if page.line in self.lines:
                 self.lines[page.line].push(page)
                 touched[page.line] = None
         for name in touched:
             self.lines[name].pump()
-        self._tell(change)
-        self.wake_at(self.agenda.next_due())
         return ending
 
     def _tell(self, change: Change) -> None:

@@ -99,11 +99,7 @@ def page_step(change: Change, message: Message, run: Escalation, step: Step, cas
 
 def page_targets(change: Change, occasion: Occasion, targets: Targets, case: Case | None) -> None:
     """Put the message into people's inboxes and page their ways, and page bare contacts."""
-    waiting = {
-        (page.line, page.address)
-        for page in (*(case.queued() if case else ()), *change.pages.values())
-        if page.message_id == occasion.message.id and page.state is PageState.QUEUED
-    }
+    waiting = _waiting(change, occasion.message.id, case) if case or change.pages else set()
     for user in targets.users:
         _notify(change, occasion, user, case)
         for index, way in enumerate(user.ways):
@@ -112,6 +108,15 @@ def page_targets(change: Change, occasion: Occasion, targets: Targets, case: Cas
                 _page(change, occasion, _Target(contact, user, index), waiting)
     for contact in targets.contacts:
         _page(change, occasion, _Target(contact), waiting)
+
+
+def _waiting(change: Change, message_id: int, case: Case | None) -> set[tuple[str, str]]:
+    """Return line and address of the pages of a message that have not left yet."""
+    return {
+        (page.line, page.address)
+        for page in (*(case.queued() if case else ()), *change.pages.values())
+        if page.message_id == message_id and page.state is PageState.QUEUED
+    }
 
 
 def _notify(change: Change, occasion: Occasion, user: User, case: Case | None) -> None:

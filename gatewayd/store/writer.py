@@ -16,9 +16,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gatewayd.errors import Conflict, GatewayError, Invalid, StoreUnavailable
+from gatewayd.store.batches import run_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,9 @@ log = logging.getLogger(__name__)
 SLOW_COMMIT = 0.005  # seconds; above this mean a commit may not stand on the loop
 FAST_COMMIT = 0.0025  # below this mean it comes back
 SMOOTHING = 0.1  # weight of the newest commit in the mean
-INSERT = "INSERT "
 LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
 
 VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
-Values = tuple[Any, ...] | dict[str, Any]
 
 
 class Commit(asyncio.Future[None]):
@@ -177,11 +176,7 @@ class Writer:
 
     def _execute(self, statements: Sequence[Statement]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
-        for sql, rows in batches(statements):
-            if len(rows) == 1:
-                self._connection.execute(sql, rows[0])
-            else:
-                self._connection.executemany(sql, rows)
+        run_all(self._connection, statements)
 
     def _end(self, error: Exception | None) -> Exception | None:
         """Commit, or take back what `error` made useless; returns what went wrong, as an error of ours."""
@@ -196,24 +191,6 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.rollback()
         return _as_ours(error)
-
-
-def batches(statements: Sequence[Statement]) -> list[tuple[str, list[Values]]]:
-    """Put the rows of one table together: inserts of different tables may change places, nothing else may."""
-    found: list[tuple[str, list[Values]]] = []
-    open_ones: dict[str, list[Values]] = {}
-    for sql, values in statements:
-        rows = open_ones.get(sql)
-        if rows is not None:
-            rows.append(values)
-            continue
-        rows = [values]
-        found.append((sql, rows))
-        if sql.startswith(INSERT):
-            open_ones[sql] = rows
-        else:
-            open_ones.clear()
-    return found
 
 
 def _as_ours(error: Exception) -> GatewayError:

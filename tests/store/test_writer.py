@@ -10,12 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gatewayd.errors import Conflict, StoreUnavailable
 from gatewayd.store import open_store
-from gatewayd.store.writer import LARGEST_GROUP, batches
+from gatewayd.store.writer import LARGEST_GROUP
 from tests.store import samples
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewayd.store import Store
-    from gatewayd.store.rows import Statement
 
 
 class Tap:
@@ -201,53 +198,3 @@ async def test_on_a_slow_disk_only_the_commit_runs_in_the_thread(store: Store) -
     await asyncio.gather(done, later)
     assert threading.get_ident() not in tap.threads
     assert store.alarms.get(2) is not None
-
-
-TABLES = ("a", "b")
-STATEMENTS = st.tuples(
-    st.sampled_from(["insert", "delete", "clear"]), st.sampled_from(TABLES), st.integers(1, 4), st.integers(0, 9)
-)
-
-
-@given(st.lists(STATEMENTS, max_size=30))
-def test_rows_written_together_leave_what_they_leave_one_after_the_other(
-    orders: list[tuple[str, str, int, int]],
-) -> None:
-    statements: list[Statement] = []
-    for what, table, key, value in orders:
-        if what == "insert":
-            sql = f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
-            statements.append((sql, (key, value)))
-        elif what == "delete":
-            statements.append((f"DELETE FROM {table} WHERE k = :key", {"key": key}))
-        else:
-            statements.append((f"DELETE FROM {table} WHERE v < ?", (value,)))
-    assert _left(statements) == _left([(sql, row) for sql, rows in batches(statements) for row in rows])
-
-
-def _left(statements: list[Statement]) -> list[list[tuple[int, int]]]:
-    connection = sqlite3.connect(":memory:")
-    for table in TABLES:
-        connection.execute(f"CREATE TABLE {table} (k INTEGER PRIMARY KEY, v INTEGER)")
-    for sql, values in statements:
-        connection.execute(sql, values)
-    left = [connection.execute(f"SELECT * FROM {table} ORDER BY k").fetchall() for table in TABLES]
-    connection.close()
-    return left
-
-
-def test_rows_of_one_table_go_out_together() -> None:
-    insert_a, insert_b = "INSERT INTO a VALUES (?)", "INSERT INTO b VALUES (?)"
-    statements: list[Statement] = [
-        (insert_a, (1,)),
-        (insert_b, (1,)),
-        (insert_a, (2,)),
-        ("DELETE FROM a", ()),
-        (insert_a, (3,)),
-    ]
-    assert batches(statements) == [
-        (insert_a, [(1,), (2,)]),
-        (insert_b, [(1,)]),
-        ("DELETE FROM a", [()]),
-        (insert_a, [(3,)]),
-    ]
