@@ -34,11 +34,13 @@ class Stage(Enum):
 class Logon:
     """One logon: `data_to_send` has its bytes, `due` its deadline, `stage` and `reason` its outcome.
 
-    `asked`: the terminal has just said ID=. `lingering`: it may still believe in an earlier session.
+    `asked`: the terminal has just said ID=. `lingering`: it may still believe in an earlier session. `prompt` is what
+    it says before ID= on the same line, as far as that is known.
     """
 
-    def __init__(self, profile: Profile, now: float, *, asked: bool, lingering: bool) -> None:
+    def __init__(self, profile: Profile, now: float, *, asked: bool, lingering: bool, prompt: str = "") -> None:
         self._profile = profile
+        self._prompt = prompt
         self._timing = profile.timing
         self._lingering = lingering
         self._answer_wait = AnswerWait(profile.timing)
@@ -107,7 +109,7 @@ class Logon:
             self._call(now)
 
     def _asked(self, answer: Answer, now: float) -> None:
-        del answer
+        self._prompt = answer.text
         self._log_on(now)
 
     def _log_on(self, now: float) -> None:
@@ -129,7 +131,7 @@ class Logon:
             self.due = self._timing.after(now, self._timing.t2)
 
     def _restart(self, answer: Answer, now: float) -> None:
-        if not answer.text:
+        if answer.asks(self._prompt):
             self._log_on(now)
 
     def _accept(self, answer: Answer, now: float) -> None:

@@ -50,6 +50,7 @@ class EntryDevice:
         self._logon: Logon | None = None  # exactly while in LOGGING_ON
         self._answer_wait = AnswerWait(profile.timing)
         self._asked_at: float | None = None  # when ID= came while nobody wanted it
+        self._prompt = ""  # what this terminal says before ID= on the same line
         self._proof_wanted = False
         self._lingering = True  # the terminal may believe in a session that is over for us: one of the process before
 
@@ -148,11 +149,13 @@ class EntryDevice:
     def _log_on(self, now: float, *, asked: bool) -> None:
         self._asked_at = None
         self._state = State.LOGGING_ON
-        self._logon = Logon(self._profile, now, asked=asked, lingering=self._lingering)
+        self._logon = Logon(self._profile, now, asked=asked, lingering=self._lingering, prompt=self._prompt)
         self._follow_logon(self._logon, now)
 
     def _logon_answered(self, answer: Answer, now: float) -> None:
         if self._logon is not None:
+            if self._logon.stage is Stage.CALLING and answer.control is Control.ASKED:
+                self._prompt = answer.text
             self._logon.handle_answer(answer, now)
             self._follow_logon(self._logon, now)
 
@@ -268,7 +271,7 @@ class EntryDevice:
 
     def _asked_in_session(self, answer: Answer, now: float) -> None:
         """Log on again, for the terminal began anew, and send again what it did not acknowledge."""
-        if answer.text:
+        if not answer.asks(self._prompt):
             return
         self._box.take_back(self._timing.n2)
         self._box.events.append(LoggedOff("the terminal asked for a new logon"))
@@ -297,7 +300,7 @@ class EntryDevice:
         self._log_off("logged off, the terminal said no goodbye", now)
 
     def _asked_after_leaving(self, answer: Answer, now: float) -> None:
-        if not answer.text:
+        if answer.asks(self._prompt):
             self._asked_at = now
             self._log_off("logged off", now)
 
@@ -329,7 +332,7 @@ class EntryDevice:
 
     def _asked_at_rest(self, answer: Answer, now: float) -> None:
         """Spontaneous ID=: a permanent connection is logged on again at once, any other when there is a page."""
-        if self._profile.permanent and not answer.text:
+        if self._profile.permanent and answer.asks(self._prompt):
             self._log_on(now, asked=True)
         else:
             self._asked_at = now

@@ -43,6 +43,10 @@ class Answer:
             return f"{self.text} {CODES[self.code].meaning}"
         return self.text or f"the terminal answered {self.control.value}"
 
+    def asks(self, prompt: str) -> bool:
+        """Return whether `ID=` is a question, for a terminal that says `prompt` before it, and no word of an answer."""
+        return not self.text or (prompt != "" and self.text.rpartition(_PROMPT)[2].strip() == prompt)
+
 
 class Scanner:
     """Turns bytes into answers, in bounded memory whatever arrives."""

@@ -167,6 +167,34 @@ def test_terminal_that_begins_anew_for_ever_does_not_get_the_page_for_ever() -> 
     assert bench.settled().outcome is Outcome.FAILED
 
 
+def test_ID_behind_the_words_that_this_terminal_always_says_is_a_question_at_any_time() -> None:  # noqa: N802
+    question = b"\r\nWAVE 9 ID="
+    bench = Bench()
+    bench.page()
+    assert bench.hears(question) == LOGON
+    bench.hears(LOGON_OK)
+    assert bench.hears(question) == LOGON
+    assert bench.hears(LOGON_OK + GO_AHEAD) == FIRE
+    assert bench.hears(question) == LOGON
+    assert bench.hears(LOGON_OK + GO_AHEAD) == FIRE
+    bench.hears(ACCEPTED)
+    assert bench.hears(question + question[2:]) == LOGON
+    assert bench.hears(LOGON_OK + GO_AHEAD + b"WAVE 8 ID=") == b""
+    assert bench.waits(1) == EOT
+    assert bench.hears(question) == b""
+    assert bench.page("2") == LOGON
+
+
+def test_permanent_line_is_logged_on_again_behind_the_words_that_its_terminal_always_says() -> None:
+    bench = Bench(permanent=True)
+    bench.page()
+    bench.hears(b"WAVE 9 ID=")
+    bench.hears(LOGON_OK + GO_AHEAD)
+    bench.hears(ACCEPTED)
+    bench.hears(HANG_UP)
+    assert bench.hears(b"\r\nWAVE 9 ID=") == LOGON
+
+
 def test_ID_inside_the_text_of_an_answer_does_not_disturb() -> None:  # noqa: N802
     bench = Bench()
     bench.in_block()
