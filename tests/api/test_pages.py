@@ -8,6 +8,10 @@ from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+import pytest
+
+from gatewayd.api.emm.listing import Part
+from gatewayd.api.pages import Place, pager
 from gatewayd.model import AlarmActivated, Priority
 from tests.engine.conftest import ADMIN
 
@@ -180,6 +184,13 @@ async def test_the_command_does_what_the_page_does(nurse: Person, stranger: Pers
     ]
 
 
+async def test_what_stands_in_an_address_does_nothing_in_a_shell(nurse: Person) -> None:
+    page = await nurse.page("/x$(reboot)/api/alarms/active")
+    origin = str(nurse.client.make_url("")).rstrip("/")
+    assert f"&#39;{origin}/x$(reboot)/api/alarms/active?f=json&#39;</pre>" in page.text
+    assert "--data-urlencode &#39;text=$(reboot)&#39; " in (await nurse.page(f"{SEND}?text=$(reboot)")).text
+
+
 async def test_the_form_of_the_login_comes_from_its_parameters_wherever_it_stands(stranger: Person) -> None:
     for path in ("/api/tokens/generatetoken", ACTIVE):
         page = Outline((await stranger.page(path)).text)
@@ -214,6 +225,21 @@ async def test_lists_are_paged_and_sorted_by_links(gateway: Gateway, nurse: Pers
     assert 'rel="prev"' in last
     assert "orderby=message+DESC" in page
     assert "call 1" not in last
+
+
+@pytest.mark.parametrize(
+    ("offset", "count", "previous", "following"),
+    [
+        (0, 2, "", "/x?name=a&offset=2&limit=2"),
+        (1, 2, "/x?name=a&offset=0&limit=2", "/x?name=a&offset=3&limit=2"),
+        (3, 2, "/x?name=a&offset=1&limit=2", ""),
+        (9, 0, "/x?name=a&offset=7&limit=2", ""),
+    ],
+)
+def test_the_pager_leads_to_what_there_is(offset: int, count: int, previous: str, following: str) -> None:
+    place = Place("/api", "/x", {"name": "a"}, "http://box")
+    made = pager(place, Part(offset=offset, count=count, total=5), 2)
+    assert (made.previous, made.next) == (previous, following)
 
 
 async def test_a_page_shows_fifty_entries_unless_told_otherwise(gateway: Gateway, nurse: Person) -> None:
