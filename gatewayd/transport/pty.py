@@ -11,40 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from gatewayd.transport.exact import ExactTimers
 from gatewayd.transport.fdio import FdWriter
+from gatewayd.transport.pace import Direction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewayd.clock import Clock, TimerHandle
+    from gatewayd.clock import Clock
     from gatewayd.transport.adapter import StreamAdapter
 
-BITS_PER_BYTE = 10  # start, eight (or seven and parity), stop
-TICK = 0.005  # seconds; a throttled wire hands over at most this much of its time at once
-READ_SIZE = 4_096  # bytes; what the kernel keeps for one direction of a PTY
+READ_SIZE = 4_096  # bytes; what the kernel keeps for one direction of a PTY, and a slow wire beside that
 UNHEARD_LIMIT = 65_536  # bytes kept for a reader that is slow; beyond that they are lost, as on a real wire
 UNHEARD_TIME = 1.0  # seconds without any being taken: nobody has the port open, and they are lost likewise
-
-
-class Pace:
-    """How fast a wire is: when a piece that is put on it has arrived completely.
-
-    Timers ring late, exact ones too. What waited meanwhile goes on where the piece before it ended, not where the timer
-    rang: else a wire at 1200 Bd, with a timer for each byte, would be slower than a real one.
-    """
-
-    def __init__(self, baudrate: int) -> None:
-        self.byte_time = BITS_PER_BYTE / baudrate
-        self.piece = max(1, int(TICK / self.byte_time))
-        self._free = 0.0
-
-    def book(self, count: int, since: float) -> float:
-        """Put `count` bytes, there `since` then, on the wire behind what is on it; return when the last one arrives."""
-        self._free = max(since, self._free) + count * self.byte_time
-        return self._free
-
-    def go_on(self, count: int) -> float:
-        """Put bytes on the wire that waited until it was free; return when the last one arrives."""
-        return self.book(count, self._free)
 
 
 def open_pty(adapter: StreamAdapter[Any], link: Path | None = None, *, baudrate: int | None = None) -> Pty:
@@ -70,18 +47,15 @@ class Pty(asyncio.Transport):
         self._adapter = adapter
         self._clock: Clock = adapter.clock
         self._link = link
-        self._input = Pace(baudrate) if baudrate else None
-        self._output = Pace(baudrate) if baudrate else None
+        self._exact = ExactTimers(adapter.clock)
+        self._input = Direction(baudrate, self._clock, self._exact, self._tell) if baudrate else None
+        self._output = Direction(baudrate, self._clock, self._exact, self._deliver) if baudrate else None
         self._loop = asyncio.get_running_loop()
         self._fds: tuple[int, int] | None = None
         self._writer: FdWriter | None = None
-        self._waiting = bytearray()
-        self._waiting_since = 0.0
-        self._exact = ExactTimers(adapter.clock)
-        self._timers: dict[str, TimerHandle] = {}
         self._heard_at: float | None = None  # when the piece had arrived that the device is just told of
         self._progress = (0, 0.0)  # how many bytes had been taken, and since when no more were
-        self._paused = self._closing = False
+        self._watching = self._paused = self._closing = False
         self.path = ""
 
     # --- cable ------------------------------------------------------------------------------------------------------
@@ -90,15 +64,14 @@ class Pty(asyncio.Transport):
         """Pull the plug: the other side sees a hang-up, the link is gone, and what the device sends is lost."""
         if self._fds is None:
             return
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        self._waiting.clear()
+        for direction in (self._input, self._output):
+            if direction is not None:
+                direction.clear()
         if self._writer is not None:
             self._writer.stop()
         master, slave = self._fds
+        self._ignore()
         self._fds = self._writer = None
-        self._loop.remove_reader(master)
         if self._link is not None and _target(self._link) == os.ttyname(slave):
             self._link.unlink()
         os.close(master)
@@ -132,15 +105,12 @@ class Pty(asyncio.Transport):
         if self._output is None:
             self._hand_over(self._writer, data)
             return
-        if not self._waiting:
-            self._waiting_since = self._clock.now() if self._heard_at is None else self._heard_at
-        self._waiting += data
-        if "out" not in self._timers:
-            self._put_on_wire(self._output)
+        self._output.put(data, self._clock.now() if self._heard_at is None else self._heard_at)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes have not left."""
-        return len(self._waiting) + (self._writer.unsent if self._writer is not None else 0)
+        on_wire = self._output.size if self._output is not None else 0
+        return on_wire + (self._writer.unsent if self._writer is not None else 0)
 
     def is_closing(self) -> bool:
         """Return whether the device was switched off for good."""
@@ -149,13 +119,16 @@ class Pty(asyncio.Transport):
     def pause_reading(self) -> None:
         """Stop reading; the other side's writes back up."""
         self._paused = True
-        if self._fds is not None:
-            self._loop.remove_reader(self._fds[0])
+        self._ignore()
+        if self._input is not None:
+            self._input.hold()
 
     def resume_reading(self) -> None:
         """Go on reading."""
         self._paused = False
         self._watch()
+        if self._input is not None:
+            self._input.go()
 
     def close(self) -> None:
         """Switch the device off for good and remove the link."""
@@ -172,8 +145,16 @@ class Pty(asyncio.Transport):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        if self._fds is not None and not self._paused and "in" not in self._timers:
+        """Read what comes, unless the device or a slow wire has enough: then it waits in the kernel."""
+        full = self._input is not None and self._input.size >= READ_SIZE
+        if self._fds is not None and not (self._watching or self._paused or full):
+            self._watching = True
             self._loop.add_reader(self._fds[0], self._readable)
+
+    def _ignore(self) -> None:
+        if self._watching and self._fds is not None:
+            self._loop.remove_reader(self._fds[0])
+        self._watching = False
 
     def _hand_over(self, writer: FdWriter, data: bytes | bytearray | memoryview) -> None:
         now = self._clock.now()
@@ -185,55 +166,39 @@ class Pty(asyncio.Transport):
             return
         writer.write(data)
 
-    def _put_on_wire(self, pace: Pace) -> None:
-        piece = bytes(self._waiting[: pace.piece])
-        del self._waiting[: pace.piece]
-        due = pace.book(len(piece), self._waiting_since)
-        self._timers["out"] = self._exact.call_at(due, lambda: self._leave_wire(pace, piece))
-
-    def _leave_wire(self, pace: Pace, piece: bytes) -> None:
-        del self._timers["out"]
+    def _deliver(self, then: float, piece: bytes) -> None:
+        del then
         if self._writer is not None:
             self._hand_over(self._writer, piece)
-        if self._waiting:
-            self._put_on_wire(pace)
 
     def _readable(self) -> None:
-        if self._fds is None:
-            return
-        data = _read(self._fds[0], self._input.piece if self._input is not None else READ_SIZE)
+        data = _read(self._fds[0]) if self._fds is not None else b""
         if not data:
             return
         if self._input is None:
             self._adapter.data_received(data)
             return
-        self._loop.remove_reader(self._fds[0])
-        self._expect(self._input.book(len(data), self._clock.now()), self._input, data)
+        self._input.put(data, self._clock.now())
+        if self._input.size >= READ_SIZE:
+            self._ignore()
 
-    def _expect(self, due: float, pace: Pace, data: bytes) -> None:
-        self._timers["in"] = self._exact.call_at(due, lambda: self._arrive(due, pace, data))
+    def _tell(self, then: float, piece: bytes) -> None:
+        """Tell the device of bytes. What it answers at once is dated by when they had arrived: it has no timers."""
+        self._heard_at = then
+        self._adapter.data_received(piece)
+        self._loop.call_soon(self._heard, then)
+        self._watch()
 
-    def _arrive(self, due: float, pace: Pace, data: bytes) -> None:
-        """Hand a piece over; what is there behind it has waited for the wire."""
-        del self._timers["in"]
-        behind = _read(self._fds[0], pace.piece) if self._fds is not None and not self._paused else b""
-        if behind:
-            self._expect(pace.go_on(len(behind)), pace, behind)
-        else:
-            self._watch()
-        self._heard_at = due
-        self._adapter.data_received(data)
-        self._loop.call_soon(self._heard)
-
-    def _heard(self) -> None:
+    def _heard(self, then: float) -> None:
         """Note that what the device sends from now on is no immediate answer: its tasks have had their turn."""
-        self._heard_at = None
+        if self._heard_at == then:
+            self._heard_at = None
 
 
-def _read(fd: int, size: int) -> bytes:
+def _read(fd: int) -> bytes:
     """Return what is there, perhaps nothing."""
     try:
-        return os.read(fd, size)
+        return os.read(fd, READ_SIZE)
     except BlockingIOError:
         return b""
 

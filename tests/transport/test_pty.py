@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gatewayd.clock import ManualClock, SystemClock, settle
-from gatewayd.transport.pty import TICK, UNHEARD_TIME, Pace, open_pty
+from gatewayd.transport.pace import TICK, Pace
+from gatewayd.transport.pty import READ_SIZE, UNHEARD_TIME, open_pty
 from tests.transport.cores import Talker
 
 if TYPE_CHECKING:
@@ -214,12 +215,16 @@ async def test_what_the_device_receives_takes_its_time(clock: ManualClock) -> No
 
 
 class LateClock(ManualClock):
-    """A clock whose timers ring late, as those of a loop do."""
+    """A clock whose timers ring late, as those of a loop do, and which counts them."""
 
-    LATE = 0.002
+    def __init__(self, late: float = 0.002) -> None:
+        super().__init__()
+        self.late = late
+        self.timers = 0
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        return super().call_at(max(when, self.now()) + self.LATE, callback)
+        self.timers += 1
+        return super().call_at(max(when, self.now()) + self.late, callback)
 
 
 class Answering(Talker):
@@ -313,7 +318,7 @@ async def test_an_answer_comes_when_a_wire_would_have_carried_question_and_answe
         await passed_through()
         early = read(fd)
         assert len(early) < 12
-        await clock.advance(LateClock.LATE + 1e-3)
+        await clock.advance(clock.late + 1e-3)
         await passed_through()
         assert early + read(fd) == ANSWER
     if task is not None:
@@ -335,7 +340,7 @@ async def test_what_a_device_says_later_is_no_answer_and_begins_when_it_says_it(
         await clock.advance(10 / 1_200 - 1e-5)
         await passed_through()
         assert read(fd) == b""
-        await clock.advance(LateClock.LATE + 1e-3)
+        await clock.advance(clock.late + 1e-3)
         await passed_through()
         assert read(fd) == b"x"
         assert clock.now() - start < 2 * 10 / 1_200
@@ -380,6 +385,82 @@ async def test_a_wire_without_a_rate_has_no_thread() -> None:
     pty = open_pty(device)
     device.say(b"x")
     assert pty._exact._thread is None
+    pty.close()
+
+
+@pytest.mark.parametrize("towards", ["gateway", "device"])
+async def test_one_timer_makes_up_for_all_that_it_rang_too_late_for(towards: str) -> None:
+    clock = LateClock(late=0.05)
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    got = b""
+    with opened(pty.path) as fd:
+        if towards == "device":
+            os.write(fd, b"x" * 120)
+            await passed_through()
+        else:
+            device.say(b"x" * 120)
+        await clock.advance(0.95)
+        await passed_through()
+        got = read(fd)
+        assert len(got) + device.traffic.bytes_in <= 114
+        await clock.advance(0.05 + clock.late)
+        await passed_through()
+        assert len(got + read(fd)) + device.traffic.bytes_in == 120
+    assert clock.timers < 40
+    pty.close()
+
+
+async def test_what_came_while_a_timer_was_late_begins_when_it_came() -> None:
+    clock = LateClock(late=0.02)
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        os.write(fd, b"a")
+        device.say(b"a")
+        await passed_through()
+        await clock.advance(0.015)  # both have arrived by now, but the timers ring at 0.0283
+        os.write(fd, b"bc")
+        device.say(b"bc")
+        await passed_through()
+        await clock.advance(0.0134)
+        await passed_through()
+        assert (read(fd), device.traffic.bytes_in) == (b"ab", 2)  # the last byte has arrived at 0.0317
+        await clock.advance(0.0233)
+        await passed_through()
+        assert (read(fd), device.traffic.bytes_in) == (b"c", 3)
+    pty.close()
+
+
+async def test_a_slow_wire_takes_no_more_from_the_kernel_than_it_can_keep(clock: ManualClock) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, baudrate=115_200)
+    with opened(pty.path) as fd:
+        unsent = b"x" * (4 * READ_SIZE - 1) + b"\n"
+        async with asyncio.timeout(5):
+            while device.traffic.bytes_in < 4 * READ_SIZE:
+                with suppress(BlockingIOError):
+                    unsent = unsent[os.write(fd, unsent) :] if unsent else b""
+                await settle()
+                assert pty._input is not None
+                assert pty._input.size < 2 * READ_SIZE
+                await clock.advance(0.02)
+    assert len((await device.hear())[0]) == 4 * READ_SIZE - 1
+    pty.close()
+
+
+async def test_a_wire_that_was_unplugged_is_free_again(clock: ManualClock, tmp_path: Path) -> None:
+    device = Talker(clock)
+    pty = open_pty(device, tmp_path / "port", baudrate=1_200)
+    device.say(b"x" * 1_200)
+    pty.unplug()
+    pty.replug()
+    assert pty.get_write_buffer_size() == 0
+    with opened(pty.path) as fd:
+        device.say(b"y")
+        await clock.advance(0.01)
+        await passed_through()
+        assert read(fd) == b"y"
     pty.close()
 
 

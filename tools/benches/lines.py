@@ -27,7 +27,7 @@ from gatewayd.driver import Outcome
 from gatewayd.engine.line import RunningLine
 from gatewayd.model import Page, Priority, Recorded
 from gatewayd.store import open_store
-from gatewayd.transport.pty import BITS_PER_BYTE
+from gatewayd.transport.pace import BITS_PER_BYTE
 from tools.benches.report import Row
 
 if TYPE_CHECKING:
