@@ -2,11 +2,14 @@
 
 The whole line runs as in the daemon (queue, worker, driver, serial port) at a simulated device behind a PTY that is as
 slow as the baud rate. The ceiling is the time that the bytes of the same pages take on the wire, both directions, one
-after the other, with no pause between them. Pages have 80 characters; the session is open already.
+after the other, with no pause between them. Pages have 80 characters; the session is open already; a page that the
+device does not take ends the run.
 
-A simulated device starts every answer about a millisecond late, as timers ring; a real one has its own ways. So each
-run has a second figure, `gateway alone`: the wire, and the pauses before what the gateway sends. A ratio a little
-above 1 is no mistake: a TAP block may begin while the last CR of the answer before it is still on the wire.
+The wire never carries a byte earlier than a real one would, and on an idle machine no more than some tenths of a
+millisecond later. On a busy one its thread waits for a processor, and so do the simulated device and the gateway: what
+that costs counts against the line. So each run has a second figure, `gateway alone`: the wire, and the pauses before
+what the gateway sends. A ratio a little above 1 is no mistake: a TAP block may begin while the last CR of the answer
+before it is still on the wire.
 
 COMP2 acknowledges by silence: what it has to be waited for after each page belongs to the protocol, and counts as wire
 time here. `ascii` and `snpp` lines page nobody, `gsm` has a bench of its own.
