@@ -49,11 +49,13 @@ class Session(ABC):
         self._settings = settings
         self._is_up = False
         self._hint: Hint | None = None
+        self._weaknesses: dict[str, str] = {}
         self._heard: set[str] = set()
         self._work: asyncio.Queue[Work] = asyncio.Queue()
 
     async def serve(self) -> None:
         """Serve until cancelled. Raises LineDown when the connection is lost."""
+        self._rate("", "")
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._work_off())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -89,7 +91,7 @@ class Session(ABC):
             self._line.trouble(event.hint.name.lower())
             self._suspect(event.hint)
         elif isinstance(event, Neglected):
-            cast("RatedLine", self._line).degraded(self._neglect(event.station))
+            self._rate("neglect", self._neglect(event.station))
         elif isinstance(event, BlockRefused):
             self._line.count("naks")
             self._line.log.warning("a block was refused (%s): %s", event.reason.name.lower(), event.detail)
@@ -140,15 +142,22 @@ class Session(ABC):
     def _note_link(self, event: LinkSilent | LinkRestored) -> None:
         if isinstance(event, LinkSilent):
             self._heard.discard(event.station)
+            self._rate(f"station {event.station}", self._silence_of(event.station))
         else:
             self._heard.add(event.station)
+            self._rate(f"station {event.station}", "")
             self._up()
         self._work.put_nowait(partial(self._report_link, event.station))
 
     def _suspect(self, hint: Hint | None) -> None:
         """Tell the installer what seems to be set up wrongly, or that it is not any more."""
         self._hint = hint
-        cast("RatedLine", self._line).degraded(hint.value if hint else "")
+        self._rate("hint", hint.value if hint else "")
+
+    def _rate(self, what: str, reason: str) -> None:
+        """Say all that is wrong with the line at once; an empty reason takes back what was said of `what`."""
+        self._weaknesses[what] = reason
+        cast("RatedLine", self._line).degraded("; ".join(filter(None, self._weaknesses.values())))
 
     def _neglect(self, station: str) -> str:
         """Return what is wrong when the panel asks for another station and never for us."""
@@ -170,5 +179,7 @@ class Session(ABC):
 
     def _link_report(self, station: str, *, silent: bool) -> Report:
         key = "link-silent" if station == self._settings.stations[0] else f"link-silent {station}"
-        text = f"nothing was heard from ESPA station {station} for {self._settings.silent_after:g} s"
-        return AlarmActivated(key, text, fault=True) if silent else AlarmReset(key)
+        return AlarmActivated(key, self._silence_of(station), fault=True) if silent else AlarmReset(key)
+
+    def _silence_of(self, station: str) -> str:
+        return f"nothing was heard from ESPA station {station} for {self._settings.silent_after:g} s"

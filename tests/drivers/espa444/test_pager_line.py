@@ -172,6 +172,21 @@ async def test_panel_that_polls_another_address_shows_the_line_as_weak(site: Sit
     assert site.gateway.faults == []
 
 
+async def test_line_says_all_that_is_wrong_with_it_and_nothing_of_its_last_connection(site: Site) -> None:
+    panel = await site.panel(own_address="3")
+    await site.clock.advance(40)
+    panel.faults.plan("dead")
+    await site.clock.advance(40)
+    assert "never for 3" in site.gateway.weakness
+    assert "nothing was heard from ESPA station 1" in site.gateway.weakness
+    assert site.wire is not None
+    site.wire.cut(OSError("unplugged"))
+    with pytest.raises(LineDown):
+        await site.finish(site.tasks[0])
+    await site.reconnect()
+    assert site.gateway.weakness == ""
+
+
 async def test_lost_connection_ends_the_line(site: Site) -> None:
     await site.panel()
     assert site.wire is not None

@@ -195,9 +195,11 @@ async def test_silent_transmitter_is_a_fault_until_it_answers(site: Site) -> Non
     pager.faults.plan("dead")
     await site.clock.advance(32)
     assert [fault.key for fault in site.gateway.faults] == ["link-silent"]
+    assert site.gateway.weakness == "nothing was heard from ESPA station 2 for 30 s"
     pager.faults.repair("dead")
     await site.clock.advance(5)
     assert site.gateway.resets == [AlarmReset("link-silent")]
+    assert site.gateway.weakness == ""
 
 
 async def test_page_on_a_line_that_is_not_open_is_not_sent(site: Site) -> None:
