@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
 from gatewayd.encoder.exchange import Event, Exchange, FrameSent, LateReply, LineHeld, Noise, PageSettled, Reply
-from gatewayd.encoder.silence import Silence
+from gatewayd.encoder.silence import KEY, Silence
 from gatewayd.errors import Invalid, LineDown, StoreUnavailable
-from gatewayd.model import PageConfirmed, PageState
+from gatewayd.model import AlarmActivated, PageConfirmed, PageState
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
     from gatewayd.driver import Line
-    from gatewayd.model import AlarmActivated, AlarmReset, Page
+    from gatewayd.model import AlarmReset, Page
 
 OpenPort = Callable[[SerialSettings, StreamAdapter[Event]], Awaitable[None]]
 
@@ -45,7 +45,7 @@ class EncoderDriver(Driver):
         self._open_port = open_port
         self._numbers = itertools.count(1)
         self._attempts: dict[str, asyncio.Future[Reply]] = {}
-        self._silence = Silence()
+        self._silence: Silence | None = None
         self._core: Exchange | None = None
         self._adapter: StreamAdapter[Event] | None = None
 
@@ -69,6 +69,7 @@ class EncoderDriver(Driver):
 
     async def run(self) -> None:
         """Open the port and serve until cancelled. Raises LineDown."""
+        self._silence = self._silence or Silence(suspected=KEY in self.line.memory.items())
         core = self.exchange(self._unsent)
         adapter: StreamAdapter[Event] = StreamAdapter(core, self.line.clock)
         reason = LineDown("the line was stopped")
@@ -142,22 +143,32 @@ class EncoderDriver(Driver):
             settled.set_result(event.reply)
         if event.answered and event.reply.outcome is not Outcome.SENT:
             self.line.count("naks")
-        await self._tell_silence(self._silence.look(event))
+        if self._silence is not None:
+            await self._tell_silence(self._silence, self._silence.look(event))
 
-    async def _tell_silence(self, report: AlarmActivated | AlarmReset | None) -> None:
-        """Raise or clear the fault of an encoder that does not reply; a full disk leaves it to the next page."""
+    async def _tell_silence(self, silence: Silence, report: AlarmActivated | AlarmReset | None) -> None:
+        """Raise or clear the fault of an encoder that does not reply; a full disk leaves it to the next page.
+
+        The memory knows of it before it is raised and until it is cleared: a kill must not leave it standing for ever.
+        """
         if report is None or self._core is None or not self._core.expects_replies:
             return
         try:
-            await self.line.report(report)
+            if isinstance(report, AlarmActivated):
+                await self.line.memory.save({KEY: True})
+                await self.line.report(report)
+            else:
+                await self.line.report(report)
+                await self.line.memory.save({KEY: None})
         except StoreUnavailable as error:
             self.line.log.warning("the silence of the encoder, or its end, could not be recorded yet: %s", error)
         else:
-            self._silence.recorded(report)
+            silence.recorded(report)
 
     async def _handle_late(self, late: LateReply) -> None:
         """Report what became of a page after all."""
-        await self._tell_silence(self._silence.heard())
+        if self._silence is not None:
+            await self._tell_silence(self._silence, self._silence.heard())
         state = PageState.SENT if late.reply.outcome is Outcome.SENT else PageState.FAILED
         try:
             await self.line.report(PageConfirmed(late.ref, state, late.reply.detail))

@@ -15,11 +15,14 @@ ALARM_AFTER = 2  # pages in a row without a reply: one alone may be a reply that
 
 
 class Silence:
-    """Decides from how pages end when the silence of an encoder is a fault, and when that is over."""
+    """Decides from how pages end when the silence of an encoder is a fault, and when that is over.
 
-    def __init__(self) -> None:
+    `suspected`: the fault may stand, from before a restart.
+    """
+
+    def __init__(self, *, suspected: bool = False) -> None:
         self._unanswered = 0
-        self._stands: bool | None = None  # not known at first: the fault may have been raised before a restart
+        self._stands: bool | None = None if suspected else False
 
     def look(self, settled: PageSettled) -> AlarmActivated | AlarmReset | None:
         """Take the end of a page; return what has to be reported, again and again until it is `recorded`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewayd.clock import ManualClock, settle
 from gatewayd.errors import LineDown, StoreUnavailable
-from gatewayd.model import AlarmActivated, AlarmReset, Page, Priority, Recorded
+from gatewayd.model import Page, Priority, Recorded
 from gatewayd.transport.memory import MemoryTransport, connect
 
 if TYPE_CHECKING:
@@ -48,22 +48,32 @@ class Kind:
     taken: str = ""
 
 
+class Memory:
+    """What the line remembers."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def items(self) -> dict[str, Any]:
+        return dict(self.kept)
+
+    async def save(self, changes: dict[str, Any]) -> None:
+        self.kept = {key: value for key, value in (self.kept | changes).items() if value is not None}
+
+
 class Gateway:
     """What the driver sees of the gateway."""
 
     name = "pager"
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, memory: Memory | None = None) -> None:
         self.clock = clock
+        self.memory = memory or Memory()
         self.log = logging.LoggerAdapter(logging.getLogger("test.pager"), {})
         self.reports: list[Report] = []
         self.counts: dict[str, int] = {}
         self.ups = 0
         self.disk_full = False
-
-    @property
-    def memory(self) -> Any:  # noqa: ANN401 - the driver has nothing to remember
-        raise AssertionError("the driver needs no memory")
 
     def up(self) -> None:
         self.ups += 1
@@ -77,8 +87,6 @@ class Gateway:
     async def report(self, report: Report) -> Recorded:
         if self.disk_full:
             raise StoreUnavailable("no space left")
-        if isinstance(report, AlarmReset) and not any(isinstance(each, AlarmActivated) for each in self.reports):
-            return Recorded.NOTED  # of nothing
         self.reports.append(report)
         return Recorded.NOTED
 
@@ -107,10 +115,16 @@ def page(address: str, text: str = "FIRE 3", number: int = 1, tone: str = "") ->
 class Site:
     """The line under test, its encoder, and the wire between them."""
 
-    def __init__(self, kind: Kind, encoder: dict[str, Any] | None = None, **line: Any) -> None:  # noqa: ANN401 - any setting
+    def __init__(
+        self,
+        kind: Kind,
+        encoder: dict[str, Any] | None = None,
+        memory: Memory | None = None,
+        **line: Any,  # noqa: ANN401 - any setting
+    ) -> None:
         self.kind = kind
         self.clock = ManualClock()
-        self.gateway = Gateway(self.clock)
+        self.gateway = Gateway(self.clock, memory)
         self.encoder: EncoderSimulator = kind.simulator(self.clock, kind.simulator.Settings(**(encoder or {})))  # type: ignore[call-arg, arg-type]
         settings = kind.settings.model_validate({"port": "memory"} | kind.line | line)
         self.driver = kind.driver(self.gateway, settings, self._open)

@@ -109,6 +109,36 @@ async def test_encoder_that_stops_replying_is_a_fault_until_it_replies_again(mak
     assert site.gateway.reports[1:] == [AlarmReset("encoder-silent")]
 
 
+async def test_fault_of_an_encoder_that_was_silent_before_a_restart_ends_with_its_first_reply(make: Make) -> None:
+    before = await make()
+    before.encoder.faults.plan("dead")
+    await before.sends("A", within=7)
+    await before.sends("B", within=7)
+    after = await make(memory=before.gateway.memory)
+    await after.sends("C")
+    assert after.gateway.reports == [AlarmReset("encoder-silent")]
+    assert after.gateway.memory.items() == {}
+
+
+async def test_encoder_that_was_never_silent_has_no_fault_to_end(make: Make) -> None:
+    site = await make()
+    await site.sends()
+    assert site.gateway.reports == []
+
+
+async def test_fault_that_a_kill_kept_from_being_raised_is_raised_after_it(make: Make) -> None:
+    before = await make()
+    before.encoder.faults.plan("dead")
+    before.gateway.disk_full = True
+    await before.sends("A", within=7)
+    await before.sends("B", within=7)
+    after = await make(memory=before.gateway.memory)
+    after.encoder.faults.plan("dead")
+    await after.sends("C", within=7)
+    await after.sends("D", within=7)
+    assert [each.key for each in after.gateway.reports] == ["encoder-silent"]  # type: ignore[union-attr]
+
+
 async def test_silence_that_could_not_be_recorded_is_told_with_the_next_page(make: Make) -> None:
     site = await make()
     site.encoder.faults.plan("dead")
