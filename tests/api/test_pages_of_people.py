@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd.api import ApiOptions
+from gatewayd.api.app import operations
+from gatewayd.api.pages import form_fields
 from tests.api.test_pages import HOSTILE, Outline
 from tests.engine.conftest import NURSE, PHONE_B
 from tests.engine.push import add_push_line
@@ -63,6 +67,27 @@ async def test_the_page_of_notifications_has_no_script_but_its_own(gateway: Gate
     scripts = [attrs for tag, attrs in outline.tags if tag == "script"]
     assert [script["src"] for script in scripts] == ["/api/static/webpush.js"]
     assert outline.inputs <= outline.labels
+
+
+async def test_every_post_has_a_form_with_the_inputs_of_the_model_that_validates_it(gateway: Gateway) -> None:
+    await add_push_line(gateway.engine)
+    await gateway.activates("12")
+    browser = await gateway.opens_browser("admin")
+    names = {"userid": "self", "eventid": "1", "id": "1", "line": "fire"}
+    forms: dict[str, set[str]] = {}
+    for one in operations(ApiOptions(contact_fields=())):
+        if "POST" not in one.methods:
+            continue
+        page = await browser.page("/api" + one.path.format(**names))
+        assert page.status == 200, one.path
+        action = "/api" + one.path.format(**names | {"userid": "6" if one.path == "/users/{userid}" else "self"})
+        found = [form for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if f' action="{action}"' in form]
+        wanted = {field.name for field in form_fields(one.params, {})}
+        inputs = [set(re.findall(r'<(?:input|select|textarea) id="[^"]*" name="([^"]*)"', form)) for form in found]
+        assert wanted in inputs, (one.id, inputs)
+        forms[one.id] = wanted
+    assert forms["E17"] == {"endpoint", "p256dh", "auth", "name"}
+    assert len(forms) == 17
 
 
 async def test_every_page_leads_to_contacts_users_and_ones_own_account(nurse: Person) -> None:

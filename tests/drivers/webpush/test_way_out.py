@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from yarl import URL
 
+from drivers.webpush.posting import Poster, trust
 from drivers.webpush.session import MOST_PROBES
 from drivers.webpush.subscriptions import memory_key
 from drivers.webpush.vapid import new_key
@@ -79,6 +81,14 @@ async def test_forbidden_addresses_are_left_out_when_a_name_has_others() -> None
         receipt = await house.sends("FIRE", address)
         # It was reached: plain http is what the service speaks, so TLS fails, on the only address that is listed.
         assert receipt == Receipt(Outcome.FAILED, "the push service shows no certificate that is trusted")
+
+
+async def test_cookies_of_a_push_service_are_not_kept() -> None:
+    poster = Poster(House().settings, trust(None))
+    jar = poster._session.cookie_jar
+    jar.update_cookies({"who": "this box"}, URL("https://push.example.net/x"))
+    assert not jar.filter_cookies(URL("https://push.example.net/x"))
+    await poster.close()
 
 
 async def test_name_that_cannot_be_looked_up_fails_for_now() -> None:
