@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers.sip.events import BindingsChanged, ConnectionWanted, PageDone, Reachability
+from drivers.sip.flow import Flow
 from drivers.sip.message import Request, make_response, parse_message
+from drivers.sip.registrar import Binding
 from gatewayd.driver import Outcome
-from tests.drivers.sip.net import Site, page
+from tests.drivers.sip.net import START, Site, page
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
@@ -136,3 +138,28 @@ def test_after_a_restart_a_phone_is_called_where_it_listens(site: TcpSite) -> No
     after.gateway.connection_made(wanted, None, after.net.now)
     after.net.run()
     assert [event.receipt.outcome for event in after.of(PageDone)] == [Outcome.FAILED]
+
+
+def test_a_long_page_takes_the_newest_connection_that_its_phone_has_and_that_is_not_being_closed(site: TcpSite) -> None:
+    older, newer = site.open(), site.open()
+    for expected in (newer, older):
+        site.gateway.send_page(page("x" * 1400, "sip:9@10.0.0.9:40000"), site.net.now)
+        site.net.run()
+        answer(expected, site.net.now)
+        expected.close()
+    site.net.run()
+    assert site.outcomes() == [Outcome.RECEIVED] * 2
+    assert site.of(ConnectionWanted) == []
+
+
+@pytest.mark.parametrize(
+    ("contact", "peer"),
+    [("sips:2001@10.0.0.9", ("10.0.0.9", 5061)), ("sip:2001@10.0.0.9:5071;transport=tls", ("10.0.0.9", 5071))],
+)
+def test_a_phone_with_tls_is_called_by_tls_only(contact: str, peer: tuple[str, int]) -> None:
+    site = Site()
+    saved = Binding(contact, START + 600, "c", 1, Flow("TLS", PHONE, 7)).to_json()
+    site.gateway.restore({"bindings/2001": [saved]}, site.net.now)
+    site.gateway.send_page(page(), site.net.now)
+    site.net.run()
+    assert site.of(ConnectionWanted) == [ConnectionWanted(peer, "TLS")]
