@@ -6,9 +6,9 @@ import unicodedata
 from enum import Enum
 
 # DIN 66003, the German variant of ISO 646: seven codes of ASCII carry other letters, which it lacks in turn.
-_CODES, _LETTERS = "[\\]{|}~", "ÄÖÜäöüß"
-_FROM_DIN = str.maketrans(_CODES, _LETTERS)
-_TO_DIN = str.maketrans(_CODES + _LETTERS, "?" * len(_CODES) + _CODES)
+DIN_CODES, DIN_LETTERS = "[\\]{|}~", "ÄÖÜäöüß"
+_FROM_DIN = str.maketrans(DIN_CODES, DIN_LETTERS)
+_TO_DIN = str.maketrans(DIN_CODES + DIN_LETTERS, "?" * len(DIN_CODES) + DIN_CODES)
 
 _SPELLED = str.maketrans(
     {

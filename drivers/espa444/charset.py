@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from gatewayd.charset import spelled
+from gatewayd.charset import DIN_CODES, DIN_LETTERS, CodePage, spelled
 
-# DIN 66003, the German variant of ISO 646: seven codes of ASCII carry other letters.
-_GERMAN = dict(zip("ÄÖÜäöüß", "[\\]{|}~", strict=True))
-_TO_DIN = str.maketrans(_GERMAN)
-_FROM_DIN = str.maketrans({code: letter for letter, code in _GERMAN.items()})
-# What a DIN 66003 pager would show as an umlaut is written with the nearest sign it has.
-_NEAREST_IN_DIN = str.maketrans("[\\]{|}~", "(/)(/)-")
+# Umlauts take the codes of brackets; a bracket, which a DIN 66003 pager would show as an umlaut, its nearest sign.
+_TO_DIN = str.maketrans(DIN_CODES + DIN_LETTERS, "(/)(/)-" + DIN_CODES)
 # White space separates words, so it becomes a blank; every other control code (00-1F, DEL, C1) is taken out.
 _WITHOUT_CONTROLS: dict[int, str | None] = {
     **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))),
@@ -34,9 +30,7 @@ class Charset(Enum):
 
     def decode(self, data: bytes) -> str:
         """Return the text of wire bytes; what cannot be read becomes a replacement character."""
-        if self is Charset.DIN66003:
-            return data.decode("ascii", "replace").translate(_FROM_DIN)
-        return data.decode(self.value, "replace")
+        return CodePage(self.value).decode(data)
 
     def encode(self, text: str) -> bytes:
         """Return wire bytes; a character that the line does not have becomes its nearest sign, or `?`."""
@@ -45,7 +39,7 @@ class Charset(Enum):
         if self is Charset.LATIN1:
             return "".join(char if char <= "\xff" else spelled(char) for char in text).encode("latin-1", "replace")
         if self is Charset.DIN66003:
-            return spelled(text.translate(_NEAREST_IN_DIN).translate(_TO_DIN)).encode("ascii")
+            return spelled(text.translate(_TO_DIN)).encode("ascii")
         return spelled(text).encode("ascii")
 
     def fit(self, text: str, limit: int) -> str:
