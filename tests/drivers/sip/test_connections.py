@@ -115,6 +115,12 @@ def test_a_page_that_was_taken_back_meanwhile_does_not_go_out_over_the_new_conne
     assert fresh.data_to_send() == b""
 
 
+def test_only_the_phones_on_the_connection_that_is_lost_are_out_of_reach(site: TcpSite) -> None:
+    site.register(site.add_phone(("10.0.0.6", 5062), "2002"))
+    site.lose()
+    assert [event.user for event in site.of(Reachability)] == ["2001"]
+
+
 def test_two_pages_that_wait_for_one_connection_ask_for_it_once(site: TcpSite) -> None:
     site.lose()
     for user in ("2001", "sip:2001@10.0.0.9:5070;transport=tcp"):

@@ -236,6 +236,12 @@ def test_neither_another_source_nor_another_contact_passes_for_the_pbx(site: Pbx
     assert not site.of(MessageReceived)
 
 
+def test_the_pbx_registers_nobody_here(site: PbxSite) -> None:
+    uri, own = f"sip:{site.gateway._trunk.contact_user}@{GATEWAY[0]}", "<sip:777@gateway.local>"  # type: ignore[union-attr]
+    data = request("REGISTER", uri, b"", to=own, from_=f"{own};tag=z", contact="<sip:777@10.0.0.2>")
+    assert [each.status for each in site.hand_in(data, FIRST)] == [401]
+
+
 @pytest.mark.parametrize("user", ["2001", "sip%3A2001%40gateway.local", "2001%40gateway.local"])
 def test_the_pbx_cannot_speak_for_a_user_of_ours(site: PbxSite, user: str) -> None:
     assert text_from(site, FIRST, user) == [401]

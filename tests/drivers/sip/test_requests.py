@@ -160,6 +160,13 @@ def test_text_comes_out_of_its_wrapping(open_site: Site, content_type: str | Non
     assert [event.text for event in open_site.of(MessageReceived)] == [text]
 
 
+def test_wrappings_within_wrappings_are_not_opened_one_after_the_other(open_site: Site) -> None:
+    nested = b"a:b\r\n\r\nContent-Type: message/cpim\r\n\r\n"
+    for depth in (1, 400):
+        body = nested * depth + b"a:b\r\n\r\nContent-Type: text/plain\r\n\r\nOK"
+        assert statuses(open_site.hand_in(request(content_type="message/cpim", body=body))) == [415]
+
+
 def test_a_call_is_declined_until_it_is_acknowledged(open_site: Site) -> None:
     via = "SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKcall;rport"
     invite = request("INVITE", body=b"", via=via, call_id="call")
