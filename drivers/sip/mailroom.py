@@ -130,7 +130,10 @@ class Mailroom:
         return self.address_of(self._settings.sender)
 
     def _outgoing(self, user: str, to: str, page: Page, now: float, *, through_pbx: bool) -> Outgoing:
-        """Draw up a page; its reference names the user too, whose phone alone may tell what became of it."""
+        """Draw up a page; its reference names the user too, whose phone alone may tell what became of it.
+
+        It begins with the time: the entries of pages that are sent together lie together in the store's index.
+        """
         settings, account = self._settings, self._settings.accounts.get(user)
         profile = (account.profile if account else "") or settings.profile
         notify = settings.notifications if account is None or account.notifications is None else account.notifications
@@ -138,7 +141,7 @@ class Mailroom:
             user,
             to,
             page.text,
-            f"{self._outside.tokens(8)}.{user}",
+            f"{int(self._outside.wall() * 1000):011x}{self._outside.tokens(5)}.{user}",
             self._headers(page, now),
             PROFILES[profile],
             notify,
