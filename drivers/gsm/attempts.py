@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivers.gsm.address import tail
 from drivers.gsm.events import LateAnswer, MessageSettled, Outgoing, PartSent
 from drivers.gsm.tracking import Tracker
 from gatewayd.driver import Outcome
@@ -16,6 +17,7 @@ from gatewayd.model import PageConfirmed, PageState
 if TYPE_CHECKING:
     from drivers.gsm.composing import Composed
     from drivers.gsm.connection import Connection
+    from drivers.gsm.pdu import StatusReport
     from gatewayd.clock import Clock
 
 LOST = "the modem was lost before it answered: it may have been sent"
@@ -65,6 +67,12 @@ class Attempts:
                 attempt.settled.set_result((MessageSettled(ref, Outcome.UNKNOWN, LOST), ""))
             else:
                 attempt.settled.set_exception(LineDown(str(reason)))
+
+    def may_mean(self, report: StatusReport) -> bool:
+        """Return whether a report may be faster than the modem's answer, which tells the reference of what it sends."""
+        number = tail(str(report.recipient))
+        under_way = any(tail(attempt.number) == number for attempt in self._waiting.values())
+        return under_way and not self.tracker.knows(report)
 
     def part_sent(self, event: PartSent) -> None:
         """Take note of a part that is with the network."""

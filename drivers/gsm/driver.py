@@ -75,7 +75,7 @@ class GsmDriver(Driver):
         self._tidings = Tidings(settings)
         self._starter = Starter(line, settings, power)
         self._operator = Operator(line.clock)
-        self._inbox = Inbox(line, self._attempts.tracker, self._tidings)
+        self._inbox = Inbox(line, self._attempts, self._tidings)
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
 

@@ -12,10 +12,10 @@ from drivers.gsm.reading import UNREADABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.gsm.attempts import Attempts
     from drivers.gsm.connection import Connection
     from drivers.gsm.events import ReportArrived, Token
     from drivers.gsm.tidings import Tidings
-    from drivers.gsm.tracking import Tracker
     from gatewayd.driver import Line
 
 REPORT_REST = 1.0  # seconds that a delivery report rests
@@ -24,9 +24,9 @@ REPORT_REST = 1.0  # seconds that a delivery report rests
 class Inbox:
     """Takes texts, parts of texts and reports."""
 
-    def __init__(self, line: Line, tracker: Tracker, tidings: Tidings) -> None:
+    def __init__(self, line: Line, attempts: Attempts, tidings: Tidings) -> None:
         self._line = line
-        self._tracker = tracker
+        self._attempts = attempts
         self._tidings = tidings
 
     def parts(self) -> dict[str, str]:
@@ -46,9 +46,7 @@ class Inbox:
             taken = self._tidings.text(event.text, self._line, connection.recorder, recorded)
         else:
             self._line.count("delivery_reports")
-            # A report may be faster than the gateway, which first has to write down what the page is called.
-            due = self._line.clock.now() + REPORT_REST
-            self._line.clock.call_at(due, lambda: self._confirm(event, connection, recorded))
+            self._rest(event, connection, recorded)
             return
         if not taken:
             connection.core.leave(tokens)
@@ -60,6 +58,16 @@ class Inbox:
         if parts:
             connection.recorder.put(None, changes=parts)
 
+    def _rest(self, event: ReportArrived, connection: Connection, recorded: Callable[[], None]) -> None:
+        """Let a report wait: the gateway has to write down first what its page is called."""
+        due = self._line.clock.now() + REPORT_REST
+        self._line.clock.call_at(due, lambda: self._confirm(event, connection, recorded))
+
     def _confirm(self, event: ReportArrived, connection: Connection, recorded: Callable[[], None]) -> None:
-        if not connection.recorder.put(self._tracker.reported(event.report), recorded, self._tracker.changes()):
+        if self._attempts.may_mean(event.report):
+            self._rest(event, connection, recorded)
+            return
+        if not connection.recorder.put(
+            self._attempts.tracker.reported(event.report), recorded, self._attempts.tracker.changes()
+        ):
             connection.core.leave((event.token,))

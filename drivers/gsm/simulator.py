@@ -187,6 +187,7 @@ class GsmSimulator(Simulator):
 
     def _say_after(self, line: str, after: float) -> None:
         """Say it behind the answer that is on its way, or later, to whoever has the port then."""
+        after += self.settings.send_time
         if after:
             self.clock.call_at(self.clock.now() + after, lambda: self._say(line))
         elif self._core is not None:

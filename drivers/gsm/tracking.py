@@ -127,6 +127,10 @@ class Tracker:
 
     # --- what is reported ---------------------------------------------------------------------------------------------
 
+    def knows(self, report: StatusReport) -> bool:
+        """Return whether a report names a part that is known to have been sent."""
+        return (tail(str(report.recipient)), report.reference) in self._by_key
+
     def reported(self, report: StatusReport) -> PageConfirmed | None:
         """Return what a report says of a page, None while it says nothing final or fits none."""
         if report.fate is Fate.PENDING or self.is_blind:

@@ -42,6 +42,26 @@ async def test_short_message_is_confirmed_by_its_report() -> None:
     assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
 
 
+async def test_report_that_is_faster_than_the_answer_of_the_modem_is_not_lost() -> None:
+    site = Site(modem={"send_time": 5, "reports": False})
+    await site.start()
+    task = await site.sending()
+    await reports(site, 1)
+    await site.clock.advance(3)
+    assert site.line.confirmed == []
+    await site.clock.advance(3)
+    assert site.line.confirmed == [(task.result().reference, PageState.RECEIVED)]
+
+
+@pytest.mark.parametrize("send_time", [0, 1, 2.5])
+async def test_simulated_network_reports_behind_its_answer(send_time: float) -> None:
+    site = Site(modem={"send_time": send_time})
+    await site.start()
+    receipt = await site.sends(page(LONG), within=8)
+    await site.clock.advance(3)
+    assert site.line.confirmed == [(receipt.reference, PageState.RECEIVED)]
+
+
 async def test_long_message_is_confirmed_once_when_all_parts_are() -> None:
     site = Site()
     await site.start()
