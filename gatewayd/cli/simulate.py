@@ -111,7 +111,7 @@ def _option_parser(name: str, model: type[SimulatorSettings]) -> argparse.Argume
             _add_option(parser, field, info)
     parser.add_argument("--set", action="append", type=_pair, metavar="KEY=VALUE", help="the same, by its key")
     fault = "misbehave so many times: nak=2"
-    parser.add_argument("--fault", action="append", type=_pair, metavar="KIND=TIMES", help=fault)
+    parser.add_argument("--fault", action="append", type=_fault, metavar="KIND=TIMES", help=fault)
     return parser
 
 
@@ -129,10 +129,15 @@ def _default(field: str, info: FieldInfo) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
+    key, value = _fault(text)
+    return key.replace("-", "_"), value
+
+
+def _fault(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key.replace("-", "_"), value
+    return key, value
 
 
 def _usage(reason: str) -> int:

@@ -49,6 +49,17 @@ def test_a_simulator_runs_with_its_settings_and_faults_and_says_what_happens(she
     ]
 
 
+def test_a_fault_is_called_what_the_simulator_calls_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[dict[str, int]] = []
+
+    async def run(simulator: HornSimulator) -> None:
+        heard.append(simulator.settings.faults)
+
+    monkeypatch.setattr(HornSimulator, "run", run)
+    assert shell.type(*HORN, "--port", "x", "--fault", "no-answer=2", "--fault", "nak=1").code == 0
+    assert heard == [{"no-answer": 2, "nak": 1}]
+
+
 @pytest.mark.parametrize("words", [["--loud"], ["--loud", "yes"], ["--set", "loud=true"]])
 def test_a_switch_may_stand_alone(words: list[str], shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[bool] = []
