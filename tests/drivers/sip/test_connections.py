@@ -158,6 +158,22 @@ def test_a_long_page_takes_the_newest_connection_that_its_phone_has_and_that_is_
     assert site.of(ConnectionWanted) == []
 
 
+def test_a_pbx_whose_connection_breaks_is_registered_at_anew_at_once() -> None:
+    server = ("10.0.0.2", 5060)
+    site = Site(pbx={"servers": ("sip:10.0.0.2;transport=tcp",), "user": "alarms", "password": "pw"})
+    site.gateway.start(site.net.now)
+    for _ in range(2):
+        site.net.run()
+        assert site.of(ConnectionWanted)[-1] == ConnectionWanted(server, "TCP")
+        connection = site.gateway.new_connection()
+        site.gateway.connection_opened(connection, server, site.net.now)
+        site.gateway.connection_made(site.of(ConnectionWanted)[-1], connection.flow, site.net.now)
+        assert answer(connection, site.net.now).method == "REGISTER"
+        site.gateway.connection_lost(connection, site.net.now)
+    site.net.run()
+    assert len(site.of(ConnectionWanted)) == 3
+
+
 @pytest.mark.parametrize(
     ("contact", "peer"),
     [("sips:2001@10.0.0.9", ("10.0.0.9", 5061)), ("sip:2001@10.0.0.9:5071;transport=tls", ("10.0.0.9", 5071))],

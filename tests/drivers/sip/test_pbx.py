@@ -195,6 +195,28 @@ def test_a_pbx_that_wants_ever_longer_registrations_is_lost_instead_of_asked_for
     assert site.states() == [("sip:10.0.0.3", True)]
 
 
+@pytest.mark.parametrize("granted", [0, 1])
+def test_a_pbx_that_grants_no_time_at_all_is_not_asked_without_end(granted: int) -> None:
+    site = PbxSite()
+    own = site.gateway._trunk.contact_user  # type: ignore[union-attr]
+    site.first.answers = [(200, {"contact": [f"<sip:{own}@10.0.0.1>;expires={granted}"]})] * 100
+    site.start()
+    site.net.advance(14)
+    assert len(site.first.of("REGISTER")) == 3
+
+
+def test_the_time_that_counts_is_that_of_our_own_contact() -> None:
+    site = PbxSite()
+    own = site.gateway._trunk.contact_user  # type: ignore[union-attr]
+    contacts = ["<sip:desk@10.0.0.77>;expires=20", "nonsense>", f"<sip:{own}@10.0.0.1>;expires=60"]
+    site.first.answers = [(200, {"contact": contacts})]
+    site.start()
+    site.net.advance(29)
+    assert len(site.first.of("REGISTER")) == 1
+    site.net.advance(2)
+    assert len(site.first.of("REGISTER")) == 2
+
+
 def test_a_user_that_has_moved_is_followed_once(site: PbxSite) -> None:
     site.first.answers = [(302, {"contact": ["<sip:778@pbx.site>"]})]
     assert site.pages("777").outcome is Outcome.RECEIVED
