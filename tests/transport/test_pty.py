@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gatewayd.clock import TimerHandle
+    from gatewayd.transport.pty import Pty
 
 ANSWER = b"y" * 12
 
@@ -234,6 +235,17 @@ class Answering(Talker):
         super().data_received(data)
         if b"\n" in data:
             self.say(ANSWER)
+
+
+class Pausing(Talker):
+    """A device that takes one piece and is behind."""
+
+    pausing = True
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.pausing and self.transport is not None:
+            cast("Pty", self.transport).pause_reading()
 
 
 async def answer_next(device: Talker) -> None:
@@ -493,6 +505,22 @@ async def test_a_device_that_is_behind_stops_reading_and_goes_on(clock: ManualCl
                 while not device._events:
                     await clock.advance(0.01)
         pty.close()
+
+
+async def test_a_device_that_is_behind_is_told_no_more_although_its_time_has_passed() -> None:
+    clock = LateClock(late=0.05)
+    device = Pausing(clock)
+    pty = open_pty(device, baudrate=1_200)
+    with opened(pty.path) as fd:
+        os.write(fd, b"hello\n")
+        await passed_through()
+        await clock.advance(0.5)
+        assert device.traffic.bytes_in == 1
+        device.pausing = False
+        pty.resume_reading()
+        await clock.advance(0.06)
+        assert await asyncio.wait_for(device.hear(), 5) == [b"hello"]
+    pty.close()
 
 
 async def test_closing_ends_the_adapter_and_frees_every_descriptor(clock: ManualClock) -> None:
