@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import serial
+from serial.rs485 import RS485Settings
 
 from gatewayd.errors import LineDown
 from gatewayd.transport.framing import SEVEN, SevenBits, software_framing
@@ -153,7 +154,9 @@ def _configured(settings: SerialSettings, character: Character, pty: bool) -> Po
             xonxoff=settings.flow == "xonxoff",
             exclusive=True if settings.exclusive else None,
         )
-        port.dtr, port.rts, port.port = settings.dtr, settings.rts, settings.port
+        port.dtr, port.rts, port.port = settings.dtr, settings.rts and not settings.rs485, settings.port
+        if settings.rs485:
+            port.rs485_mode = RS485Settings()
         port.open()
     except termios.error as error:
         if error.args[0] == errno.EINVAL:

@@ -24,6 +24,7 @@ class SerialSettings(LineSettings):
     `software_parity` makes and checks the parity bit of seven-bit bytes in software, for ports that do 8N1 only.
     `exclusive` keeps other programs away from the device while the line has it.
     `dtr` and `rts` are held like this as long as the line is open, and after it.
+    `rs485`: the port's RTS drives a two-wire bus; the kernel raises it while we send, and at no other time.
     `echo`: on a two-wire bus (RS-485) we hear what we send; it is taken out of what arrives.
     `hold_limit` seconds without a byte leaving (flow control) are a fault.
     `watch` names modem lines that have to be on; off for `watch_limit` seconds, the device is gone.
@@ -39,6 +40,7 @@ class SerialSettings(LineSettings):
     exclusive: bool = True
     dtr: bool = True
     rts: bool = True
+    rs485: bool = False
     echo: bool = False
     hold_limit: Annotated[float, Field(ge=1, le=120)] = 20.0
     watch: Annotated[tuple[Literal["dsr", "cts", "dcd"], ...], Field(max_length=3)] = ()
@@ -87,8 +89,10 @@ class SerialSettings(LineSettings):
     def _modem_lines_are_there(self) -> SerialSettings:
         if self.flow == "rtscts" and not self.rts:
             raise ValueError("rts is moved by flow rtscts: leave it out")
-        if self.address is not None and (self.watch or not (self.dtr and self.rts)):
-            raise ValueError("dtr, rts and watch need the port itself: behind a device server set them there")
+        if self.rs485 and (self.flow == "rtscts" or not self.rts):
+            raise ValueError("rts is moved by rs485: leave it out, and flow rtscts too")
+        if self.address is not None and (self.watch or self.rs485 or not (self.dtr and self.rts)):
+            raise ValueError("dtr, rts, rs485 and watch need the port itself: behind a device server set them there")
         return self
 
 

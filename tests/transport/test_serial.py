@@ -383,6 +383,37 @@ async def test_a_real_device_gets_dtr_and_rts_and_is_locked_against_other_progra
     await close(gateway)
 
 
+TIOCGRS485, TIOCSRS485 = 0x542E, 0x542F  # linux/serial.h, as are the flags
+SER_RS485_ENABLED, SER_RS485_RTS_ON_SEND, SER_RS485_RTS_AFTER_SEND = 1, 2, 4
+
+
+@pytest.mark.usefixtures("as_real_device")
+async def test_a_port_whose_rts_drives_a_bus_has_it_raised_by_the_kernel_while_we_send_and_never_by_us(
+    cable: Pty, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, bytes]] = []
+    ioctl = fcntl.ioctl
+
+    def note(fd: int, request: int, argument: Any = b"") -> object:  # noqa: ANN401 - whatever the kernel takes
+        made.append((request, bytes(argument) if not isinstance(argument, int) else b""))
+        own = (TIOCGRS485, TIOCSRS485, termios.TIOCMBIS, termios.TIOCMBIC)
+        return 0 if request in own else ioctl(fd, request, argument)
+
+    monkeypatch.setattr(fcntl, "ioctl", note)
+    gateway = await plug_in(cable, clock, rs485=True)
+    await close(gateway)
+    flags = SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND | SER_RS485_RTS_AFTER_SEND
+    asked = {int.from_bytes(data[:4], sys.byteorder) & flags for request, data in made if request == TIOCSRS485}
+    assert asked == {SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND}
+    raised = [int.from_bytes(data, sys.byteorder) for request, data in made if request == termios.TIOCMBIS]
+    assert raised == [termios.TIOCM_DTR]
+
+
+async def test_a_port_that_cannot_drive_a_bus_does_not_open_for_one(cable: Pty, clock: ManualClock) -> None:
+    with pytest.raises(LineDown, match="RS485"):
+        await plug_in(cable, clock, rs485=True)
+
+
 async def test_a_device_server_is_reached_by_its_address(clock: ManualClock) -> None:
     server_side: list[Talker] = []
 
