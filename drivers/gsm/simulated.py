@@ -28,6 +28,12 @@ class ModemSettings(SimulatorSettings):
     `late`, `reset_time` to AT+CFUN=1,1. All times are in seconds. `stored` texts lie in the memory from the beginning,
     which has room for `capacity`; memories of `no_room` have none. Every telephone answers its first text with a code
     by `answer`, `answer_after` seconds later.
+
+    Faults: `nak` (+CMS ERROR: `nak_code`), `refuse` (1, unassigned number), `full` (322), `sim-failure` (313), `stuck`
+    (500), `no-prompt`, `drop` (takes the message and says nothing), `late` (takes it, answers `late_by` seconds later),
+    `garble` (takes it, the OK is damaged), `reset` (restarts instead of sending, its port vanishes and comes back),
+    `unsolicited` (other lines around the next answer), `no-report`, `failed-report`, `lies` (says OK to AT+CNMI and
+    does nothing); until repaired: `no-network`, `weak` (signal), `same-reference`, `dead` (hears and says nothing).
     """
 
     port: str

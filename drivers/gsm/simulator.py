@@ -1,12 +1,4 @@
-"""A modem on a PTY of its own or on a real port: for tests, the demo and training.
-
-Faults: `nak` (+CMS ERROR: `nak_code`), `refuse` (1, unassigned number), `full` (322), `sim-failure` (313), `stuck`
-(500), `no-prompt`, `drop` (takes the message and says nothing), `late` (takes it, answers `late_by` seconds later),
-`garble` (takes it, the OK is damaged), `reset` (restarts instead of sending, its port vanishes and comes back),
-`unsolicited` (other lines around the next answer), `no-report`,
-`failed-report`, `lies` (says OK to AT+CNMI and does nothing); until repaired: `no-network`, `weak` (signal),
-`same-reference`, `dead` (hears and says nothing).
-"""
+"""A modem on a PTY of its own or on a real port: for tests, the demo and training. `ModemSettings` lists its faults."""
 
 from __future__ import annotations
 

@@ -51,31 +51,46 @@ def test_report_has_two_lines_in_pdu_mode_and_one_in_text_mode() -> None:
         assert list(channel.unsolicited) == [kept]
 
 
-@pytest.mark.parametrize(
-    ("line", "disposition"),
-    [
-        ("+CMS ERROR: 1", Disposition.PERMANENT),
-        ("+CMS ERROR: 21", Disposition.PERMANENT),
-        ("+CMS ERROR: 130", Disposition.PERMANENT),
-        ("+CMS ERROR: 195", Disposition.PERMANENT),
-        ("+CMS ERROR: 304", Disposition.PERMANENT),
-        ("+CMS ERROR: 17", Disposition.RETRY),
-        ("+CMS ERROR: 42", Disposition.RETRY),
-        ("+CMS ERROR: 192", Disposition.RETRY),
-        ("+CMS ERROR: 331", Disposition.RETRY),
-        ("+CMS ERROR: 500", Disposition.RETRY),
-        ("+CMS ERROR: 513", Disposition.RETRY),
-        ("+CMS ERROR: 310", Disposition.DEVICE),
-        ("+CMS ERROR: 330", Disposition.DEVICE),
-        ("+CMS ERROR: 322", Disposition.STORAGE),
-        ("+CMS ERROR: 208", Disposition.STORAGE),
-        ("+CME ERROR: 13", Disposition.DEVICE),
-        ("+CME ERROR: 14", Disposition.RETRY),
-        ("ERROR", Disposition.RETRY),
-    ],
-)
-def test_error_has_its_disposition(line: str, disposition: Disposition) -> None:
-    assert ModemError.parse(line).disposition is disposition
+PERMANENT = {
+    1,
+    8,
+    10,
+    21,
+    28,
+    29,
+    30,
+    50,
+    69,
+    81,
+    *range(95, 100),
+    111,
+    127,
+    *range(128, 177),
+    193,
+    195,
+    196,
+    197,
+    304,
+    305,
+}
+DEVICE = {300, 302, 303, 310, 311, 312, 313, 315, 316, 317, 318, 330}
+STORAGE = {208, 211, 320, 321, 322}
+DEVICE_CME = {*range(10, 14), *range(15, 19), 30, 31, 32}
+
+
+def test_every_code_of_the_network_and_of_the_modem_has_its_disposition() -> None:
+    groups = ((PERMANENT, Disposition.PERMANENT), (DEVICE, Disposition.DEVICE), (STORAGE, Disposition.STORAGE))
+    wanted = {code: disposition for codes, disposition in groups for code in codes}
+    for code in range(1_000):
+        found = ModemError.parse(f"+CMS ERROR: {code}").disposition
+        assert found is wanted.get(code, Disposition.RETRY), code
+        found = ModemError.parse(f"+CME ERROR: {code}").disposition
+        assert found is (Disposition.DEVICE if code in DEVICE_CME else Disposition.RETRY), code
+
+
+@pytest.mark.parametrize("line", ["ERROR", "+CMS ERROR: no network", "+CMS ERROR: 999999"])
+def test_error_without_a_code_is_tried_again(line: str) -> None:
+    assert ModemError.parse(line).disposition is Disposition.RETRY
 
 
 class Bench:
