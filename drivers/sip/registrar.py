@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drivers.sip.flow import UDP, Flow
-from drivers.sip.grammar import Malformed, NameAddr, format_params, parse_delta
+from drivers.sip.grammar import DEFAULT_PORT, Malformed, NameAddr, format_params, parse_delta
 from drivers.sip.message import printable
 from drivers.sip.uri import Uri
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from drivers.sip.message import Request
 
-# A person has a few devices; beyond this the binding that ends first makes room (phones leave zombies behind).
+# A person has a few devices; beyond this the binding that ends first makes room (phones leave zombies behind), never
+# the one that is confirmed by the same answer.
 MAX_BINDINGS = 10
 # RFC 3261 10.3 step 7 allows 423 only for requests below one hour.
 LONGEST_REFUSED = 3600
@@ -136,6 +137,8 @@ class Registrar:
         contacts = request.every("contact")
         if not contacts:
             return before
+        if len(contacts) > MAX_BINDINGS:
+            raise Malformed("too many contacts")
         order = _Order(request.call_id, request.cseq[0])
         if "*" in contacts:
             return self._remove_all(before, contacts, request, order)
@@ -145,7 +148,7 @@ class Registrar:
             after = [old for old in after if not self._replaces(wanted, old, order)]
             if wanted.expires > now:
                 after.append(wanted)
-        return tuple(sorted(after, key=lambda binding: binding.expires)[-MAX_BINDINGS:])
+        return tuple(sorted(after, key=lambda binding: (order.made(binding), binding.expires))[-MAX_BINDINGS:])
 
     def _remove_all(self, before: Bindings, contacts: list[str], request: Request, order: _Order) -> Bindings:
         if len(contacts) > 1 or parse_delta(request.first("expires")) != 0:
@@ -173,7 +176,7 @@ class Registrar:
             expires=now + self._lifetime(address, request, flow),
             call_id=request.call_id,
             cseq=request.cseq[0],
-            flow=flow,
+            flow=_way_to(uri, request, flow),
             q=_quality(address.params.get("q", "")),
             instance=address.params.get("+sip.instance", "")[:MAX_URI],
             user_agent=printable(request.first("user-agent")),
@@ -204,6 +207,21 @@ class _Order:
     def check(self, old: Binding) -> None:
         if old.call_id == self.call_id and self.cseq <= old.cseq:
             raise Refusal(500)
+
+    def made(self, binding: Binding) -> bool:
+        """Return whether this request is what made the binding."""
+        return (binding.call_id, binding.cseq) == (self.call_id, self.cseq)
+
+
+def _way_to(uri: Uri, request: Request, flow: Flow) -> Flow:
+    """Return the way to a contact: that of its registration, unless the phone listens on another port of its host.
+
+    Some phones send from a port on which they hear nothing, and so do not ask for answers there (rport).
+    """
+    is_direct = uri.numeric_host == flow.peer[0] and "path" not in request.headers
+    if flow.is_stream or not is_direct or uri.transport != UDP or "rport" in request.via.params:
+        return flow
+    return Flow(UDP, (flow.peer[0], uri.port or DEFAULT_PORT))
 
 
 def _path(request: Request) -> tuple[str, ...]:

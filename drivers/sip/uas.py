@@ -166,11 +166,12 @@ class UserAgentServer:
     # --- REGISTER ---------------------------------------------------------------------------------------------------
 
     def _handle_register(self, admitted: Admitted, now: float) -> None:
+        """Refuse in the order of 10.3: nobody learns which other names there are."""
         to = Uri.parse(admitted.request.to.uri)
-        if not self._policy.is_ours(to) or (self._policy.users and to.user not in self._policy.users) or not to.user:
-            raise Refusal(404)
         if to.user != admitted.user:
             raise Refusal(403)
+        if not self._policy.is_ours(to) or (self._policy.users and to.user not in self._policy.users) or not to.user:
+            raise Refusal(404)
         self.registrations.take(admitted, now)
 
     # --- MESSAGE and INVITE -----------------------------------------------------------------------------------------

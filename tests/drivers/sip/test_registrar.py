@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.sip.digest import Account, answer_challenge
 from drivers.sip.events import BindingsChanged, Registered
 from drivers.sip.flow import Flow
 from drivers.sip.message import Request, parse_message
 from drivers.sip.registrar import Binding
-from tests.drivers.sip.net import START, Site, page, settings
+from tests.drivers.sip.net import PASSWORD, START, Site, page, settings
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
@@ -214,6 +215,20 @@ def test_a_phone_that_leaves_zombies_does_not_lock_itself_out(desk: Desk) -> Non
     assert "<sip:2001@10.0.0.9:6014>" in desk.contacts
 
 
+def test_a_phone_that_asks_for_less_time_than_its_zombies_have_left_is_reached_all_the_same(desk: Desk) -> None:
+    for port in range(6000, 6010):
+        desk.register(f"<sip:2001@10.0.0.9:{port}>", expires="7200")
+    answer = desk.register(f"{THERE}, {HERE}", expires="60")
+    assert {f"{THERE};expires=60", f"{HERE};expires=60"} <= set(answer.every("contact"))
+    assert len(desk.contacts) == 10
+
+
+def test_more_devices_than_are_kept_are_refused_as_a_whole(desk: Desk) -> None:
+    many = ", ".join(f"<sip:2001@10.0.0.9:{port}>" for port in range(6000, 6011))
+    assert desk.register(many).status == 400
+    assert not desk.contacts
+
+
 @pytest.mark.parametrize(
     ("what", "headers", "status"),
     [
@@ -238,6 +253,16 @@ def test_nobody_registers_for_somebody_else() -> None:
     assert [response.status for response in site.net.responses(("10.0.0.6", 5062))] == [401, 403]
 
 
+@pytest.mark.parametrize("user", ["2002", "2999"], ids=["somebody", "nobody"])
+def test_who_may_not_register_for_a_name_does_not_learn_whether_it_exists(user: str) -> None:
+    site, fields = Site(), {"to": f"<sip:{user}@gateway.local>", "contact": HERE}
+    [asked] = site.hand_in(request("REGISTER", "sip:gateway.local", b"", **fields))
+    account = Account("2001", PASSWORD)
+    value = answer_challenge(asked.headers["www-authenticate"], account, "REGISTER", "sip:gateway.local", "c")
+    refused = site.hand_in(request("REGISTER", "sip:gateway.local", b"", **fields, authorization=value))
+    assert [each.status for each in refused] == [403]
+
+
 def test_bindings_come_back_after_a_restart_and_unknown_users_do_not(desk: Desk) -> None:
     desk.register(f'{HERE};q=0.7;+sip.instance="<urn:uuid:1>"')
     remembered = dict(desk.site.of(BindingsChanged)[-1].changes)
@@ -257,6 +282,8 @@ def test_bindings_come_back_after_a_restart_and_unknown_users_do_not(desk: Desk)
         {"min_expires": 3600, "max_expires": 60},
         {"networks": ("not a network",)},
         {"accounts": {"with space": {"password": "x"}}},
+        {"accounts": {"2001": {"password": ""}}},
+        {"pbx": {"servers": ("sip:10.0.0.2",), "user": "alarms", "password": ""}},
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, object]) -> None:
