@@ -1,11 +1,11 @@
-"""A request of ours, sent once more with credentials when it is challenged (RFC 3261 22.2, 22.3)."""
+"""A request of ours, sent again with credentials when it is challenged (RFC 3261 22.2, 22.3)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drivers.sip.digest import Account, Asked, authorize
+from drivers.sip.digest import Account, Asked, authorize, is_stale
 from drivers.sip.message import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -29,6 +29,29 @@ def credentials_for(response: Response, account: Account, request: Request, cnon
     return {answer: [value]} if value is not None else None
 
 
+# A proxy and who is behind it may both ask, and a nonce may be stale where several servers stand behind one address.
+MAX_ANSWERS = 3
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a request of ours has answered to challenges so far; `headers` go into its next try."""
+
+    headers: Headers = field(default_factory=dict)
+    _left: int = MAX_ANSWERS
+
+    def add(self, response: Response, account: Account, request: Request, cnonce: str) -> bool:
+        """Answer one more challenge; False when there is none, or when it says that our password is wrong."""
+        found = credentials_for(response, account, request, cnonce)
+        if found is None or not self._left:
+            return False
+        if found.keys() <= self.headers.keys() and not is_stale(response.headers[CHALLENGES[response.status][0]]):
+            return False
+        self._left -= 1
+        self.headers = {**self.headers, **found}
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Asks as one account. `draw_up(credentials)` is called for each try, so that its CSeq can rise."""
@@ -44,16 +67,18 @@ class Asker:
         now: float,
         then: Callable[[Response | Failure, float], None],
     ) -> None:
-        """Send, answer one challenge, and hand on what came in the end."""
-        request = draw_up({})
+        """Send, answer the challenges, and hand on what came in the end."""
+        answers = Answers()
 
-        def on_result(result: Response | Failure, now: float) -> None:
-            credentials = None
-            if isinstance(result, Response):
-                credentials = credentials_for(result, self.account, request, self.tokens(8))
-            if credentials is None:
-                then(result, now)
-            else:
-                self.layer.request(draw_up(credentials), flow, now, then)
+        def send(now: float) -> None:
+            request = draw_up(answers.headers)
 
-        self.layer.request(request, flow, now, on_result)
+            def on_result(result: Response | Failure, now: float) -> None:
+                if isinstance(result, Response) and answers.add(result, self.account, request, self.tokens(8)):
+                    send(now)
+                else:
+                    then(result, now)
+
+            self.layer.request(request, flow, now, on_result)
+
+        send(now)

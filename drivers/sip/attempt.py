@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from drivers.sip.asking import credentials_for
+from drivers.sip.asking import Answers
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST, TLS, UDP, Flow, default_port
 from drivers.sip.grammar import Malformed, NameAddr
 from drivers.sip.message import Request, Response, printable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from drivers.sip.layer import TransactionLayer
     from gatewayd.driver import Address
 
-# What head and digest of our MESSAGE take at most: below this no need to measure the datagram.
-_HEAD_ALLOWANCE = 900
+# What the head of our MESSAGE takes beside addresses and credentials: below this no need to measure the datagram.
+_HEAD_ALLOWANCE = 640
 _PLAIN_FORMS = frozenset({Form.TYPED, Form.PLAIN})
 # Answers after which this address will not take this page at another time either (RFC 3261 21.4 to 21.6).
 _FOR_GOOD = frozenset(
@@ -128,9 +128,10 @@ class Attempt:
         self._uri = target.uri
         self._transaction: ClientTransaction | None = None
         self._flow = target.flow
+        self._takes_streams = True
         self._cseq = 0
         self._form = self._first_form = pager.habits.first_form(target, delivery.outgoing.forms)
-        self._credentials: dict[str, list[str]] = {}
+        self._answers = Answers()
         tokens = self._pager.tokens
         self._call_id, self._tag = _call_id(delivery.outgoing.reference) or tokens(12), tokens(6)
 
@@ -139,37 +140,46 @@ class Attempt:
         wires = self._pager.layer.wires
         if self.target.flow.is_stream and not wires.alive(self.target.flow):
             self._connect(now, fall_back=None)
-        elif not self.target.flow.is_stream and self._is_large():
-            self._connect(now, fall_back=self.target.flow)
+        else:
+            self._choose(now)
+
+    def _choose(self, now: float) -> None:
+        """Send by datagram what fits into one; credentials count too."""
+        if not self._flow.is_stream and self._takes_streams and self._is_large():
+            self._connect(now, fall_back=self._flow)
         else:
             self._send(now)
 
     def _is_large(self) -> bool:
-        """RFC 3261 18.1.1: more than 1300 bytes go over TCP."""
+        """RFC 3261 18.1.1: more than 1300 bytes go over TCP, where the phone takes connections."""
         outgoing = self._delivery.outgoing
         longest = 4 * len(outgoing.text)  # bytes, whatever the characters are
-        if outgoing.forms[self._form] in _PLAIN_FORMS and longest + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
-            return False
-        request = self._request()
-        if len(request.body) + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
-            return False
-        return len(self._pager.layer.draw_up(request, UDP, "z9hG4bK" + 20 * "0")) > MAX_DATAGRAM_REQUEST
+        if outgoing.forms[self._form] in _PLAIN_FORMS and not self._answers.headers and not self.target.way:
+            addresses = len(self._uri) + 4 * len(outgoing.to + self._pager.identity.from_)  # and Via, Reply-To
+            if longest + addresses + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
+                return False
+        return len(self._pager.layer.draw_up(self._request(), UDP, "z9hG4bK" + 20 * "0")) > MAX_DATAGRAM_REQUEST
 
     def _connect(self, now: float, fall_back: Flow | None) -> None:
         transport = TLS if self.target.flow.transport == TLS else "TCP"
         peer, wires = _listening_address(self.target), self._pager.layer.wires
         known = wires.find(transport, peer) or wires.find(transport, self.target.flow.peer)
+        waiting = True
 
         def then(flow: Flow | None, now: float) -> None:
-            if self._delivery.over:
+            nonlocal waiting
+            if self._delivery.over or not waiting:
                 return
+            waiting, self._takes_streams = False, flow is not None
             self._flow = flow or fall_back or self.target.flow
             self._send(now)
 
         if known is not None:
             then(known, now)
-        else:
-            self._pager.connect(transport, peer, then)
+            return
+        if fall_back is not None:
+            self._pager.layer.agenda.at(now + self._pager.identity.patience / 4, lambda now: then(None, now))
+        self._pager.connect(transport, peer, then)
 
     def _send(self, now: float) -> None:
         self._cseq += 1
@@ -189,7 +199,7 @@ class Attempt:
             "call-id": [self._call_id],
             "cseq": [f"{self._cseq} MESSAGE"],
             **outgoing.headers,
-            **self._credentials,
+            **self._answers.headers,
             "content-type": [form.value],
         }
         return Request(headers, render(outgoing, form), "MESSAGE", self._uri)
@@ -199,7 +209,7 @@ class Attempt:
             self._hear(self._device)
             self._learn(result, now)
             if not self._delivery.over and self._can_try_again(result):
-                self._send(now)
+                self._choose(now)
                 return
             self.receipt = judge(result)
         elif result is Failure.TIMEOUT:
@@ -222,7 +232,7 @@ class Attempt:
             habits.took(self.target, self._delivery.outgoing.forms[self._form] if fell_back else None)
 
     def _can_try_again(self, response: Response) -> bool:
-        """Once with credentials, and in the next form when the phone does not know this one."""
+        """With credentials, and in the next form when the phone does not know this one."""
         status = response.status
         if status in _AGAIN_WITHOUT_FORM and self._form + 1 < len(self._delivery.outgoing.forms):
             self._form += 1
@@ -230,10 +240,7 @@ class Attempt:
         if status // 100 == 3 and self.target.route and self._uri == self.target.uri:  # noqa: PLR2004 - moved
             return self._follow(response)
         account = self.target.account or self._pager.identity.account
-        if account is None or self._credentials:
-            return False
-        self._credentials = credentials_for(response, account, self._request(), self._pager.tokens(8)) or {}
-        return bool(self._credentials)
+        return account is not None and self._answers.add(response, account, self._request(), self._pager.tokens(8))
 
     def _follow(self, response: Response) -> bool:
         """Ask the PBX once for where it says that its user has moved; a phone may send nobody elsewhere."""
@@ -242,7 +249,7 @@ class Attempt:
             self._uri = str(Uri.parse(NameAddr.parse(contacts[0]).uri)) if contacts else self._uri
         except Malformed:
             return False
-        self._credentials = {}
+        self._answers = Answers()
         return self._uri != self.target.uri
 
     def silence(self) -> None:

@@ -150,6 +150,11 @@ def authorize(values: Sequence[str], account: Account, asked: Asked) -> str | No
     return None
 
 
+def is_stale(values: Sequence[str]) -> bool:
+    """Return whether the challenges say that only the nonce was too old."""
+    return any(found.get("stale", "").lower() == "true" for value in values if (found := _usable_challenge(value)))
+
+
 def _usable_challenge(value: str) -> dict[str, str] | None:
     try:
         challenge = parse_scheme(value)
