@@ -32,6 +32,9 @@ MAX_COMPLETED = 32_768
 # Requests that wait for the disk. More means that the disk stands still; the next are told to come back.
 MAX_PENDING = 4_096
 
+# Calls whose refusal is repeated until it is acknowledged (17.2.1); whoever has forged that many sources gains no more.
+MAX_UNACKNOWLEDGED = 256
+
 # Defects that are logged with all that is known of them; then they are only counted, whoever sends them.
 DEFECTS_LOGGED = 10
 log = logging.getLogger(__name__)
@@ -157,11 +160,12 @@ class TransactionLayer:
             return
         server.response = self.reply(server.request, server.flow, status, headers)
         server.state = State.COMPLETED
-        if server.request.method == "INVITE":
+        is_call = server.request.method == "INVITE"
+        if is_call and len(self._servers) - len(self._by_number) <= MAX_UNACKNOWLEDGED:
             self._resend_until_ack(server, now)
             return
         self._forget_server(server)
-        if not server.flow.is_stream:
+        if not is_call and not server.flow.is_stream:
             self._answers.keep(server.key, server.response, now + limit)
 
     def _send_response(self, data: bytes, request: Request, flow: Flow) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.sip.events import CallReceived
+from drivers.sip.events import CallDeclined, CallReceived, MessageReceived
+from drivers.sip.layer import MAX_UNACKNOWLEDGED
 from tests.drivers.sip.net import Site
 from tests.drivers.sip.samples import request
 
@@ -76,3 +77,24 @@ def test_an_ack_before_the_refusal_acknowledges_nothing() -> None:
     site.gateway.answer(call.transaction, 603, site.net.now)
     site.net.advance(8)
     assert refusals(site) == [0.0, 0.5, 1.5, 3.5, 7.5]
+
+
+def test_a_flood_of_calls_is_refused_and_leaves_little_behind(site: Site) -> None:
+    for _ in range(MAX_UNACKNOWLEDGED + 500):
+        assert [each.status for each in site.hand_in(request("INVITE", body=b""))] == [603]
+    assert len(site.of(CallDeclined)) == MAX_UNACKNOWLEDGED + 500
+    assert site.gateway.layer.size <= MAX_UNACKNOWLEDGED + 1
+    assert site.hand_in(request()) == []
+    assert len(site.of(MessageReceived)) == 1
+    before = len(site.net.sent)
+    site.net.advance(40)
+    assert len(site.net.sent) - before <= 10 * (MAX_UNACKNOWLEDGED + 1)
+    assert site.gateway.layer.size <= 1
+
+
+def test_a_refusal_beyond_those_that_are_repeated_takes_its_ack_in_silence(site: Site) -> None:
+    via = "SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKlast;rport"
+    for _ in range(MAX_UNACKNOWLEDGED + 1):
+        site.hand_in(request("INVITE", body=b""))
+    assert [each.status for each in site.hand_in(request("INVITE", body=b"", via=via, call_id="last"))] == [603]
+    assert site.hand_in(request("ACK", body=b"", via=via, call_id="last")) == []
