@@ -10,7 +10,7 @@ from drivers.sip.grammar import Malformed, parse_params
 from gatewayd.model import PageState
 
 ACCEPT = "text/plain, message/cpim, message/imdn+xml"
-# What a person types on a phone; a page to them is cut to the device anyway.
+# What a person types on a phone; what is cut off is seen to be.
 MAX_TEXT = 4_000
 # The encodings that phones use; anything else is read as UTF-8 rather than refused: a person is waiting behind it.
 _CHARSETS = {name: name for name in ("iso-8859-1", "iso-8859-15", "windows-1252")}
@@ -74,7 +74,8 @@ def _read_notification(body: bytes) -> Content:
 def _decode(body: bytes, charset: str) -> str:
     text = body.decode(_CHARSETS.get(charset.lower(), "utf-8"), "replace")
     text = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return text.strip()[:MAX_TEXT]
+    text = text.strip()
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _unwrap(body: bytes) -> Content:

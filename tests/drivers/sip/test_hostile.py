@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -17,8 +18,6 @@ from tests.drivers.sip.net import GATEWAY, Site, page
 from tests.drivers.sip.samples import request
 
 if TYPE_CHECKING:
-    import pytest
-
     from drivers.sip.connection import Connection
     from drivers.sip.registrar import Bindings
 
@@ -152,6 +151,15 @@ def test_a_stream_is_understood_however_it_is_cut(sizes: list[int], pings: int) 
         position += size
     assert [item.data for item in items if isinstance(item, Frame)] == messages
     assert sum(isinstance(item, Ping) for item in items) == 3 * pings
+
+
+@pytest.mark.parametrize("length", ["Content-Length:\r\n 2", "l :\r\n\t2", "Content-length  :  \r\n  2", "L:2"])
+def test_a_length_is_found_however_it_is_written(length: str) -> None:
+    data = request(content_length=None).replace(b"via:", length.encode() + b"\r\nvia:", 1)
+    site = Site(authenticate=False)
+    open_stream(site).receive_data(data, site.net.now)
+    site.net.run()
+    assert [event.text for event in site.of(MessageReceived)] == ["OK"]
 
 
 def test_a_stream_that_never_ends_its_headers_is_given_up() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.sip.content import MAX_TEXT
 from drivers.sip.events import BindingsChanged, CallDeclined, MessageReceived
 from drivers.sip.grammar import Via
 from drivers.sip.message import Response, parse_message
@@ -165,6 +166,14 @@ def test_wrappings_within_wrappings_are_not_opened_one_after_the_other(open_site
     for depth in (1, 400):
         body = nested * depth + b"a:b\r\n\r\nContent-Type: text/plain\r\n\r\nOK"
         assert statuses(open_site.hand_in(request(content_type="message/cpim", body=body))) == [415]
+
+
+def test_a_text_that_is_too_long_is_seen_to_be_cut(open_site: Site) -> None:
+    for text in ("x" * MAX_TEXT, "x" * (MAX_TEXT + 1)):
+        open_site.hand_in(request(body=text.encode()))
+    whole, cut = [event.text for event in open_site.of(MessageReceived)]
+    assert whole == "x" * MAX_TEXT
+    assert cut == "x" * (MAX_TEXT - 1) + "…"
 
 
 def test_a_call_is_declined_until_it_is_acknowledged(open_site: Site) -> None:
