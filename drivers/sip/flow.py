@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from gatewayd.driver import Address
 
 UDP = "UDP"
+TCP = "TCP"
 TLS = "TLS"
+TRANSPORTS = frozenset({UDP, TCP, TLS})
 # A request above this goes over TCP, because a fragmented datagram is a lost one (RFC 3261 18.1.1).
 MAX_DATAGRAM_REQUEST = 1300
 TLS_PORT = 5061

@@ -54,19 +54,19 @@ class Liveness:
             self._silent = {each for each in self._silent if self._way_to(each, 0.0) is not None} | {device}
             self._tell(device, False)  # noqa: FBT003 - the value of the flag is the news
 
-    def watch(self, user: str, now: float) -> None:
-        """Ask every device of `user` from now on."""
+    def watch(self, user: str, now: float, share: float = 1.0) -> None:
+        """Ask every device of `user` from now on, for the first time when this `share` of the interval has passed."""
         for binding in self._registrar.current(user, now):
             device = (user, binding.uri)
             if self.interval and device not in self._watched:
-                self._plan(device, now)
+                self._plan(device, now + self.interval * share)
 
     def watch_static(self, user: str, uri: str, flow: Flow, now: float) -> None:
         """Ask a device that never registers from now on."""
         device = (user, uri)
         self._static[device] = flow
         if self.interval:
-            self._plan(device, now)
+            self._plan(device, now + self.interval)
 
     def connection_lost(self, number: int, now: float) -> None:
         """Every device that was reached over this connection is silent for now."""
@@ -75,8 +75,8 @@ class Liveness:
                 if binding.flow.connection == number:
                     self.missed((user, binding.uri))
 
-    def _plan(self, device: Device, now: float) -> None:
-        self._watched[device] = self._at(now + self.interval, lambda now: self._ping(device, now))
+    def _plan(self, device: Device, when: float) -> None:
+        self._watched[device] = self._at(when, lambda now: self._ping(device, now))
 
     def _ping(self, device: Device, now: float) -> None:
         flow = self._way_to(device, now)
@@ -84,7 +84,7 @@ class Liveness:
             del self._watched[device]
             self._silent.discard(device)
             return
-        self._plan(device, now)
+        self._plan(device, now + self.interval)
         patience = self._at(now + self.patience, lambda _now: self.missed(device))
 
         def on_result(result: Response | Failure, _now: float) -> None:

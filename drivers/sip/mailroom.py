@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.sip.attempt import Target
 from drivers.sip.dates import http_date
-from drivers.sip.flow import UDP, Flow, default_port
+from drivers.sip.flow import TRANSPORTS, UDP, Flow, default_port
 from drivers.sip.grammar import REMEMBERED, Malformed
 from drivers.sip.message import printable
 from drivers.sip.profiles import PROFILES
@@ -82,6 +82,8 @@ class Mailroom:
     def _resolve(self, address: str) -> tuple[str, Target | None]:
         """Return the user of an address; an address elsewhere with a numeric host is a target of its own."""
         address = address.strip()
+        if not address.isprintable():
+            raise Malformed("it holds what no line can carry")
         if ":" not in address and "@" not in address:
             return address, None
         uri = Uri.parse(address if address.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{address}")
@@ -178,4 +180,6 @@ def flow_to(uri: Uri) -> Flow:
     host = uri.numeric_host
     if host is None:
         raise Malformed("a host name; write an IP address")
+    if uri.transport not in TRANSPORTS:
+        raise Malformed("neither UDP nor TCP nor TLS")
     return Flow(uri.transport, (host, uri.port or default_port(uri.transport)), 0 if uri.transport == UDP else -1)

@@ -123,7 +123,7 @@ class Endpoint(Core[Event]):
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+        return host in self._settings.partners or any(address in network for network in self._networks)
 
     def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""
@@ -159,7 +159,7 @@ class Endpoint(Core[Event]):
             return
         self._uas.registrations.saved(user, now, saved=saved)
         for binding in self.registrar.current(user, now):
-            if binding.flow == server.flow:
+            if binding.call_id == server.request.call_id:
                 self._liveness.heard((user, binding.uri))
         self._liveness.watch(user, now)
         self._presence.look_at(user, now)
@@ -179,8 +179,9 @@ class Endpoint(Core[Event]):
         known = self._settings.accounts or names
         self._pager.habits.restore(remembered)
         self.registrar.restore({user: remembered[key] for user, key in names.items() if user in known})
-        for user in self.registrar.users():
-            self._liveness.watch(user, now)
+        users = self.registrar.users()
+        for place, user in enumerate(users, 1):  # not a thousand phones in one moment
+            self._liveness.watch(user, now, place / len(users))
 
     def things_to_keep(self) -> dict[str, Any]:
         """Return what has to be remembered from the start on: the key of the nonces, our contact at the PBX."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from drivers.sip.flow import TLS, TRANSPORTS
 from drivers.sip.grammar import Malformed
 from drivers.sip.uri import Uri
 from gatewayd.driver import LineSettings
@@ -21,7 +22,7 @@ Domain = Annotated[str, Field(pattern=DOMAIN)]
 class Account(LineSettings):
     """What a phone registers with."""
 
-    password: SecretStr
+    password: SecretStr = Field(min_length=1)
     profile: ProfileName | Literal[""] = Field("", description="make of the phone; default: that of the line")
     notifications: bool | None = Field(
         None, description="ask for delivery and read notifications; default: as the line"
@@ -35,7 +36,7 @@ class Pbx(LineSettings):
     domain: str = Field("", pattern=r"^[a-z0-9.:\-\[\]]{0,253}$", description="default: host of the first address")
     user: UserName = Field(description="our user name there")
     login: str = Field("", description="name that goes with the password; default: user", max_length=128)
-    password: SecretStr
+    password: SecretStr = Field(min_length=1)
     display_name: str = Field("", description="name that its phones show as the sender", max_length=64)
     tls_name: str = Field(
         "", pattern=r"^[A-Za-z0-9.\-]{0,253}$", description="name in its TLS certificate, where that is not the address"
@@ -61,11 +62,13 @@ class Pbx(LineSettings):
 def check_numeric(text: str) -> None:
     """Refuse (ValueError) a URI whose host is a name: it would have to be looked up at the moment of the alarm."""
     try:
-        numeric = Uri.parse(text).numeric_host
+        uri = Uri.parse(text)
     except Malformed as error:
         raise ValueError(error.reason) from error
-    if numeric is None:
+    if uri.numeric_host is None:
         raise ValueError("write an IP address instead of a name, as in sip:10.0.0.5:5060")
+    if uri.transport not in TRANSPORTS:
+        raise ValueError("transport is udp, tcp or tls")
 
 
 class SipSettings(LineSettings):
@@ -100,7 +103,9 @@ class SipSettings(LineSettings):
         min_length=1,
         description="digests, the first first; MD5 alone for phones that know no other",
     )
-    networks: tuple[str, ...] = Field((), description="source networks that are answered; default: all")
+    networks: tuple[str, ...] = Field(
+        (), description="source networks that are answered, beside the PBX and static phones; default: all"
+    )
     min_expires: int = Field(60, ge=1, le=3600, description="seconds")
     max_expires: int = Field(7200, ge=60, description="seconds")
     stream_expires: int = Field(
@@ -141,11 +146,9 @@ class SipSettings(LineSettings):
         """Only addresses: a name would have to be looked up at the very moment of the alarm."""
         for user, text in values.items():
             try:
-                numeric = Uri.parse(text).numeric_host
-            except Malformed as error:
-                raise ValueError(f"{user}: {error.reason}") from error
-            if numeric is None:
-                raise ValueError(f"{user}: write an IP address instead of a name, as in sip:{user}@10.0.0.5:5060")
+                check_numeric(text)
+            except ValueError as error:
+                raise ValueError(f"{user}: {error}") from error
         return values
 
     @model_validator(mode="after")
@@ -159,6 +162,8 @@ class SipSettings(LineSettings):
             raise ValueError(f"alarm_when_lost: there is no account {unknown[0]}")
         if self.pbx is not None and self.pbx.uses_tls and not self.tls_authority:
             raise ValueError("tls_authority: needed to connect to a PBX over TLS")
+        if not self.tls_authority and any(Uri.parse(text).transport == TLS for text in self.static.values()):
+            raise ValueError("tls_authority: needed to connect to a static phone over TLS")
         if self.min_expires > self.max_expires:
             raise ValueError("min_expires: must not be above max_expires")
         return self
@@ -167,6 +172,12 @@ class SipSettings(LineSettings):
     def watched(self) -> tuple[str, ...]:
         """The users whose phones must not be lost."""
         return tuple(self.accounts) if "*" in self.alarm_when_lost else self.alarm_when_lost
+
+    @property
+    def partners(self) -> frozenset[str]:
+        """The hosts that the site names itself: whatever the networks, we talk to them."""
+        uris = (*self.static.values(), *(self.pbx.servers if self.pbx is not None else ()))
+        return frozenset(Uri.parse(text).numeric_host or "" for text in uris)
 
     @property
     def is_wildcard(self) -> bool:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Seconds until the first address is tried again after none would have us, doubled up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+# Seconds of quiet that a PBX may ask for (Retry-After); one that is back sooner is found again by then.
+LONGEST_WISH = 300.0
 _INTERVAL_TOO_BRIEF = 423
 # Seconds for which no PBX has to insist that we register.
 LONGEST = 86_400
@@ -256,5 +258,5 @@ def _min_expires(response: Response) -> int:
 
 
 def _retry_after(response: Response) -> float:
-    match = re.match(r"[0-9]{1,4}", response.first("retry-after"))
-    return float(match[0]) if match else 0.0
+    match = re.match(r"[0-9]{1,9}", response.first("retry-after"))
+    return min(float(match[0]), LONGEST_WISH) if match else 0.0

@@ -61,8 +61,8 @@ class FakePbx(Core[None]):
 class PbxSite(Site):
     """A gateway behind two addresses of a PBX."""
 
-    def __init__(self, **pbx: object) -> None:
-        super().__init__(pbx={**PBX, **pbx})
+    def __init__(self, changes: dict[str, object] | None = None, **pbx: object) -> None:
+        super().__init__(**(changes or {}), pbx={**PBX, **pbx})
         self.first, self.second = FakePbx(FIRST), FakePbx(SECOND)
         self.net.add(FIRST, self.first)
         self.net.add(SECOND, self.second)
@@ -167,6 +167,17 @@ def test_pauses_grow_to_a_minute_and_a_wish_of_the_pbx_is_kept() -> None:
     assert len(site.second.taken) == 2
     site.net.advance(200)
     assert len(site.second.taken) < 9
+
+
+def test_a_pbx_that_asks_for_hours_of_quiet_gets_minutes() -> None:
+    site = PbxSite()
+    site.first.answers = [(503, {"retry-after": ["86400"]})]
+    site.second.answers = [(503, {"retry-after": ["86400"]})]
+    site.start()
+    site.net.advance(299)
+    assert site.states() == []
+    site.net.advance(2)
+    assert site.states() == [("sip:10.0.0.2", True)]
 
 
 def test_a_text_too_long_for_a_datagram_goes_to_the_port_of_the_pbx_over_tcp() -> None:

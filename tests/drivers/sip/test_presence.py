@@ -8,11 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.sip.events import PhonePresence
+from drivers.sip.flow import Flow
 from drivers.sip.lost import Losses
 from drivers.sip.lost import phone as phone_of
+from drivers.sip.registrar import Binding
 from gatewayd.clock import ManualClock
 from gatewayd.model import AlarmActivated, AlarmReset
-from tests.drivers.sip.net import PHONE, FakeLine, Memory, Site, settings
+from tests.drivers.sip.net import PHONE, START, FakeLine, Memory, Site, settings
 from tests.drivers.sip.test_line_on_sockets import gateway, phone
 
 WATCHED: dict[str, object] = {"alarm_when_lost": ("2001",), "lost_after": 15, "options_interval": 60}
@@ -108,6 +110,21 @@ def test_an_alarm_of_a_phone_that_nobody_watches_any_more_is_cleared() -> None:
     site = watched("2002")
     site.net.run()
     assert told(site) == [("2002", False)]
+
+
+def test_after_a_restart_phones_are_not_asked_all_in_one_moment() -> None:
+    users = ("2001", "2002", "2003", "2004")
+    where = {user: ("10.0.1.1", 5000 + place) for place, user in enumerate(users)}
+    found = [
+        Binding(f"sip:{user}@10.0.1.1:{where[user][1]}", START + 3600, "c", 1, Flow("UDP", where[user]))
+        for user in users
+    ]
+    remembered = {f"bindings/{user}": [each.to_json()] for user, each in zip(users, found, strict=True)}
+    site = Site(accounts={user: {"password": "s3cret"} for user in users}, options_interval=60)
+    site.gateway.restore(remembered, site.net.now)
+    site.net.advance(61)
+    first = [site.net.times(where[user], "OPTIONS")[0] for user in users]
+    assert first == [15.0, 30.0, 45.0, 60.0]
 
 
 def test_only_accounts_can_be_watched() -> None:
