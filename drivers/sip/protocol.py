@@ -158,8 +158,9 @@ class Endpoint(Core[Event]):
         if user is None or server is None:
             return
         self._uas.registrations.saved(user, now, saved=saved)
+        device = (server.request.call_id, server.flow.peer[0])
         for binding in self.registrar.current(user, now):
-            if binding.call_id == server.request.call_id:
+            if (binding.call_id, binding.flow.peer[0]) == device:
                 self._liveness.heard((user, binding.uri))
         self._liveness.watch(user, now)
         self._presence.look_at(user, now)

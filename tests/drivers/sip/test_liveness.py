@@ -52,3 +52,15 @@ def test_a_phone_is_asked_again_and_again_as_long_as_it_is_registered() -> None:
     site.register()
     site.net.advance(310)
     assert site.net.times(PHONE, "OPTIONS") == [60.0, 120.0, 180.0, 240.0]  # its 300 s are over
+
+
+def test_a_device_that_registers_says_nothing_of_the_users_other_one() -> None:
+    site = Site(options_interval=60)
+    site.register()
+    site.faults.plan("dead")
+    site.net.advance(70)
+    site.register(site.add_phone(SECOND, "2001"))
+    assert [each.reachable for each in site.of(Reachability)] == [False]
+    site.faults.repair("dead")
+    site.register()
+    assert [each.reachable for each in site.of(Reachability)] == [False, True]

@@ -77,7 +77,9 @@ def test_a_pbx_that_never_was_there_is_told_too() -> None:
     assert site.of(PbxLost) == [PbxLost(lost=True, why="refused with 403")]
 
 
-@pytest.mark.parametrize(("status", "lost"), [(404, False), (405, False), (200, False), (503, True), (408, True)])
+@pytest.mark.parametrize(
+    ("status", "lost"), [(404, False), (405, False), (200, False), (503, True), (408, True), (504, True)]
+)
 def test_any_answer_is_a_sign_of_life_but_one_that_serves_nobody(site: PbxSite, status: int, lost: bool) -> None:  # noqa: FBT001
     site.first.answers = [(status, {})]
     site.net.advance(15.1)
