@@ -153,6 +153,17 @@ async def test_sim_for_which_every_number_is_refused_is_a_fault_and_one_wrong_nu
     assert site.line.faults == ["modem: 3 numbers in a row are refused: +CMS ERROR: 1 (unassigned number)"]
 
 
+@pytest.mark.parametrize("fault", ["nak", "refuse"])
+async def test_only_failures_in_a_row_are_a_fault(fault: str) -> None:
+    site = Site()
+    await site.start()
+    for number in range(6):
+        site.modem.faults.plan(fault, number % 3 and 1)
+        await site.sends(page(address=f"+491701111{number}"))
+    await site.clock.advance(0)
+    assert site.line.faults == []
+
+
 async def test_trouble_is_given_another_chance_after_a_while_for_only_work_shows_that_it_is_over() -> None:
     site = Site()
     await site.start()
