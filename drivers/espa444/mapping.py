@@ -128,7 +128,7 @@ def _text(block: Block, station: str, settings: EspaSettings) -> TextReceived:
     text = f"ESPA block {clean(block.header)}: {', '.join(parts)}"
     if header_of(block, settings) == "subscriber":
         return TextReceived(station, text, dialled)
-    return TextReceived(spelled(station, dialled, settings), text)
+    return TextReceived(spelled(station, dialled, settings) if dialled else station, text)
 
 
 def fields_of(block: Block, settings: EspaSettings) -> dict[str, str]:

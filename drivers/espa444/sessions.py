@@ -94,7 +94,8 @@ class Session(ABC):
             self._rate("neglect", self._neglect(event.station))
         elif isinstance(event, BlockRefused):
             self._line.count("naks")
-            self._line.log.warning("a block was refused (%s): %s", event.reason.name.lower(), event.detail)
+            self._line.trouble(f"refused_{event.reason.name.lower()}")
+            self._line.log.debug("a block was refused: %s", event.detail)
         elif isinstance(event, Noise):
             self._line.trouble("noise_bytes", event.count)
 

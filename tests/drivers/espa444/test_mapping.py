@@ -99,6 +99,12 @@ def test_what_has_no_meaning_here_goes_to_a_person_with_every_record(name: str) 
     assert all(record.data in report.text for record in block.records)
 
 
+def test_block_that_names_nobody_is_from_its_station() -> None:
+    report = reported(Block.of("5", {"9": "hello"}))
+    assert isinstance(report, TextReceived)
+    assert report.sender == "1"
+
+
 def test_status_request_is_only_answered() -> None:
     assert reports_of(FRAMES["E3"][1], "1", espa()) == []
 

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 
 import pytest
 
@@ -104,6 +105,16 @@ async def test_call_on_a_bad_line_becomes_exactly_one_alarm(site: Site, fault: s
     assert len(site.gateway.alarms) == 1
     assert panel.endings[-1].value == "taken"
     assert not panel.faults.standing(fault)
+
+
+async def test_blocks_that_are_refused_are_counted_and_the_log_is_left_to_the_gateway(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    panel = await site.panel()
+    panel.faults.plan("bcc", 2)
+    await activated(site, panel)
+    assert (site.gateway.counts["naks"], site.gateway.counts["refused_transmission"]) == (2, 2)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_call_that_leaves_the_panel_late_is_still_taken(site: Site) -> None:
