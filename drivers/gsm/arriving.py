@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.gsm.events import PartArrived, Passed, ReportArrived, TextArrived
+from drivers.gsm import mailbox
+from drivers.gsm import vocabulary as words
+from drivers.gsm.events import LateAnswer, PartArrived, Passed, ReportArrived, TextArrived
 from drivers.gsm.pdu import StatusReport
-from drivers.gsm.reading import read_message
+from drivers.gsm.reading import read_message, read_report
 from drivers.gsm.reassembly import Reassembly
+from gatewayd.hayes.script import fields, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from drivers.gsm.pdu import Deliver
     from drivers.gsm.reassembly import Text
     from drivers.gsm.session import Session
+    from gatewayd.hayes.channel import Unsolicited
 
 PREFIX = "part/"  # of the keys under which parts are kept
 
@@ -37,6 +41,11 @@ class Arrivals:
         if isinstance(token, Passed):
             token = self._keep(message, body, token)
         self._give_out(self._assembly.add(message, token, now))
+
+    def hear(self, now: float) -> None:
+        """Take what the modem said by itself."""
+        while self._session.channel.unsolicited:
+            self._hear_one(self._session.channel.unsolicited.popleft(), now)
 
     def restore(self, parts: Mapping[str, str], now: float) -> None:
         """Take up parts that were kept before a restart, by their keys."""
@@ -71,3 +80,27 @@ class Arrivals:
 
     def _give_out(self, texts: list[Text[Token]]) -> None:
         self._session.events.extend(TextArrived(text) for text in texts)
+
+    def _hear_one(self, said: Unsolicited, now: float) -> None:
+        session = self._session
+        if said.line.startswith(words.ANNOUNCED):
+            mailbox.announced(session, said.line)
+        elif said.line.startswith(words.SENT):
+            self._answered_late(said.line)
+        elif said.body:
+            self.take(said.line, said.body, Passed(owed=session.acknowledges), now)
+        elif said.line.startswith(words.REPORT):
+            report = read_report(said.line)
+            if report is not None:
+                session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
+            else:
+                session.owed += session.acknowledges
+        elif said.line.startswith(words.FULL):
+            session.sweep_soon()
+
+    def _answered_late(self, line: str) -> None:
+        session = self._session
+        reference = number(fields(line)[0])
+        if session.unanswered and reference is not None:
+            session.events.append(LateAnswer(session.unanswered, reference))
+        session.unanswered = ""

@@ -15,22 +15,18 @@ from drivers.gsm.arriving import Arrivals
 from drivers.gsm.events import (
     CannotStart,
     GsmEvent,
-    LateAnswer,
     Outgoing,
-    Passed,
     PinRefused,
     PinWanted,
     Ready,
-    ReportArrived,
     Silent,
     Stored,
     Token,
 )
-from drivers.gsm.reading import read_report
 from drivers.gsm.session import Asked, Session
-from gatewayd.hayes.channel import Channel, Unsolicited
+from gatewayd.hayes.channel import Channel
 from gatewayd.hayes.runner import Runner
-from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive, fields, number
+from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +140,8 @@ class Modem:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the modem."""
         reply = self._channel.receive(data, now)
-        self._take_unsolicited(now)
+        self._session.now = now
+        self._arrivals.hear(now)
         if reply is not None:
             self._resume(reply, now)
         else:
@@ -267,37 +264,6 @@ class Modem:
         self._runner.stop()
         self._session.under_way = self._waiting = None
         self._session.events.append(Silent(reason, useless))
-
-    # --- what arrives -------------------------------------------------------------------------------------------------
-
-    def _take_unsolicited(self, now: float) -> None:
-        self._session.now = now
-        while self._channel.unsolicited:
-            self._take_one(self._channel.unsolicited.popleft(), now)
-
-    def _take_one(self, said: Unsolicited, now: float) -> None:
-        session = self._session
-        if said.line.startswith(words.ANNOUNCED):
-            mailbox.announced(session, said.line)
-        elif said.line.startswith(words.SENT):
-            self._answered_late(said.line)
-        elif said.body:
-            self._arrivals.take(said.line, said.body, Passed(owed=session.acknowledges), now)
-        elif said.line.startswith(words.REPORT):
-            report = read_report(said.line)
-            if report is not None:
-                session.events.append(ReportArrived(report, Passed(owed=session.acknowledges)))
-            else:
-                session.owed += session.acknowledges
-        elif said.line.startswith(words.FULL):
-            session.sweep_soon()
-
-    def _answered_late(self, line: str) -> None:
-        session = self._session
-        reference = number(fields(line)[0])
-        if session.unanswered and reference is not None:
-            session.events.append(LateAnswer(session.unanswered, reference))
-        session.unanswered = ""
 
 
 _STAGES: dict[type, Stage] = {
