@@ -31,7 +31,7 @@ class GsmSettings(SerialSettings):
     send_timeout: Annotated[float, Field(ge=1, le=150)] = 60.0
     per_minute: Annotated[int, Field(ge=0, le=1000)] = 0
     strangers_per_hour: Annotated[int, Field(ge=0, le=1000)] = 10
-    stale_after: Annotated[float, Field(ge=0, le=604_800)] = 3_600.0
+    stale_after: Annotated[float, Field(ge=0, le=604_800)] = 7_200.0
     check_every: Annotated[float, Field(gt=0, le=60)] = 20.0
     sweep_every: Seconds = 300.0
     part_timeout: Seconds = 1_800.0

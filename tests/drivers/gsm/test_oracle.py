@@ -93,6 +93,15 @@ def test_every_part_that_it_writes_is_read_by_us(text: str, wide: bool) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=1, max_size=134), st.sampled_from([b"", b"\x00\x03\x2a\x02\x01"]))
+def test_octets_that_are_no_text_read_the_same(data: bytes, header: bytes) -> None:
+    message = Submit(MOBILE, UserData(Coding.EIGHT_BIT, data, header))
+    read = gammu.DecodePDU(b"\0" + message.to_bytes(), True)  # noqa: FBT003 - its own signature
+    assert (read["Coding"], read["Text"]) == ("8bit", data)
+    assert place(read) == ((0x2A, 2, 1) if header else None)
+
+
+@settings(max_examples=60, deadline=None)
 @given(numbers, st.text(PLAIN, min_size=1, max_size=150), times)
 def test_what_arrives_reads_the_same(sender: Address, text: str, time: datetime) -> None:
     (part,) = split(text, 1, 0).parts
