@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from drivers.sip.events import ConnectionWanted, PageDone, Reachability
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST
-from drivers.sip.message import parse_message
+from drivers.sip.message import make_response, parse_message
 from drivers.sip.phone import TextArrived
 from gatewayd.driver import Outcome, Receipt
 from tests.drivers.sip.net import PHONE, Site, page, settings
@@ -68,6 +68,35 @@ def test_a_pbx_that_takes_no_connection_costs_a_long_page_that_time_once() -> No
     site.net.advance(2.1)
     assert len(datagrams(site, FIRST)) == 2
     assert [done.receipt.outcome for done in site.of(PageDone)] == [Outcome.RECEIVED]
+
+
+def test_a_connection_that_is_there_after_the_datagram_went_out_gets_no_second_copy() -> None:
+    site = Site()
+    site.register()
+    site.faults.plan("dead")
+    site.gateway.send_page(page(LONG), site.net.now)
+    site.net.advance(3)
+    [wanted] = site.of(ConnectionWanted)
+    connection = site.gateway.new_connection()
+    site.gateway.connection_opened(connection, PHONE, site.net.now)
+    site.gateway.connection_made(wanted, connection.flow, site.net.now)
+    site.net.advance(1)
+    assert connection.data_to_send() == b""
+    assert len(datagrams(site, PHONE)) == 3
+
+
+def test_credentials_of_a_phone_that_asks_for_long_ones_are_measured() -> None:
+    site = Site(accounts={"2001": {"password": "s3cret"}, "alarm": {"password": "own"}})
+    site.register()
+    site.faults.plan("drop")
+    site.gateway.send_page(page("FIRE"), site.net.now)
+    site.net.run()
+    asked = site.net.requests(PHONE)[-1]
+    challenge = {"www-authenticate": [f'Digest realm="phone", nonce="{"n" * 1000}", qop="auth"']}
+    site.gateway.receive_datagram(make_response(asked, 401, "t", challenge).to_bytes(), PHONE, site.net.now)
+    site.net.run()
+    assert site.of(ConnectionWanted) == [ConnectionWanted(PHONE, "TCP")]
+    assert len(datagrams(site, PHONE)) == 1
 
 
 def test_a_connection_that_could_not_be_made_costs_no_time_and_one_that_comes_late_changes_nothing() -> None:
