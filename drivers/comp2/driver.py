@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.comp2.frames import Call
+from drivers.comp2.frames import RESYNC, Call
 from drivers.comp2.protocol import sender
 from gatewayd.encoder.driver import EncoderDriver, Frame, OpenPort
 from gatewayd.transport.serial import open_serial
@@ -22,6 +22,7 @@ class Comp2Driver(EncoderDriver):
     """Hands pages to one encoder, one at a time."""
 
     kind: ClassVar[str] = "comp2"
+    nothing: ClassVar[bytes] = RESYNC
 
     def __init__(self, line: Line, settings: Comp2Settings, open_port: OpenPort = open_serial) -> None:
         super().__init__(line, settings, open_port)

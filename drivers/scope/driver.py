@@ -22,6 +22,7 @@ class ScopeDriver(EncoderDriver):
     """Hands pages to one encoder, one at a time."""
 
     kind: ClassVar[str] = "scope"
+    nothing: ClassVar[bytes] = b"\r"  # not begun with A or N: ignored
 
     def __init__(self, line: Line, settings: ScopeSettings, open_port: OpenPort = open_serial) -> None:
         super().__init__(line, settings, open_port)

@@ -22,6 +22,7 @@ class WaveWareDriver(EncoderDriver):
     """Hands pages to one encoder, one at a time."""
 
     kind: ClassVar[str] = "waveware"
+    nothing: ClassVar[bytes] = b"\x01"  # SOH begins a command anew
 
     def __init__(self, line: Line, settings: WaveWareSettings, open_port: OpenPort = open_serial) -> None:
         super().__init__(line, settings, open_port)

@@ -6,10 +6,21 @@ import asyncio
 import itertools
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from gatewayd.clock import sleep
 from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
-from gatewayd.encoder.exchange import Event, Exchange, FrameSent, LateReply, LineHeld, Noise, PageSettled, Reply
+from gatewayd.encoder.exchange import (
+    GAUGE_EVERY,
+    Event,
+    Exchange,
+    FrameSent,
+    LateReply,
+    LineHeld,
+    Noise,
+    PageSettled,
+    Reply,
+)
 from gatewayd.encoder.silence import KEY, Silence
 from gatewayd.errors import Invalid, LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated, PageConfirmed, PageState
@@ -37,7 +48,9 @@ class EncoderSettings(SerialSettings):
 
 
 class EncoderDriver(Driver):
-    """Hands pages to one encoder, one at a time."""
+    """Hands pages to one encoder, one at a time. `nothing` is what its encoder hears without doing anything."""
+
+    nothing: ClassVar[bytes]
 
     def __init__(self, line: Line, settings: EncoderSettings, open_port: OpenPort = open_serial) -> None:
         super().__init__(line)
@@ -46,6 +59,7 @@ class EncoderDriver(Driver):
         self._numbers = itertools.count(1)
         self._attempts: dict[str, asyncio.Future[Reply]] = {}
         self._silence: Silence | None = None
+        self._was_held = False  # the last connection ended because the encoder took nothing
         self._core: Exchange | None = None
         self._adapter: StreamAdapter[Event] | None = None
 
@@ -76,6 +90,8 @@ class EncoderDriver(Driver):
         try:
             await self._open_port(self._serial, adapter)
             self._core, self._adapter = core, adapter
+            if self._was_held:
+                await self._until_something_leaves(core, adapter)
             self.line.up()
             async for event in adapter.events():
                 await self._handle(event)
@@ -111,6 +127,16 @@ class EncoderDriver(Driver):
         detail = f"{reply.detail} ({frame.note})" if frame.note else reply.detail
         return Receipt(reply.outcome, detail, ref, reply.retry_after)
 
+    async def _until_something_leaves(self, core: Exchange, adapter: StreamAdapter[Event]) -> None:
+        """Wait until the encoder lets us send: that its port can be opened again says nothing. Raises LineDown."""
+        core.send_nothing(self.nothing)
+        adapter.flush()
+        while self._unsent():
+            if adapter.lost is not None:
+                raise LineDown(str(adapter.lost))
+            await sleep(self.line.clock, GAUGE_EVERY)
+        self._was_held = False
+
     def _unsent(self) -> int:
         """Return how many bytes have not left: in our own buffer, and in the kernel's where it tells."""
         transport = self._adapter.transport if self._adapter is not None else None
@@ -135,6 +161,7 @@ class EncoderDriver(Driver):
             case Noise(count=count):
                 self.line.trouble("noise_bytes", count)
             case LineHeld(seconds=seconds):
+                self._was_held = True
                 raise LineDown(f"{self._serial.port}: the device has held us up for {seconds:g} s (flow control)")
 
     async def _handle_settled(self, event: PageSettled) -> None:

@@ -142,6 +142,10 @@ class Exchange:
             if self.state is not State.LEAVING:
                 self._doubt(now)
 
+    def send_nothing(self, data: bytes) -> None:
+        """Send what the device does not act upon, to see whether anything leaves."""
+        self._out += data
+
     # --- stream protocol ----------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:

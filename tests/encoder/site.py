@@ -125,10 +125,12 @@ class Site:
         self.kind = kind
         self.clock = ManualClock()
         self.gateway = Gateway(self.clock, memory)
-        self.encoder: EncoderSimulator = kind.simulator(self.clock, kind.simulator.Settings(**(encoder or {})))  # type: ignore[call-arg, arg-type]
+        self._encoder = encoder or {}
+        self.replug()
         settings = kind.settings.model_validate({"port": "memory"} | kind.line | line)
         self.driver = kind.driver(self.gateway, settings, self._open)
         self.tasks: list[asyncio.Task[Any]] = []
+        self._ended: list[asyncio.Task[Any]] = []
         self.near: MemoryTransport | None = None
         self.port = Held()
 
@@ -140,14 +142,21 @@ class Site:
         self.near.__class__ = HeldTransport
         self.near.port = self.port  # type: ignore[attr-defined]
 
+    def replug(self) -> None:
+        """Have a new encoder on the port; `start` runs the line anew, as its supervisor does."""
+        settings: Any = self.kind.simulator.Settings(**self._encoder)
+        self.encoder: EncoderSimulator = self.kind.simulator(self.clock, settings)  # type: ignore[call-arg]
+
     async def start(self) -> None:
-        self.tasks += [asyncio.create_task(self.driver.run()), asyncio.create_task(self.encoder.serve())]
+        self._ended += self.tasks
+        self.tasks = [asyncio.create_task(self.driver.run()), asyncio.create_task(self.encoder.serve())]
         await settle()
 
     async def stop(self) -> None:
-        for task in self.tasks:
+        tasks = [*self._ended, *self.tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def page(self, text: str = "FIRE 3", address: str = "", number: int = 1, tone: str = "") -> Page:
         """Return a page to an address that the kind takes, or to this one."""

@@ -112,6 +112,37 @@ async def test_line_that_stays_held_is_down_and_the_page_is_told_honestly(
     assert "flow control" in site.down()
 
 
+async def test_line_that_was_held_is_not_up_again_before_something_has_left(make: Make) -> None:
+    site = await make()
+    site.encoder.faults.plan("dead")
+    site.port.unsent = 5
+    await site.sends(within=31)
+    assert site.gateway.ups == 1
+    site.replug()
+    await site.start()
+    await site.clock.advance(20)
+    assert site.gateway.ups == 1
+    assert site.wrote == site.driver.nothing
+    site.port.unsent = 0
+    await site.clock.advance(1)
+    assert site.gateway.ups == 2
+    assert (await site.sends("NEXT")).outcome is Outcome.SENT
+    assert [taken.text for taken in site.encoder.pages] == ["NEXT"]
+
+
+async def test_line_that_is_still_held_and_lost_is_down(make: Make) -> None:
+    site = await make()
+    site.encoder.faults.plan("dead")
+    site.port.unsent = 5
+    await site.sends(within=31)
+    site.replug()
+    await site.start()
+    await site.unplug()
+    await site.clock.advance(1)
+    assert "unplugged" in site.down()
+    assert site.gateway.ups == 1
+
+
 # --- the port ---------------------------------------------------------------------------------------------------------
 
 
