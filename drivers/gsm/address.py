@@ -31,8 +31,10 @@ class Address:
     type: int = UNKNOWN
 
     def __str__(self) -> str:
-        """Return the number as people dial it, or the name."""
-        return f"+{self.value}" if self.is_international else self.value
+        """Return the number as people dial it, or the name; a name that has control codes has blanks instead."""
+        if self.is_international:
+            return f"+{self.value}"
+        return "".join(character if character.isprintable() else " " for character in self.value)
 
     @classmethod
     def parse(cls, number: str) -> Address:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from drivers.gsm.address import Address
+from drivers.gsm.address import ALPHANUMERIC, Address
 from drivers.gsm.pdu import Deliver, Submit
 from drivers.gsm.simulated import Entry
 from drivers.gsm.userdata import split
@@ -46,6 +46,16 @@ async def test_text_of_a_name_is_passed_on() -> None:
     await site.modem.receives("Megafon", "your bill")
     await site.clock.advance(0)
     assert site.line.texts == [("Megafon", "your bill")]
+
+
+async def test_name_of_a_sender_brings_no_line_of_its_own_into_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(strangers_per_hour=1)
+    await site.start()
+    for _ in range(2):
+        site.modem._deliver(Deliver(Address("A\r\nline up", ALPHANUMERIC), parts(ANNA, "hello")[0].user_data))
+        await site.clock.advance(1)
+    assert site.line.texts == [("A  line up", "hello")]
+    assert "a text of A  line up is held back" in caplog.text
 
 
 async def test_text_stays_in_the_modem_until_it_is_on_disk() -> None:
