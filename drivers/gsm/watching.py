@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from drivers.gsm.session import Session
     from gatewayd.hayes.script import Script
 
-UNKNOWN_SIGNAL = 99
+SEARCHING_EVERY = 5.0  # seconds between two looks while there is no network: pages wait for it
 _STRONGEST = 31
 _REGISTERED = {1, 5, 6, 7}  # at home, roaming, and both for messages only
 _STATES = range(11)
@@ -25,7 +25,8 @@ def check(session: Session) -> Script[None]:
     session.check_due = session.now + session.profile.check_every
     yield from look(session)
     session.forgetful = yield from routing.is_forgotten(session)
-    session.check_due = session.now + session.profile.check_every
+    every = session.profile.check_every
+    session.check_due = session.now + (every if session.registered else min(every, SEARCHING_EVERY))
 
 
 def look(session: Session) -> Script[None]:

@@ -31,6 +31,17 @@ async def test_lost_network_is_a_fault_after_its_grace_and_pages_fail_meanwhile(
     assert (await site.sends()).outcome is Outcome.SENT
 
 
+async def test_network_that_is_back_is_noticed_within_seconds() -> None:
+    site = Site(check_every=60)
+    await site.start()
+    site.modem.faults.plan("no-network")
+    await site.clock.advance(60)
+    assert site.line.weakness == "not registered (searching)"
+    site.modem.faults.repair("no-network")
+    await site.clock.advance(6)
+    assert site.line.weakness == ""
+
+
 async def test_weak_signal_is_a_fault_but_pages_are_sent() -> None:
     site = Site()
     await site.start()
