@@ -257,6 +257,7 @@ class Daemon:
             contact_fields=api.contact_fields,
             user_settings=api.user_settings,
             ask_old_password=api.ask_old_password,
+            secure_cookies=api.secure_cookies,
         )
         runner = build_runner(build_server(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)

@@ -82,7 +82,8 @@ FieldName = Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w -]{0,39}$")]
 class ApiSettings(Section):
     """`[api]`: where people and programs reach the gateway. Port 0 is any free one.
 
-    `prefixes` are path prefixes under which the interface answers too, as EMM clients expect it: `/SiteName`.
+    `prefixes` are path segments under which the interface answers too, as EMM clients expect it: `/SiteName`.
+    `secure_cookies`: a proxy in front speaks TLS, so browsers shall show their session to nobody else.
     `allowed_hosts` are the names by which browsers may call the box (`*`: any); addresses, localhost and its own host
     name always work. `contact_fields` and `user_settings` name what contacts and users have beside their own
     properties; with `ask_old_password` programs too have to show the old password to set a new one.
@@ -90,7 +91,7 @@ class ApiSettings(Section):
 
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 50443
-    prefixes: tuple[Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$")], ...] = ()
+    prefixes: tuple[Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~-]+$")], ...] = ()
     allowed_hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$|^\*$")], ...] = ()
     token_idle_minutes: PositiveInt = 720
     token_lifetime_days: PositiveInt = 30
@@ -98,6 +99,7 @@ class ApiSettings(Section):
     contact_fields: tuple[FieldName, ...] = ()
     user_settings: tuple[FieldName, ...] = ()
     ask_old_password: bool = False
+    secure_cookies: bool = False
 
 
 AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]

@@ -48,6 +48,11 @@ def parse_id(value: object) -> int:
     return number
 
 
+def parse_optional_id(value: object) -> int | None:
+    """Accept an id, or nothing: left out, blank, or 0."""
+    return (parse_number(value) or None) if none_if_blank(value) is not None else None
+
+
 def parse_ids(value: object) -> tuple[int, ...]:
     """Accept "1,2,3", [1, 2, 3], 1, nothing, and repeated fields; blanks do not matter, nothing counts twice (A09)."""
     if type(value) is str and value.isdigit():
@@ -91,11 +96,7 @@ IDS_SCHEMA = {"anyOf": [{"type": "array", "items": ID_SCHEMA, "maxItems": MOST_I
 FLAG_SCHEMA = {"enum": [0, 1, False, True, "0", "1", "false", "true"]}
 
 Id = Annotated[int, BeforeValidator(parse_id), WithJsonSchema(ID_SCHEMA)]
-OptionalId = Annotated[
-    int | None,
-    BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_id(value)),
-    WithJsonSchema(ID_SCHEMA),
-]
+OptionalId = Annotated[int | None, BeforeValidator(parse_optional_id), WithJsonSchema(NUMBER_SCHEMA)]
 OptionalNumber = Annotated[
     int | None,
     BeforeValidator(lambda value: None if none_if_blank(value) is None else parse_number(value)),
@@ -117,7 +118,7 @@ def documented_names(model: type[BaseModel]) -> dict[str, str]:
 
 
 def bind(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
-    """Make a model of what arrived; unknown names are ignored, or refused by a `closed` model.
+    """Make a model of what arrived; unknown names are ignored, or refused by a `closed` model, and null is no value.
 
     Raises Invalid for the first field that does not fit.
     """
@@ -125,7 +126,9 @@ def bind(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
     if getattr(model, "closed", False):
         refuse_unknown(values.keys() - COMMON, names)
     try:
-        return model.model_validate({names[key]: value for key, value in values.items() if key in names})
+        return model.model_validate(
+            {names[key]: value for key, value in values.items() if key in names and value is not None}
+        )
     except ValidationError as error:
         raise _invalid(error) from None
 

@@ -14,7 +14,7 @@ from gatewayd.api.guard import check_host
 from gatewayd.api.operation import Call
 from gatewayd.api.pages import PAGE_SIZE, Place
 from gatewayd.api.router import Router
-from gatewayd.errors import GatewayError, Invalid
+from gatewayd.errors import GatewayError, Invalid, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,6 +109,8 @@ class View:
             exchange.values["f"] = exchange.format = Format.JSON
         exchange.caller = auth.identify(request, self._sessions, public=operation.public)
         if request.method in auth.SAFE_METHODS and self._wants_form(operation, exchange):
+            if exchange.format is Format.JSON:
+                raise NotAllowed("a browser's session does this by POST only, out of a page of this site")
             return render.html_form(
                 operation, exchange.caller, exchange.place, exchange.values, self._choices(operation)
             )

@@ -97,7 +97,9 @@ class Desk:
         if item is None:
             message = f"there is no event {event_id}"
             raise NotFound(message)
-        self._may_see(actor, item.event.user_id)
+        if actor.id != item.event.user_id:
+            text = "events are acted on by their own user: who accepted has to be who it says"
+            raise NotAllowed(text)
         async with core.locks(case_key(item.message.alarm_id, item.message.id)):
             case = self._case(item.message.id)
             event = next((one for one in case.events if one.id == event_id), item.event)

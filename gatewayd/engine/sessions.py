@@ -280,7 +280,7 @@ class Sessions:
         """
         most = self.limits.max_sessions
         own = sum(token.user_id == user_id for token in self._tokens.values())
-        return len(self._tokens) < most and own < math.ceil(most * OWN_SHARE)
+        return len(self._tokens) < most and own < max(1, math.floor(most * OWN_SHARE))
 
     def _is_expired(self, token: Token, now: float) -> bool:
         return now - token.used >= self.limits.idle or now - token.created >= self.limits.absolute

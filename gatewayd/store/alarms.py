@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 ORDERS = {
     "id": "a.id",
-    "name": "a.name COLLATE NOCASE",
+    "name": "a.name COLLATE PEOPLE",
     "priority": "a.priority",
     "active_time": "a.active_time",
-    "gateway": "a.line COLLATE NOCASE",
-    "message": "a.active_text COLLATE NOCASE",
+    "gateway": "a.line COLLATE PEOPLE",
+    "message": "a.active_text COLLATE PEOPLE",
 }
 FILTERS = {"gateway": Column("a.line", exact=True), "name": Column("a.name")}
 

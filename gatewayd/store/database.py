@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from gatewayd.errors import GatewayError
+from gatewayd.store.collation import compare, folded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +94,8 @@ def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA cache_size = -16384")
     if readonly:
         connection.execute("PRAGMA query_only = ON")
+    connection.create_function("folded", 1, folded, deterministic=True)
+    connection.create_collation("PEOPLE", compare)
     return connection
 
 

@@ -49,9 +49,9 @@ ORDERS = {
     "status": "e.status",
     "thread_id": "m.thread_id",
     "from_user_id": "m.from_user_id",
-    "message": "m.text COLLATE NOCASE",
+    "message": "m.text COLLATE PEOPLE",
     "id": "e.id",
-    "name": "COALESCE(u.name, m.from_address) COLLATE NOCASE",
+    "name": "COALESCE(u.name, m.from_address) COLLATE PEOPLE",
 }
 FILTERS = {"gateway": Column("m.from_line", exact=True), "name": Column("COALESCE(u.name, m.from_address)")}
 

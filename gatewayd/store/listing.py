@@ -81,8 +81,8 @@ class ListSource(Generic[ItemT]):
         source = f"FROM {tables} WHERE {self.condition}"
         if query.filter_field:
             column = self.filters[query.filter_field]
-            source += f" AND CAST({column.sql} AS TEXT) LIKE ? ESCAPE '\\'"
-            values = (*values, like(query.pattern, exact=column.exact))
+            source += f" AND folded({column.sql}) LIKE ? ESCAPE '\\'"
+            values = (*values, like(query.pattern.casefold(), exact=column.exact))
         total = reader.count(f"SELECT COUNT(*) {source}", values)
         order = [f"{self.orders[name]} {'DESC' if down else 'ASC'}" for name, down in query.order]
         order_by = ", ".join([*(order or [self.default_order]), self.tiebreak])

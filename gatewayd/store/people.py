@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
-BY_NAME = "r.name COLLATE NOCASE"
+BY_NAME = "r.name COLLATE PEOPLE"
 RECIPIENT_ORDERS = {"name": BY_NAME, "id": "r.id", "type": "r.type"}
 RECIPIENT_FILTERS = {
     "type": Column("r.type", exact=True),
     "name": Column("r.name"),
     "local_id": Column("r.id", exact=True),
 }
-USER_ORDERS = {"name": BY_NAME, "id": "r.id", "full_name": "r.full_name COLLATE NOCASE"}
+USER_ORDERS = {"name": BY_NAME, "id": "r.id", "full_name": "r.full_name COLLATE PEOPLE"}
 USER_FILTERS = {"name": Column("r.name"), "full_name": Column("r.full_name"), "local_id": Column("r.id", exact=True)}
-CONTACT_ORDERS = {"name": BY_NAME, "id": "r.id", "gateway": "r.line COLLATE NOCASE", "address": "r.address"}
+CONTACT_ORDERS = {"name": BY_NAME, "id": "r.id", "gateway": "r.line COLLATE PEOPLE", "address": "r.address"}
 CONTACT_FILTERS = {"gateway": Column("r.line", exact=True), "name": Column("r.name")}
 
 _TYPED = (("contacts", RecipientType.CONTACT), ("groups", RecipientType.GROUP), ("users", RecipientType.USER))

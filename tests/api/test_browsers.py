@@ -47,6 +47,15 @@ async def test_the_login_form_sets_a_cookie_that_scripts_and_other_sites_cannot_
     assert (await browser.page(EVENTS)).status == 200
 
 
+async def test_a_page_elsewhere_that_reads_json_with_the_cookie_changes_nothing(gateway: Gateway) -> None:
+    browser = await gateway.opens_browser("nurse")
+    for path in ("/api/tokens/releaseToken", "/api/users/self/webpush/unsubscribe"):
+        answer = await browser.get(path)
+        assert (answer.status, answer.headers["Content-Type"]) == (403, "application/json; charset=utf-8")
+        assert "POST only" in answer.error["description"]
+    assert (await browser.page(EVENTS)).status == 200
+
+
 async def test_the_cookie_is_secure_where_the_site_is(gateway: Gateway) -> None:
     await gateway.client.close()
     await gateway.serve(ApiOptions(secure_cookies=True))

@@ -248,3 +248,13 @@ def test_A09_any_json_object_is_read_back_with_and_without_braces(members: dict[
 def test_A09_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(Invalid):
         assert isinstance(parse_members(text, "event"), dict)
+
+
+async def test_A09_programs_may_write_null_or_the_id_0_for_what_they_leave_out(nurse: Person, doctor: Person) -> None:
+    nothing = {"priority": None, "tone": None, "reply_message_id": None, "event": None}
+    for content in (EVENT | nothing, {"event": {**EVENT, **nothing}}, EVENT | {"reply_message_id": 0}):
+        answer = await nurse.post(SEND, json=content)
+        assert answer.status == 200, answer.text
+    assert [event["message"] for event in await inbox_of(doctor)] == 3 * ["Bed 4 is free"]
+    refused = await nurse.post(SEND, json={"text": None, "recipients": DOCTOR})
+    assert (refused.status, refused.error["description"]) == (400, "text: is missing")

@@ -35,6 +35,7 @@ max_api_sessions = 5
 contact_fields = ["Room"]
 user_settings = ["language"]
 ask_old_password = true
+secure_cookies = true
 """
 PEOPLE = """
 [site]
@@ -96,6 +97,11 @@ async def test_A04_the_prefixes_and_names_of_the_settings_are_served(http: aioht
         assert await status(http, f"{prefix}/api/docs") == expected, prefix
     for host, expected in (("alarms.example", 200), ("Alarms.Example:99", 200), ("evil.example", 400)):
         assert await status(http, "/api/docs", Host=host) == expected, host
+
+
+async def test_a_cookie_is_for_secure_connections_where_the_settings_say_so(http: aiohttp.ClientSession) -> None:
+    async with http.post("/api/tokens/generatetoken", data=LOGIN) as answer:
+        assert "Secure" in answer.headers["Set-Cookie"].split("; ")
 
 
 async def test_the_fields_and_settings_of_the_site_are_there(http: aiohttp.ClientSession) -> None:

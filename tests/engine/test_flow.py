@@ -10,7 +10,7 @@ import pytest
 from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine.orders import SendOrder
-from gatewayd.errors import Conflict
+from gatewayd.errors import Conflict, NotAllowed
 from gatewayd.model import (
     AlarmActivated,
     AlarmDefinition,
@@ -402,6 +402,16 @@ async def test_an_answered_message_does_not_hide_an_open_alarm(box: Box) -> None
         assert box.alarm().accepted_by is None
     await box.text("2001", "OK")
     assert box.alarm().accepted_by == NURSE
+
+
+async def test_nobody_acts_on_an_event_in_its_owners_name(box: Box) -> None:
+    await box.activates("3-12")
+    before = box.engine.event(box.user(NURSE), NURSE, box.event_of(NURSE)).event
+    for act in (box.engine.read, box.engine.accept, box.engine.cancel, box.engine.escalate, box.engine.delete):
+        with pytest.raises(NotAllowed, match="own user"):
+            await act(box.user(ADMIN), before.id)
+    assert box.engine.event(box.user(NURSE), NURSE, before.id).event == before
+    assert box.alarm().accepted_by is None
 
 
 async def test_a_plain_message_accepted_by_phone_still_reaches_the_others(box: Box) -> None:

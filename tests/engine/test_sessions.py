@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PASSWORD = "canary-password-4411"
 HERE, THERE = "192.0.2.7", "192.0.2.8"
 USERS = ((1, "nurse"), (2, "doctor"))
-LIMITS = SessionLimits(idle=600.0, absolute=3600.0, max_sessions=3, address_failures=8)
+LIMITS = SessionLimits(idle=600.0, absolute=3600.0, max_sessions=4, address_failures=8)
 
 
 class House:
@@ -192,16 +192,19 @@ async def test_nonsense_opens_nothing(house: House, token: str) -> None:
 
 async def test_A33_there_are_no_more_sessions_than_allowed(house: House) -> None:
     sessions = house.sessions()
+    house.directory = Directory(Site(users=tuple(User(n, name, password_hash="good") for n, name in USERS)))
     tokens = [await log_in(sessions) for _ in range(3)]
+    await sessions.login(Login("doctor", PASSWORD, HERE))
     assert await refusal(sessions, PASSWORD) is Refusal.FULL
     await sessions.release(tokens[0])
     await log_in(sessions)
 
 
-async def test_A33_nobody_can_take_all_the_sessions(house: House) -> None:
+@pytest.mark.parametrize(("most", "own"), [(2, 1), (3, 2), (5, 4), (6, 4), (10, 8)])
+async def test_A33_nobody_can_take_all_the_sessions(house: House, most: int, own: int) -> None:
     house.directory = Directory(Site(users=tuple(User(n, name, password_hash="good") for n, name in USERS)))
-    sessions = house.sessions(replace(LIMITS, max_sessions=5))
-    for _ in range(4):
+    sessions = house.sessions(replace(LIMITS, max_sessions=most))
+    for _ in range(own):
         await log_in(sessions)
     assert await refusal(sessions, PASSWORD) is Refusal.FULL
     await sessions.login(Login("doctor", PASSWORD, HERE))

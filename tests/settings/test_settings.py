@@ -82,10 +82,17 @@ def test_a_whole_line_can_come_from_the_environment(box: Box) -> None:
     assert box.settings.lines["roof"].settings == HornSettings(port="/dev/ttyS9")
 
 
-@pytest.mark.parametrize("text", ['["/a", "/b/c"]', "/a, /b/c"])
+@pytest.mark.parametrize("text", ['["/a", "/b.c"]', "/a, /b.c"])
 def test_a_list_in_a_variable_is_json_or_has_commas(text: str, box: Box) -> None:
     box.env = {"GATEWAYD_API__PREFIXES": text}
-    assert box.settings.api.prefixes == ("/a", "/b/c")
+    assert box.settings.api.prefixes == ("/a", "/b.c")
+
+
+@pytest.mark.parametrize("prefix", ["/a/b", "a", "/", "/a b", "/a/"])
+def test_a_prefix_is_one_segment_of_a_path(prefix: str, box: Box) -> None:
+    box.write(f"[api]\nprefixes = [{prefix!r}]\n")
+    (problem,) = box.problems()
+    assert problem.where == "api.prefixes.0"
 
 
 def test_the_origin_of_each_value_is_known(box: Box) -> None:

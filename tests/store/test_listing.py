@@ -42,6 +42,9 @@ def names(store: Store, query: Query) -> set[str]:
         ("a*b", {"a_b", "axb"}),
         ("*", set(NAMES)),
         ("x*", set()),
+        ("ÜMLAUT", {"ümlaut"}),
+        ("Üml*", {"ümlaut"}),
+        ("back\\SL", {"back\\slash"}),
         ("' OR 1=1 --", set()),
     ],
 )

@@ -50,7 +50,8 @@ class SendParams(Params):
         event = values.get("event")
         if event is None:
             return values
-        inner = {name: value for name, value in members("event", event).items() if name in cls.model_fields}
+        given = members("event", event).items()
+        inner = {name: value for name, value in given if name in cls.model_fields and value is not None}
         return {**values, **inner, "userid": values.get("userid"), "event": None}
 
 
