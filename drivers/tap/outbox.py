@@ -94,6 +94,16 @@ class Outbox:
         while self._queue:
             self.settle(self._queue.popleft(), disposition, said)
 
+    def break_off(self, reason: str) -> None:
+        """Settle every page: the connection is gone. A page that went out whole may have been taken."""
+        unsent = bool(self.unsent)
+        page = self.end()
+        if page is not None:
+            gone = page.complete and not unsent
+            self.settle(page, Disposition(Outcome.UNKNOWN) if gone else GIVEN_UP, reason)
+        self.settle_waiting(GIVEN_UP, reason)
+        self.clear()
+
     def doubt(self, said: str) -> None:
         """Tell that an acknowledgement of this session was taken back: nobody knows which."""
         if self._taken:

@@ -98,13 +98,7 @@ class EntryDevice:
 
     def break_off(self, reason: str) -> None:
         """Settle every page: the connection is gone. A page that went out whole may have been taken."""
-        unsent = bool(self._box.unsent)
-        page = self._box.end()
-        if page is not None:
-            gone = page.complete and not unsent
-            self._box.settle(page, Disposition(Outcome.UNKNOWN) if gone else GIVEN_UP, reason)
-        self._box.settle_waiting(GIVEN_UP, reason)
-        self._box.clear()
+        self._box.break_off(reason)
         self._logon, self._state, self._due = None, State.OFF, None
 
     # --- the five methods of every protocol ---------------------------------------------------------------------------
