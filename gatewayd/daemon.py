@@ -44,7 +44,7 @@ log = logging.getLogger("gatewayd")
 
 COLLECT_AFTER = (10_000, 20, 20)  # new objects, young and middle collections until the next collection of each age
 DEMO_LOGIN = ("nurse", "nurse-demo")
-LINES_TIMEOUT = 10.0  # seconds that start-up waits for the first attempt on every line
+LINES_TIMEOUT = 1.0  # seconds that start-up waits for the first attempt on every line; people must not wait longer
 BACKLOG = 512
 OK, FAILURE, INVALID_CONFIGURATION = 0, 1, 4
 

@@ -39,7 +39,7 @@ class Clerk:
         """Record a text: 200 when it was understood, 202 when it goes on to a person."""
         sender = self._names.address_of(event.sender)
         recorded = await self._record(
-            TextReceived(sender, event.text, event.recipient, event.reference, event.priority)
+            TextReceived(sender, event.text, event.recipient, event.reference, event.priority, event.lifetime)
         )
         goes_on = recorded is Recorded.FORWARDED or bool(event.recipient)
         self._answer(event.transaction, 202 if goes_on else 200, recorded)

@@ -23,6 +23,7 @@ class MessageReceived:
     text: str
     reference: str
     priority: Priority | None
+    lifetime: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

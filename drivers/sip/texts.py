@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from drivers.sip.grammar import parse_delta
 from gatewayd.model import Priority
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ def reference_of(request: Request, user: str) -> str:
 def sender_of(reference: str) -> str:
     """Return the user who sent the text with this reference."""
     return reference.partition(".")[2]
+
+
+def lifetime_of(request: Request) -> float | None:
+    """Return for how many seconds the sender wants a text delivered (RFC 3428 9); None for as long as any page.
+
+    They count from now on: the clock of a phone, and so its Date, is not to be relied on.
+    """
+    seconds = parse_delta(request.first("expires"))
+    return None if seconds is None else float(seconds)
 
 
 def priority_of(request: Request) -> Priority | None:

@@ -15,7 +15,7 @@ from drivers.sip.grammar import Malformed
 from drivers.sip.message import printable
 from drivers.sip.registrar import Refusal
 from drivers.sip.registrations import RETRY_AFTER, Admitted, Registrations
-from drivers.sip.texts import priority_of, reference_of
+from drivers.sip.texts import lifetime_of, priority_of, reference_of
 from drivers.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -211,8 +211,8 @@ class UserAgentServer:
         number, request = admitted.server.number, admitted.request
         if content.kind is Kind.TEXT:
             sender = printable(admitted.user)
-            reference, priority = reference_of(request, sender), priority_of(request)
-            self._emit(MessageReceived(number, sender, recipient, content.text, reference, priority))
+            reference, priority, lifetime = reference_of(request, sender), priority_of(request), lifetime_of(request)
+            self._emit(MessageReceived(number, sender, recipient, content.text, reference, priority, lifetime))
         elif content.state is not None and content.reference.partition(".")[2] == admitted.user:
             self._emit(Notified(number, content.reference, content.state))
         else:

@@ -55,6 +55,7 @@ def bounded(report: Report) -> Report:
             clean(report.recipient),
             identity(report.reference),
             report.priority,
+            report.lifetime,
         )
     if isinstance(report, PageAnswered):
         return PageAnswered(identity(report.reference), report.answer)

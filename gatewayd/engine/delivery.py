@@ -51,10 +51,11 @@ def settle(page: Page, receipt: Receipt, now: float, policy: Policy) -> Page:
         return tried  # taken back meanwhile: it is not sent again
     if receipt.outcome is Outcome.UNKNOWN and attempts >= policy.unknown_attempts:
         return replace(tried, state=PageState.UNKNOWN)
-    wait = max(policy.retry_waits[min(attempts, len(policy.retry_waits)) - 1], receipt.retry_after or 0.0)
+    wait = policy.retry_waits[min(attempts, len(policy.retry_waits)) - 1]
     if now + wait > page.expires:
         return replace(tried, state=PageState.FAILED, detail=f"{tried.detail} (expired)".strip())
-    return replace(tried, due=now + wait, held=False)
+    later = now + max(wait, receipt.retry_after or 0.0)
+    return replace(tried, due=min(later, page.expires), held=False)  # a device may be back long before it said
 
 
 def confirm(page: Page, state: PageState, detail: str) -> Page:

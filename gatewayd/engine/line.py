@@ -248,6 +248,9 @@ class RunningLine:
         driver = self.driver
         if not self.is_up or self._closed or driver is None:
             return  # `up` pumps again; a timer for what is due meanwhile would ring without end
+        if self._queue and (wait := driver.held_back()) > 0:  # what is more urgent by then must still come first
+            self._host.wake_at(self.clock.now() + wait)
+            return
         parallel = driver.capabilities.parallel
         while len(self._attempts) < parallel:
             page = self._queue.pop()

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 else:
     from gatewayd.values import replace
 
-REFERENCE_LIFETIME = 3600.0  # seconds for which a text is known again by its device's reference
+REFERENCE_LIFETIME = 86_400.0  # seconds for which a text is known again by its device's reference
+SHORTEST_LIFETIME = 1.0  # seconds; a text that is to be delivered at once or never still takes a moment
 FORGET_EVERY = 300.0  # seconds between two looks at references that are too old
 
 
@@ -121,6 +122,8 @@ class Replies:
             message_id=message_id,
         )
         page_somebody(change, message, recipient_id)
+        if report.lifetime is not None:
+            _expire(change, report.lifetime)
         await self._core.carry_out(change)
         return Recorded.FORWARDED
 
@@ -188,6 +191,13 @@ def remember(change: Change, line: str, report: TextReceived) -> None:
     """Have a text known again in case its device sends it once more."""
     if report.reference:
         change.others.append(TakenOnce(line, report.sender, report.reference, change.ctx.now))
+
+
+def _expire(change: Change, lifetime: float) -> None:
+    """Let pages end when their sender does not want them delivered any more."""
+    end = change.ctx.now + max(lifetime, SHORTEST_LIFETIME)
+    for page in tuple(change.pages.values()):
+        change.save(replace(page, expires=min(page.expires, end)))
 
 
 def _whom(report: TextReceived, recipient_id: int | None, name: Callable[[int], str]) -> str:

@@ -488,3 +488,14 @@ async def test_a_fault_is_cleared_although_the_disk_was_full_when_the_line_retur
     box.disk.full = False
     await box.passes(2)
     assert not box.alarm().is_active
+
+
+async def test_what_is_more_urgent_goes_first_when_a_device_may_send_again(box: Box) -> None:
+    until = box.clock.now() + 60.0
+    box.pager.held_back = lambda: max(0.0, until - box.clock.now())  # type: ignore[method-assign]
+    for text, priority in (("lunch menu", Priority.LOW), ("FIRE", Priority.EMERGENCY)):
+        await box.engine.send(box.user(ADMIN), SendOrder(text, priority, (WARD_PAGER,)))
+    await box.passes(59)
+    assert box.pager.started == []
+    await box.passes(2)
+    assert box.pager.texts == ["FIRE", "lunch menu"]

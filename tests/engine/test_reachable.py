@@ -90,3 +90,12 @@ async def test_a_page_that_takes_the_line_down_again_and_again_lets_the_others_g
     await box.activates("3-13", "ROOM 13")
     await box.passes(3)
     assert "ROOM 13" in box.pager.texts
+
+
+async def test_a_device_that_says_it_stays_away_for_long_is_paged_when_it_is_back(box: Box) -> None:
+    box.phones.outcomes = [Receipt(Outcome.FAILED, "480 do not disturb", retry_after=7200)]
+    await box.activates("3-12")
+    await box.passes(5)
+    box.engine.lines["phones"].reachable("2001")
+    await settle()
+    assert [page.address for page in box.phones.pages] == ["2001", "2001"]

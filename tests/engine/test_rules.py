@@ -102,7 +102,9 @@ def test_a_device_may_ask_for_a_longer_wait_but_not_beyond_the_end() -> None:
     assert later.due == 160.0
     for odd in (float("nan"), -5.0):
         assert delivery.settle(PAGE, Receipt(Outcome.FAILED, retry_after=odd), 100.0, POLICY).due == 102.0
-    never = delivery.settle(PAGE, Receipt(Outcome.FAILED, "busy", retry_after=float("inf")), 100.0, POLICY)
+    away = delivery.settle(PAGE, Receipt(Outcome.FAILED, "busy", retry_after=float("inf")), 100.0, POLICY)
+    assert (away.state, away.due) == (PageState.QUEUED, PAGE.expires)  # it may be back before
+    never = delivery.settle(PAGE, Receipt(Outcome.FAILED, "busy"), PAGE.expires - 1.0, POLICY)
     assert (never.state, never.detail) == (PageState.FAILED, "busy (expired)")
 
 

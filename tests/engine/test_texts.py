@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-HOUR = 3600.0
+DAY = 86_400.0
 
 
 class Pager(DeskDevice):
@@ -100,7 +100,7 @@ async def test_the_same_text_from_its_device_is_taken_once(box: Box) -> None:
 
 async def test_a_reference_is_forgotten_after_an_hour(box: Box) -> None:
     await says(box, "boiler is leaking", "doctor", "call-1")
-    await box.passes(HOUR + 1)
+    await box.passes(DAY + 1)
     assert await says(box, "boiler is leaking", "doctor", "call-1") is Recorded.FORWARDED
 
 
@@ -247,7 +247,27 @@ async def test_a_line_that_does_not_follow_is_told_nothing(box: Box) -> None:
 
 async def test_references_that_are_too_old_leave_the_store(box: Box) -> None:
     await says(box, "boiler is leaking", "doctor", "call-1")
-    await box.passes(HOUR + 1)
+    await box.passes(DAY + 1)
     await says(box, "boiler is leaking", "doctor", "call-2")
     kept = box.store._reader.all("SELECT reference FROM taken_once")
     assert kept == [("call-2",)]
+
+
+async def test_a_text_is_not_delivered_after_its_sender_has_no_use_for_it(box: Box) -> None:
+    box.phones.outcomes = [Receipt(Outcome.FAILED, "not registered")] * 9
+    report = TextReceived("100", "coffee is ready", "2002", lifetime=4.0)
+    assert await box.engine.report("ward-panel", report) is Recorded.FORWARDED
+    await box.passes(600)
+    assert len(box.phones.pages) == 2  # at once, and two seconds later
+    assert box.store.paging.get(1).state is PageState.FAILED  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("lifetime", [0.0, 1e12])
+async def test_a_text_is_sent_at_once_whatever_its_sender_says_and_for_no_longer_than_a_page(
+    box: Box, lifetime: float
+) -> None:
+    before = box.clock.now()
+    await box.engine.report("ward-panel", TextReceived("100", "coffee is ready", "2002", lifetime=lifetime))
+    await settle()
+    (page,) = box.phones.pages
+    assert page.expires == before + (1.0 if not lifetime else 1800.0)

@@ -87,6 +87,15 @@ def test_the_sender_says_how_urgent_it_is(said: str | None, meant: Priority | No
     assert [each.priority for each in texts(site)] == [meant]
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"), [("60", 60.0), ("0", 0.0), (None, None), ("soon", None), ("9" * 40, 2.0**32 - 1)]
+)
+def test_the_sender_says_for_how_long_it_is_worth_delivering(said: str | None, meant: float | None) -> None:
+    site = Site(**OPEN)
+    site.hand_in(request(expires=said))
+    assert [each.lifetime for each in texts(site)] == [meant]
+
+
 def test_a_text_of_ours_that_comes_back_from_the_pbx_is_a_loop() -> None:
     site = PbxSite()
     site.start()
