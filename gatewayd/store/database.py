@@ -19,6 +19,7 @@ FILE = "gatewayd.db"
 LOCK = "gatewayd.lock"
 LOCK_ATTEMPTS, LOCK_PAUSE = 20, 0.01  # seconds
 APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
+CHECKPOINT_AFTER = 4000  # pages (16 MB): under load the same ones are written again and again, and copied only then
 BUSY_TIMEOUT = 5000  # ms that an import waits for the daemon's commit and the other way round
 CACHED_STATEMENTS = 256  # every statement of the hot path stays compiled
 
@@ -90,6 +91,7 @@ def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_AFTER}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16384")
     if readonly:
