@@ -127,7 +127,8 @@ class Progress(Enum):
     READ = "read"  # somebody saw it
     ACCEPTED = "accepted"  # somebody takes care of it
     DECLINED = "declined"  # somebody said no
-    UNREACHED = "unreached"  # no page got through, or nobody answered to the end of the plan
+    UNREACHED = "unreached"  # people were paged, and nobody answered to the end of the plan
+    FAILED = "failed"  # no page got through: the way to people is at fault
     CLEARED = "cleared"  # the alarm ended
 
 

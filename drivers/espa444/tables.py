@@ -9,7 +9,7 @@ PriorityName = Literal["emergency", "high", "normal", "low"]
 CallMeaning = Literal["alarm", "reset", "emergency", "high", "normal", "low"]
 StatusMeaning = Literal["sent", "read", "accepted", "failed", "fault"]
 SystemMeaning = Literal["well", "fault"]
-ProgressName = Literal["paged", "delivered", "read", "accepted", "declined", "unreached", "cleared"]
+ProgressName = Literal["paged", "delivered", "read", "accepted", "declined", "unreached", "failed", "cleared"]
 
 # Headers of the 1984 proposal; what is not listed goes to a person as text.
 HEADERS: dict[str, HeaderMeaning] = {"1": "call", "2": "status", "3": "request", "4": "subscriber", "5": "text"}
@@ -41,6 +41,7 @@ TOLD: dict[ProgressName, str] = {
     "accepted": "6",
     "declined": "1",
     "unreached": "4",
+    "failed": "8",
     "cleared": "5",
 }
 IN_QUEUE, TERMINATED = "2", "5"  # what a status request hears about a call that nobody was told of yet; about no call

@@ -21,7 +21,8 @@ LIFETIME = 60.0
 
 def words(news: News, settings: SipSettings) -> str:
     """Return what a phone is told; empty for what it is not told of."""
-    texts = {Progress.ACCEPTED: settings.accepted_text, Progress.UNREACHED: settings.unreached_text}
+    nobody = settings.unreached_text
+    texts = {Progress.ACCEPTED: settings.accepted_text, Progress.UNREACHED: nobody, Progress.FAILED: nobody}
     return texts.get(news.progress, "").replace("{who}", news.who)
 
 

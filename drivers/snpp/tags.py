@@ -40,6 +40,7 @@ _STAGES = {
     Progress.ACCEPTED: Stage.ACCEPTED,
     Progress.DECLINED: Stage.DECLINED,
     Progress.UNREACHED: Stage.UNREACHED,
+    Progress.FAILED: Stage.UNREACHED,
 }
 _BEFORE_DELIVERY = {
     Stage.QUEUED: ("960", "message queued, awaiting delivery"),

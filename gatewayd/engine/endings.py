@@ -100,12 +100,16 @@ def advance(change: Change, case: Case, run: Escalation, why: str) -> None:
     message = case.message_of(run)
     if plan is None:
         change.save(replace(run, state=EscalationState.EXHAUSTED))
-        posting.tell_fallback(change, message, UNANSWERED, "nobody accepted, and the plan was removed")
+        posting.tell_fallback(
+            change, message, UNANSWERED, "nobody accepted, and the plan was removed", Progress.UNREACHED
+        )
         return
     advanced = rule.advance(run, plan, ctx.now, lambda step: posting.reaches(ctx, step))
     change.save(advanced.escalation)
     if advanced.step is None:
-        posting.tell_fallback(change, message, UNANSWERED, f"nobody accepted in {run.cycle} cycles")
+        own = [page.state for page in case.pages if page.message_id == message.id]
+        progress = Progress.FAILED if own and set(own) == {PageState.FAILED} else Progress.UNREACHED
+        posting.tell_fallback(change, message, UNANSWERED, f"nobody accepted in {run.cycle} cycles", progress)
         return
     change.note(JournalKind.ESCALATION, why, alarm_id=run.alarm_id, message_id=run.message_id)
     posting.page_step(change, message, advanced.escalation, advanced.step, case)

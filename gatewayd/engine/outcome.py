@@ -40,7 +40,7 @@ def page_moved(change: Change, case: Case, moved: Page) -> None:
         _skip_failed_step(change, case, pages)
         _tell_undelivered(change, case, moved, pages)
         if case.alarm is None and not case.escalations and all(page.state is PageState.FAILED for page in pages):
-            change.tell(case.message, Progress.UNREACHED)
+            change.tell(case.message, Progress.FAILED)
 
 
 def take_next_way(change: Change, page: Page, pages: list[Page]) -> bool:
@@ -80,4 +80,5 @@ def _tell_undelivered(change: Change, case: Case, moved: Page, pages: list[Page]
     own = [page.state for page in pages if page.message_id == moved.message_id]
     told = any(page.message_id != moved.message_id for page in pages)
     if not escalated and not told and case.message.kind is MessageKind.ACTIVATION and set(own) == {PageState.FAILED}:
-        posting.tell_fallback(change, case.message, UNDELIVERED, "no page of this alarm got through")
+        why = "no page of this alarm got through"
+        posting.tell_fallback(change, case.message, UNDELIVERED, why, Progress.FAILED)

@@ -176,11 +176,11 @@ def _page(change: Change, occasion: Occasion, target: _Target, waiting: set[tupl
     change.save(page)
 
 
-def tell_fallback(change: Change, message: Message, prefix: str, why: str) -> None:
+def tell_fallback(change: Change, message: Message, prefix: str, why: str, progress: Progress) -> None:
     """Say loudly to the site's fallback recipient that a message got no further; a notice itself ends in the log."""
     ctx = change.ctx
     change.note(JournalKind.ESCALATION, why, alarm_id=message.alarm_id, message_id=message.id)
-    change.tell(message, Progress.UNREACHED)
+    change.tell(message, progress)
     fallback = ctx.directory.site.fallback_id
     if fallback is None or message.kind is MessageKind.NOTICE:
         log.critical("message %d: %s, and there is nobody left to tell", message.id, why)
@@ -212,4 +212,4 @@ def page_somebody(change: Change, message: Message, recipient_id: int | None) ->
     text = "nobody can be paged: neither the recipient nor the fallback recipient reaches anybody"
     log.critical("message %d: %s", message.id, text)
     change.note(JournalKind.PAGE, text, line=message.from_line, alarm_id=message.alarm_id, message_id=message.id)
-    change.tell(message, Progress.UNREACHED)
+    change.tell(message, Progress.FAILED)

@@ -101,7 +101,7 @@ class Replies:
         change = self._core.change()
         ctx = change.ctx
         message_id = ctx.new_id(Message)
-        text = f"{line} {report.sender}: {report.text.strip()}"[:LONGEST_TEXT]
+        text = f"{f'{line} {report.sender}'.rstrip()}: {report.text.strip()}"[:LONGEST_TEXT]
         message = Message(
             message_id,
             text,

@@ -196,6 +196,19 @@ async def test_a_line_hears_that_somebody_declined_and_that_nobody_came(followin
     assert ("12", Progress.UNREACHED, "") in heard(box.panel)
 
 
+async def test_a_line_hears_that_the_way_to_people_is_at_fault_when_no_page_of_a_plan_got_through(
+    following: Box,
+) -> None:
+    box = following
+    for device in (box.phones, box.pager):
+        device.outcomes = [Receipt(Outcome.REFUSED, "no such phone")] * 30
+    await box.activates("12")
+    for _ in range(9):
+        await box.passes(60)
+    told = {progress for _, progress, _ in heard(box.panel)}
+    assert told == {Progress.FAILED}
+
+
 async def test_a_line_hears_of_its_text_by_the_reference_also_after_a_kill(following: Box) -> None:
     box = following
     gate = box.phones.hold_back()
@@ -212,7 +225,7 @@ async def test_a_line_hears_when_every_page_of_its_text_failed(following: Box) -
     box = following
     box.phones.outcomes = [Receipt(Outcome.REFUSED, "no such phone")]
     await says(box, "please call back", "doctor", "tag-9")
-    assert heard(box.panel) == [("tag-9", Progress.UNREACHED, "")]
+    assert heard(box.panel) == [("tag-9", Progress.FAILED, "")]
 
 
 async def test_a_line_is_told_nothing_that_is_not_on_disk(following: Box) -> None:
@@ -271,3 +284,8 @@ async def test_a_text_is_sent_at_once_whatever_its_sender_says_and_for_no_longer
     await settle()
     (page,) = box.phones.pages
     assert page.expires == before + (1.0 if not lifetime else 1800.0)
+
+
+async def test_a_text_from_nobody_in_particular_names_its_line(box: Box) -> None:
+    await box.engine.report("ward-panel", TextReceived("", "paper is out"))
+    assert box.texts_of(ADMIN) == ["ward-panel: paper is out"]

@@ -41,6 +41,7 @@ async def test_line_follows_what_it_reports(site: Site) -> None:
         (Progress.ACCEPTED, "6"),
         (Progress.DECLINED, "1"),
         (Progress.UNREACHED, "4"),
+        (Progress.FAILED, "8"),
         (Progress.CLEARED, "5"),
     ],
 )

@@ -51,6 +51,7 @@ def after(found: Tag, *news: Progress) -> str:
         ({"reply": ReplyType.YES_NO, "choices": CHOICES}, (DECLINED,), "888 2 Decline"),
         ({"reply": ReplyType.NONE, "choices": CHOICES}, (ACCEPTED,), "881"),
         ({}, (UNREACHED,), "780"),
+        ({}, (Progress.FAILED,), "780"),
         ({}, (UNREACHED, DELIVERED), "880"),
         ({}, (DELIVERED, UNREACHED), "880"),
         ({"choices": CHOICES}, (DELIVERED, READ, UNREACHED), "780"),
