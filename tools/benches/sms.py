@@ -4,7 +4,8 @@ The gateway runs as in the daemon: engine, store on disk, queue, worker, driver,
 its own behind a PTY, once without any latency and once with one that takes a tenth of a second for each message, which
 is faster than any real one. The ceiling is the same modem at a client that does nothing but its dialogue, with PDUs
 made beforehand: without latency that compares a commit and all decisions with nothing; with some it says how much of
-its time the modem is idle while a message is ready.
+its time the modem is idle while a message is ready. Two further clients tell how much of that is asyncio alone, and one
+commit for each message: the modem without latency has its answer ready before a loop has turned once.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from gatewayd.engine.engine import Engine
 from gatewayd.model import Contact, Site, TextReceived
 from gatewayd.store import open_store
 from tools.benches.report import Row, median, percentile
+from tools.benches.smsbare import SETUP, send_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -90,6 +92,8 @@ async def _measure() -> list[Row]:
         for share in (0.5, 0.99):
             best, ours = percentile(lone, share) * 1000, percentile(ways, share) * 1000
             rows.append(Row(f"{what}: submit to PDU at the modem, p{share * 100:g}", "ms", best, ours, best / ours))
+        if not seconds:
+            rows += [await _bare_asyncio(ceiling, count, commits=commits) for commits in (False, True)]
     return rows
 
 
@@ -101,7 +105,7 @@ def _bare(modem: _Modem, count: int) -> tuple[float, list[float]]:
     orders = [_order(number) for number in range(count)]
     port = os.open(modem.link, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(port)
-    for command in (b"ATE0\r", b"AT+CMGF=0\r"):
+    for command in SETUP:
         os.write(port, command)
         _until(port, b"OK\r\n")
     began = [0.0] * count
@@ -115,6 +119,15 @@ def _bare(modem: _Modem, count: int) -> tuple[float, list[float]]:
     came = modem.texts(count)
     ways = [came[f"T{number}"] - began[number] for number in range(count)]
     return _rate(came), ways
+
+
+async def _bare_asyncio(ceiling: float, count: int, *, commits: bool) -> Row:
+    orders = [_order(number) for number in range(count)]
+    with _modem(0.0) as modem, tempfile.TemporaryDirectory() as folder:
+        await send_all(modem.link, orders, Path(folder) / "receipts.db" if commits else None)
+        rate = _rate(await asyncio.to_thread(modem.texts, count))
+    what = "that commits a row for each message" if commits else "that stores nothing"
+    return Row(f"  a bare asyncio client {what}", "SMS/s", ceiling, rate, rate / ceiling)
 
 
 def _order(number: int) -> tuple[bytes, bytes]:
