@@ -69,9 +69,9 @@ class Head:
 
     def start(self, length: int) -> bytes:
         """Return the head of an answer with a body of `length` bytes, made now."""
-        return f"{self._start}{length}\r\nDate: {_date(int(time.time()))}\r\n\r\n".encode("ascii")
+        return _head(self._start, length, int(time.time()))
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+@lru_cache(maxsize=128)
+def _head(start: str, length: int, second: int) -> bytes:
+    return f"{start}{length}\r\nDate: {formatdate(second, usegmt=True)}\r\n\r\n".encode("ascii")
