@@ -125,12 +125,12 @@ def bind(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
     names = documented_names(model)
     if getattr(model, "closed", False):
         refuse_unknown(values.keys() - COMMON, names)
+    given = {names[key]: value for key, value in values.items() if key in names and value is not None}
     try:
-        return model.model_validate(
-            {names[key]: value for key, value in values.items() if key in names and value is not None}
-        )
+        bound: ModelT = model.__pydantic_validator__.validate_python(given)  # what `model_validate` does in the end
     except ValidationError as error:
         raise _invalid(error) from None
+    return bound
 
 
 def refuse_unknown(given: Iterable[str], names: Mapping[str, str]) -> None:
