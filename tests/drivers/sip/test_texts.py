@@ -142,8 +142,11 @@ def news(progress: Progress, sender: str = "2001") -> News:
 
 @pytest.mark.parametrize(
     ("progress", "text"),
-    [(Progress.ACCEPTED, "Nurse {who} is coming"), (Progress.UNREACHED, "Nobody could be reached"),
-     (Progress.FAILED, "Nobody could be reached")],
+    [
+        (Progress.ACCEPTED, "Nurse {who} is coming"),
+        (Progress.UNREACHED, "Nobody could be reached"),
+        (Progress.FAILED, "Nobody could be reached"),
+    ],
 )
 async def test_the_phone_is_told_what_became_of_its_text(progress: Progress, text: str) -> None:
     async with gateway(FakeLine(), **TOLD) as driver, phone(driver) as handset:
