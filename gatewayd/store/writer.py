@@ -1,7 +1,7 @@
 """The one writer: group commit on one SQLite connection, synced on the loop where that is fast, else in a thread.
 
 Everything that is submitted in one turn of the loop goes into one transaction, so the cost of the disk's sync is shared
-without any added delay. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync
+without any added delay; while turn after turn brings more, the group grows for a few of them. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync
 takes only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves them
 to the thread, and back, by itself. The rows themselves are always written on the loop: they go to memory, and two
 threads would only take the interpreter from each other (see `docs/decisions/0004-group-commit.md`).
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SLOW_COMMIT = 0.005  # seconds; above this mean a commit may not stand on the loop
 FAST_COMMIT = 0.0025  # below this mean it comes back
 SMOOTHING = 0.1  # weight of the newest commit in the mean
+GROWING_TURNS = 3  # turns of the loop for which a group that grows may wait for more
 LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
 
 VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
@@ -57,6 +58,8 @@ class Writer:
         self._transaction = threading.Lock()  # `write_now` on the loop against a group in the thread
         self._pending: list[Submission] = []
         self._scheduled = False
+        self._seen = 1  # submissions that were pending at the last look
+        self._turns = 0  # for which the group has waited
         self._thread = ThreadPoolExecutor(1, "store-writer")
         self._closed = False
         self.mean_commit = 0.0
@@ -105,6 +108,9 @@ class Writer:
         return group
 
     def _flush(self) -> None:
+        if self._may_grow():
+            asyncio.get_running_loop().call_soon(self._flush)
+            return
         group = self._take()
         if not group:
             self._scheduled = False
@@ -114,6 +120,16 @@ class Writer:
             work.add_done_callback(lambda finished: self._after(*finished.result()))
         else:
             self._after(*self._write_group(group))
+
+    def _may_grow(self) -> bool:
+        """Return whether the last turn brought more, so that the next one may too: one commit for all is cheaper."""
+        pending = len(self._pending)
+        if self._seen < pending < LARGEST_GROUP and self._turns < GROWING_TURNS:
+            self._seen = pending
+            self._turns += 1
+            return True
+        self._seen, self._turns = 1, 0
+        return False
 
     def _after(self, results: Results, seconds: float) -> None:
         self._settle(results, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from gatewayd.errors import Conflict, StoreUnavailable
 from gatewayd.store import open_store
-from gatewayd.store.writer import LARGEST_GROUP
+from gatewayd.store.writer import GROWING_TURNS, LARGEST_GROUP
 from tests.store import samples
 
 if TYPE_CHECKING:
@@ -65,6 +66,36 @@ async def test_a_group_has_an_end(store: Store) -> None:
     tap = Tap(store)
     await asyncio.gather(*(store.record(samples.alarm(number)) for number in range(1, LARGEST_GROUP + 2)))
     assert tap.commits == 2
+
+
+async def test_what_comes_alone_waits_for_nobody(store: Store) -> None:
+    done = store.submit(samples.ALARM)
+    await asyncio.sleep(0)
+    assert done.done()
+
+
+async def test_a_group_that_grows_waits_until_a_turn_brings_nothing_more(store: Store) -> None:
+    tap = Tap(store)
+    await _submit_each_turn(store, [2, 1, 0])
+    assert tap.commits == 1
+    assert store.alarms.get(3) is not None
+
+
+async def test_a_group_that_never_stops_growing_is_written_all_the_same(store: Store) -> None:
+    tap = Tap(store)
+    first = await _submit_each_turn(store, [2] * (GROWING_TURNS + 2))
+    assert tap.commits == 1
+    assert first.done()
+
+
+async def _submit_each_turn(store: Store, counts: list[int]) -> asyncio.Future[None]:
+    """Submit so many alarms in each of the next turns of the loop; return the first submission."""
+    numbers = itertools.count(1)
+    submitted: list[asyncio.Future[None]] = []
+    for count in counts:
+        submitted += [store.submit(samples.alarm(next(numbers))) for _ in range(count)]
+        await asyncio.sleep(0)
+    return submitted[0]
 
 
 async def test_a_bad_decision_takes_no_other_along(store: Store) -> None:
