@@ -1,10 +1,11 @@
 """The one writer: group commit on one SQLite connection, synced on the loop where that is fast, else in a thread.
 
 Everything that is submitted in one turn of the loop goes into one transaction, so the cost of the disk's sync is shared
-without any added delay; while turn after turn brings more, the group grows for a few of them. A lone commit on the loop is quicker than a trip through a thread, as long as the disk's sync
-takes only milliseconds; on a slow disk the loop must not stand still. So the writer measures its commits and moves them
-to the thread, and back, by itself. The rows themselves are always written on the loop: they go to memory, and two
-threads would only take the interpreter from each other (see `docs/decisions/0004-group-commit.md`).
+without any added delay; while turn after turn brings more, the group grows for a few of them. A lone commit on the loop
+is quicker than a trip through a thread, as long as the disk's sync takes only milliseconds; on a slow disk the loop
+must not stand still. So the writer measures its commits and moves them to the thread, and back, by itself. The rows
+themselves are always written on the loop: they go to memory, and two threads would only take the interpreter from each
+other (see `docs/decisions/0004-group-commit.md`).
 """
 
 from __future__ import annotations
