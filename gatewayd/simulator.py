@@ -10,10 +10,14 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, field_validator
 
 if TYPE_CHECKING:
     from gatewayd.clock import Clock
+
+
+USUAL_FAULTS = ("nak", "drop", "garble", "late", "dead")
+SHOWN = 40  # characters of a name that nobody knows
 
 
 class Faults:
@@ -47,11 +51,27 @@ class Faults:
 
 
 class SimulatorSettings(BaseModel):
-    """Base of every simulator's settings."""
+    """Base of every simulator's settings.
+
+    `FAULTS` are the names of all that the device can do wrong; one that knows others than the usual says so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    faults: dict[str, int] = {}
+    FAULTS: ClassVar[tuple[str, ...]] = USUAL_FAULTS
+
+    faults: dict[str, NonNegativeInt] = {}
+
+    @field_validator("faults")
+    @classmethod
+    def _are_known(cls, faults: dict[str, int]) -> dict[str, int]:
+        """Refuse a fault that would never happen: who trains with it would wait for it in vain."""
+        for name in faults:
+            if name not in cls.FAULTS:
+                raise ValueError(
+                    f"there is no fault {name[:SHOWN]!r}; this device knows {', '.join(cls.FAULTS) or 'none'}"
+                )
+        return faults
 
 
 class Simulator(ABC):

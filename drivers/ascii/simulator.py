@@ -57,6 +57,8 @@ class PrinterSettings(SimulatorSettings):
     never).
     """
 
+    FAULTS: ClassVar[tuple[str, ...]] = (*DAMAGE, "drop", "late", "pause", "dead")
+
     port: str = ""
     baudrate: int = 9600
     throttle: bool = False

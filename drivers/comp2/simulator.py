@@ -24,6 +24,8 @@ FULL = "Error page buffer full"
 class EncoderSettings(EncoderSimulatorSettings):
     """An encoder that emulates COMP2; `verbose` ones say what is wrong."""
 
+    FAULTS: ClassVar[tuple[str, ...]] = (*EncoderSimulatorSettings.FAULTS, "nak", "full")
+
     delimiter: str = "\r"
     verbose: bool = True
 

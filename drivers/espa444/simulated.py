@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class StationSettings(SimulatorSettings):
     makes a PTY as slow as `baudrate`. `control` says whether this station polls; `quirks` are the habits of devices
     that do not keep to the specification.
     """
+
+    FAULTS: ClassVar[tuple[str, ...]] = ("drop", "garble", "bcc", "late", "dead")
 
     port: str = ""
     baudrate: int = 9600

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from gatewayd.clock import Clock
 
 
+REFUSALS = {"nak": NakReason.TRANSMISSION, "busy": NakReason.BUSY, "invalid": NakReason.INVALID}
+
+
 class PagerSettings(StationSettings):
     """A simulated paging transmitter. `answer` is the call status that it returns for each call (`6`: acknowledged)."""
+
+    FAULTS: ClassVar[tuple[str, ...]] = (*REFUSALS, *StationSettings.FAULTS)
 
     own: str = "2"
     peer: str = "1"
@@ -41,14 +46,9 @@ class PagedCall:
 
 
 class SimulatedPager(StationSimulator):
-    """A paging transmitter. Faults of its answers to calls: nak, busy, invalid, drop, garble, late; and dead."""
+    """A paging transmitter. Faults of its answers to calls: nak, busy, invalid, drop, garble, bcc, late; and dead."""
 
     Settings = PagerSettings
-    _REFUSALS: ClassVar[dict[str, NakReason]] = {
-        "nak": NakReason.TRANSMISSION,
-        "busy": NakReason.BUSY,
-        "invalid": NakReason.INVALID,
-    }
 
     def __init__(self, clock: Clock, settings: PagerSettings | None = None) -> None:
         self._settings = settings or PagerSettings()
@@ -90,7 +90,7 @@ class SimulatedPager(StationSimulator):
 
     def _answer(self, block: Block) -> None:
         now = self.clock.now()
-        refusal = next((reason for fault, reason in self._REFUSALS.items() if self.faults.take(fault)), None)
+        refusal = next((reason for fault, reason in REFUSALS.items() if self.faults.take(fault)), None)
         if refusal is None:
             self._take(block)
             self._station.accept_block(now)

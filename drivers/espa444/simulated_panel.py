@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -42,6 +42,8 @@ class PanelSettings(StationSettings):
 
     `script` plays by itself, `repeat` over and over.
     """
+
+    FAULTS: ClassVar[tuple[str, ...]] = (*StationSettings.FAULTS, "duplicate", "nak")
 
     own: str = "1"
     peer: str = "2"

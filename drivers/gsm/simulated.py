@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -35,6 +35,11 @@ class ModemSettings(SimulatorSettings):
     `unsolicited` (other lines around the next answer), `no-report`, `failed-report`, `lies` (says OK to AT+CNMI and
     does nothing); until repaired: `no-network`, `weak` (signal), `same-reference`, `dead` (hears and says nothing).
     """
+
+    FAULTS: ClassVar[tuple[str, ...]] = (
+        *("nak", "refuse", "full", "sim-failure", "stuck", "no-prompt", "drop", "late", "garble", "reset"),
+        *("unsolicited", "no-report", "failed-report", "lies", "no-network", "weak", "same-reference", "dead"),
+    )
 
     port: str
     baudrate: int = 115_200

@@ -23,6 +23,8 @@ FULL = b"Error - Page buffer full\r\x15\r\n"
 class EncoderSettings(EncoderSimulatorSettings):
     """An encoder that speaks the Scope protocol; those with `replies` are WaveWare's."""
 
+    FAULTS: ClassVar[tuple[str, ...]] = (*EncoderSimulatorSettings.FAULTS, "nak", "full")
+
     replies: bool = True
 
 

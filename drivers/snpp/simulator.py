@@ -41,6 +41,8 @@ class ClientSettings(SimulatorSettings):
     With `two_way` it asks for an answer and looks every `look_every` seconds what became of the message.
     """
 
+    FAULTS: ClassVar[tuple[str, ...]] = ("garble", "drop", "mute", "rush", "twice")
+
     server: str = "127.0.0.1:444"
     pager: str = Field("100", description="pager id")
     text: str = Field("SNPP test", description="what to say")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from drivers.tap import verdicts
 from drivers.tap.submissions import TerminalRules
@@ -34,6 +34,8 @@ class TerminalSettings(SimulatorSettings):
     `refuse_long` answers a text that is too long with 517 instead of cutting it. `throttle` makes a PTY as slow as
     `baudrate`. Timers are in seconds.
     """
+
+    FAULTS: ClassVar[tuple[str, ...]] = (*_ANSWER_OF_FAULT, "full", "drop", "late", "garble", "dead", "no-codes")
 
     port: str
     baudrate: int = 9600

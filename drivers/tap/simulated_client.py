@@ -6,10 +6,10 @@ import asyncio
 import itertools
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivers.tap.blocks import ACK, EOT, NAK, STX, Block, checksum
 from drivers.tap.pages import LoggedOff, LogonFailed, PageSettled, TapEvent
@@ -18,6 +18,7 @@ from drivers.tap.protocol import EntryDevice
 from drivers.tap.simulated import is_device
 from gatewayd.clock import sleep
 from gatewayd.errors import LineDown
+from gatewayd.hayes.simulated import FAULTS as MODEM_FAULTS
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import open_pty
@@ -43,6 +44,11 @@ class ClientSettings(SimulatorSettings):
     socket://host:port or line:NAME.
     """
 
+    FAULTS: ClassVar[tuple[str, ...]] = (
+        *("garble", "misheard", "linefeed", "stray", "half", "hangup", "no-eot", "dead"),
+        *MODEM_FAULTS,
+    )
+
     port: str
     pager: str = Field("2001", description="pager ID")
     text: str = Field("ROOM 12 NURSE CALL", description="what to say")
@@ -54,6 +60,12 @@ class ClientSettings(SimulatorSettings):
     max_chars: int = Field(2000, ge=1, description="longest text")
     permanent: bool = Field(default=False, description="stay logged on")
     modem: bool = Field(default=False, description="the port is a modem, which the client calls for every page")
+
+    @model_validator(mode="after")
+    def _has_what_fails(self) -> Self:
+        if not self.modem and (idle := [name for name in MODEM_FAULTS if name in self.faults]):
+            raise ValueError(f"faults: {', '.join(idle)}: only with modem = true is there a modem that can have it")
+        return self
 
     def profile(self) -> Profile:
         """Return how this entry device talks."""

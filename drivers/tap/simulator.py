@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from drivers.tap.simulated import ReceivedPage, SimulatedTerminal, TerminalSettings, is_device
 from drivers.tap.simulated_client import TapClient
 from gatewayd import clock as clocks
+from gatewayd.hayes.simulated import FAULTS as MODEM_FAULTS
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.pty import Pty, open_pty
@@ -127,8 +128,16 @@ class TapSimulator(Simulator):
             adapter.close()
 
 
+class ModemSettings(TerminalSettings):
+    """A paging terminal behind a modem on `port`."""
+
+    FAULTS: ClassVar[tuple[str, ...]] = (*TerminalSettings.FAULTS, *MODEM_FAULTS)
+
+
 class ModemSimulator(TapSimulator):
     """A telephone modem whose every call is answered by a paging terminal."""
+
+    Settings: ClassVar[type[SimulatorSettings]] = ModemSettings
 
     def adapter(self) -> StreamAdapter[Any]:
         """Return the modem; `modem` is the latest."""

@@ -25,6 +25,8 @@ REFUSALS = {"nak": b"03", "full": b"05", "overflow": b"04", "eeprom": b"07"}
 class EncoderSettings(EncoderSimulatorSettings):
     """A WaveWare encoder; `echo`: it repeats each command before it replies."""
 
+    FAULTS: ClassVar[tuple[str, ...]] = (*EncoderSimulatorSettings.FAULTS, *REFUSALS)
+
     echo: bool = True
 
 

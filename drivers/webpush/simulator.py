@@ -47,6 +47,8 @@ STATUS_OF = {
 class PushServiceSettings(SimulatorSettings):
     """Where the service listens and how it refuses."""
 
+    FAULTS: ClassVar[tuple[str, ...]] = (*STATUS_OF, "nak", "late", "drop", "garble", "huge", "dead", "deaf")
+
     host: str = Field("127.0.0.1", description="own address")
     port: int = Field(0, ge=0, le=65535, description="own port; 0 takes any free one")
     browsers: int = Field(1, ge=0, description="subscriptions that are made and logged at the start")

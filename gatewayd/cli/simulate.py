@@ -89,10 +89,15 @@ def _settings(name: str, model: type[SimulatorSettings], words: list[str]) -> Si
     try:
         return model.model_validate(walk(model, raw, _read))
     except ValidationError as error:
-        wrong = [f"{'.'.join(str(part) for part in place)}: {reason}" for place, reason in findings(error, model)]
+        wrong = [": ".join((*_dotted(place), reason)) for place, reason in findings(error, model)]
         parser.error("; ".join(wrong))
     except SecretMissing as error:
         parser.error(str(error))
+
+
+def _dotted(place: Place) -> tuple[str, ...]:
+    """Return the name of a key; what several settings have to do with stands under none."""
+    return (".".join(str(part) for part in place),) if place else ()
 
 
 def _read(annotation: Annotation, value: Value, _place: Place) -> Value:
@@ -110,7 +115,7 @@ def _option_parser(name: str, model: type[SimulatorSettings]) -> argparse.Argume
         if field != "faults":
             _add_option(parser, field, info)
     parser.add_argument("--set", action="append", type=_pair, metavar="KEY=VALUE", help="the same, by its key")
-    fault = "misbehave so many times: nak=2"
+    fault = f"misbehave so many times, as nak=2; this device knows {', '.join(model.FAULTS) or 'none'}"
     parser.add_argument("--fault", action="append", type=_fault, metavar="KIND=TIMES", help=fault)
     return parser
 

@@ -32,7 +32,9 @@ NEVER = float("inf")
 
 
 class EncoderSimulatorSettings(SimulatorSettings):
-    """An encoder."""
+    """An encoder; the kinds add their own faults to these."""
+
+    FAULTS: ClassVar[tuple[str, ...]] = ("late", "garble", "drop", "hold", "dead")
 
     port: str = Field("", description="where a link to a new PTY is made; under /dev/ or socket://: an existing port")
     baudrate: int = 9600

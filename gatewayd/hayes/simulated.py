@@ -17,6 +17,7 @@ MAX_COMMAND = 256
 GUARD = 0.9  # seconds of silence that make +++ an escape
 RING_EVERY = 5.0
 RESULTS = {"busy": "BUSY", "no-carrier": "NO CARRIER", "no-dialtone": "NO DIALTONE", "no-answer": "NO ANSWER"}
+FAULTS = (*RESULTS, "carrier-loss", "deaf", "dead-modem")
 _CR, _LF, _ESC = 0x0D, 0x0A, 0x1B
 _DIGITS = {
     "OK": "0",

@@ -60,6 +60,23 @@ def test_a_fault_is_called_what_the_simulator_calls_it(shell: Shell, monkeypatch
     assert heard == [{"no-answer": 2, "nak": 1}]
 
 
+def test_a_fault_that_the_device_does_not_know_is_refused_and_those_that_it_knows_are_named(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(_simulator: HornSimulator) -> None:
+        raise AssertionError("it must not start")
+
+    monkeypatch.setattr(HornSimulator, "run", run)
+    ended = shell.type(*HORN, "--port", "x", "--fault", "nack=2")
+    assert ended.code == 2
+    assert "faults: there is no fault 'nack'; this device knows nak, no-answer" in ended.err
+    assert "no fault '\\x1b[31m" in shell.type(*HORN, "--port", "x", "--fault", "\x1b[31m=1").err
+
+
+def test_help_names_the_faults_of_the_device(shell: Shell) -> None:
+    assert "knows nak, no-answer" in " ".join(shell.type(*HORN, "--help").out.split())
+
+
 @pytest.mark.parametrize("words", [["--loud"], ["--loud", "yes"], ["--set", "loud=true"]])
 def test_a_switch_may_stand_alone(words: list[str], shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[bool] = []
@@ -88,6 +105,7 @@ def test_a_password_in_the_defaults_is_masked(shell: Shell, monkeypatch: pytest.
         (["--port", "x", "--set", "rat=1"], "rat: unknown key; did you mean 'rate'?"),
         (["--port", "x", "--set", "rate"], "'rate' is not KEY=VALUE"),
         (["--port", "x", "--fault", "nak=often"], "faults.nak: should be a valid integer"),
+        (["--port", "x", "--fault", "nak=-1"], "faults.nak: should be greater than or equal to 0"),
         (["--port", "x", "--password", "env:NOBODY"], "no such variable"),
     ],
 )

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 class HornSimulatorSettings(SimulatorSettings):
     """A horn's other end."""
 
+    FAULTS: ClassVar[tuple[str, ...]] = ("nak", "no-answer")
+
     port: str
     loud: bool = False
     rate: int = 9600
