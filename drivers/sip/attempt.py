@@ -217,6 +217,7 @@ class Attempt:
         else:
             asked = self._transaction is not None
             self.receipt = Receipt(Outcome.UNKNOWN if asked else Outcome.FAILED, "the connection to the phone is lost")
+        self._transaction = None  # it knows us too: a circle would wait for the collector
         self._delivery.settled(self, now)
 
     def _hear(self, device: tuple[str, str]) -> None:

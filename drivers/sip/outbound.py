@@ -156,22 +156,24 @@ class _Delivery:
     def _finish(self, now: float) -> None:
         if self.over:
             return
+        attempts = self._attempts
         self.stop()
-        receipts = [attempt.verdict() for attempt in self._attempts]
+        receipts = [attempt.verdict() for attempt in attempts]
         best = min(receipts, key=lambda receipt: _RANK.index(receipt.outcome))
         self._outcome = best.outcome
         receipt = Receipt(best.outcome, best.detail, self.outgoing.reference, best.retry_after)
-        if best.outcome is Outcome.UNKNOWN and all(attempt.target.silent for attempt in self._attempts):
+        if best.outcome is Outcome.UNKNOWN and all(attempt.target.silent for attempt in attempts):
             receipt = replace(receipt, outcome=Outcome.FAILED, detail="no answer, like before")
         self.pager.finished(self, receipt, now)
 
     def stop(self) -> None:
-        """Send nothing more of this page."""
+        """Send nothing more of this page, and let go of what refers to it: no circle is left for the collector."""
         self.over = True
         for timer in self._timers:
             timer.cancel()
         for attempt in self._attempts:
             attempt.silence()
+        self._timers, self._attempts = [], []
 
     def _tell_late(self, attempt: Attempt) -> None:
         outcome = attempt.receipt.outcome if attempt.receipt is not None else None

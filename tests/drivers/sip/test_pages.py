@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
-from drivers.sip.attempt import judge
+from drivers.sip.attempt import Attempt, judge
 from drivers.sip.events import PageConfirmedLate, PageDone
 from drivers.sip.message import Response
 from drivers.sip.phone import TextArrived
@@ -68,6 +70,23 @@ def test_a_page_is_unknown_after_eight_seconds_and_no_longer_repeated(site: Site
     [receipt] = receipts(site)
     assert (receipt.outcome, receipt.detail) == (Outcome.UNKNOWN, "no answer")
     assert site.net.times(PHONE, "MESSAGE") == [0.0, 0.5, 1.5, 3.5, 7.5]
+
+
+@pytest.mark.parametrize("fault", ["", "dead", "late"])
+def test_a_page_that_is_over_leaves_nothing_for_the_collector(site: Site, fault: str) -> None:
+    """A circle of references lives until the collector stops everything to look for it."""
+    if fault:
+        site.faults.plan(fault)
+    gc.collect()
+    gc.disable()
+    try:
+        site.gateway.send_page(page(), site.net.now)
+        site.net.advance(60)
+        left = [each for each in gc.get_objects() if isinstance(each, Attempt)]
+    finally:
+        gc.enable()
+    assert receipts(site)
+    assert not left
 
 
 def test_an_answer_after_the_deadline_confirms_the_page_late(site: Site) -> None:
