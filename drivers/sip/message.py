@@ -50,6 +50,7 @@ SINGLE = frozenset(
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
 _FOLD = re.compile(r"\r\n[ \t]+")
+_AFTER_FLAG = frozenset({"", ";"})  # what follows a parameter without a value
 _NOT_IN_URI = re.compile(r"[ \t<>]")
 
 REASONS = {
@@ -288,15 +289,28 @@ def make_response(
 
 def stamped(request: Request, source: Address) -> Request:
     """Return the request with where it really came from in its topmost Via. Raises Malformed."""
-    via = request.via.stamped(source)
-    if via is request.via:
+    came = request.via
+    via = came.stamped(source)
+    if via is came:
         return request
     first, *others = request.headers["via"]
-    others[:0] = split_list(first)[1:]
-    headers = {**request.headers, "via": [str(via), *others]}
+    text = _stamp(first, came, source)
+    if not text:
+        others[:0] = split_list(first)[1:]
+    headers = {**request.headers, "via": [text or str(via), *others]}
     changed = Request(headers, request.body, request.method, request.uri, request.version)
     vars(changed)["via"] = via  # as `lazy` keeps it
     return changed
+
+
+def _stamp(text: str, came: Via, source: Address) -> str:
+    """Add `source` to the text of a Via as nearly everybody writes it; empty where that takes a closer look."""
+    before, found, after = text.partition(";rport")
+    if not found or "received" in came.params:
+        return ""
+    if after[:1] not in _AFTER_FLAG or "," in text or '"' in text:
+        return ""
+    return f"{before};rport={source[1]}{after};received={source[0]}"
 
 
 def printable(text: str, limit: int = 64) -> str:

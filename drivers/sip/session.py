@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.sip.clerk import Clerk
@@ -33,6 +32,7 @@ from drivers.sip.protocol import Endpoint
 from drivers.sip.sending import Sending
 from drivers.sip.sockets import Sockets
 from drivers.sip.tls import make_tls
+from drivers.sip.tokens import Tokens
 from gatewayd.driver import ForwardingLine, RatedLine
 from gatewayd.errors import StoreUnavailable
 
@@ -56,7 +56,7 @@ class Session:
     def __init__(self, line: SipLine, settings: SipSettings) -> None:
         self._line = line
         self._settings = settings
-        self._endpoint = Endpoint(settings, Outside(secrets.token_hex, self._count, line.clock.wall))
+        self._endpoint = Endpoint(settings, Outside(Tokens(), self._count, line.clock.wall))
         self._sockets = Sockets(self._endpoint, line.clock, settings.connections, make_tls(settings))
         self._lost = Losses(line)
         self._names = Names()

@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from drivers.sip.flow import TLS, TRANSPORTS
 from drivers.sip.grammar import Malformed
 from drivers.sip.uri import Uri
-from gatewayd.driver import LineSettings
+from gatewayd.driver import Finding, LineSettings
+from gatewayd.transport.pemfiles import authority, identity
 
 NAME = r"^[A-Za-z0-9+*#._\-]{1,64}$"
 DOMAIN = r"^[A-Za-z0-9.:\-\[\]]{1,253}$"
@@ -167,6 +168,18 @@ class SipSettings(LineSettings):
         if self.min_expires > self.max_expires:
             raise ValueError("min_expires: must not be above max_expires")
         return self
+
+    def inspect_files(self, wall: float) -> list[Finding]:
+        """Look at the PEM files of TLS."""
+        found = []
+        if self.tls_certificate:
+            found += identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
+        elif self.tls_key:
+            found.append(Finding("tls_key", "has no effect: tls_certificate is missing", warning=True))
+        for field in ("tls_client_authority", "tls_authority"):
+            if path := getattr(self, field):
+                found += authority((field, path), wall)
+        return found
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +12,7 @@ from drivers.sip.events import ConnectionWanted
 from drivers.sip.phone import Phone, PhoneEvent, PhoneSettings, RegistrationDone, Said, TextArrived
 from drivers.sip.sockets import Sockets
 from drivers.sip.tls import Tls, client_context
+from drivers.sip.tokens import Tokens
 from gatewayd.simulator import Faults, Simulator, SimulatorSettings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SipPhone(Simulator):
         self.registered = asyncio.Event()
         self.registration_status = 0
         self.bound: Address | None = None
-        self._phone = Phone(self.settings, Outside(secrets.token_hex, self._count, clock.wall), self.faults)
+        self._phone = Phone(self.settings, Outside(Tokens(), self._count, clock.wall), self.faults)
         authority = self.settings.tls_authority
         tls = Tls(client=client_context(authority)) if authority else None
         self._sockets = Sockets(self._phone, clock, tls=tls)

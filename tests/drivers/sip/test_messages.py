@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.sip.grammar import Malformed, NameAddr, Via, parse_cseq, split_list
-from drivers.sip.message import MAX_HEAD, Request, Response, make_response, parse_message
+from drivers.sip.message import MAX_HEAD, Request, Response, make_response, parse_message, stamped
 from drivers.sip.uri import Uri
 from gatewayd.errors import LocalProtocolError
 from tests.drivers.sip.samples import request
@@ -211,6 +211,18 @@ def test_the_top_via_learns_where_the_request_came_from() -> None:
     plain = Via.parse("SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx")
     assert plain.stamped(("10.0.0.9", 40000)) is plain
     assert plain.reply_address(("10.0.0.9", 40000)) == ("10.0.0.9", 5070)
+
+
+@pytest.mark.parametrize("after", [";rport", ";rport;x=1", ";rport=", ";RPORT", "; rport", ";rport=7", ";rportal", ""])
+@pytest.mark.parametrize("before", ["", ";received=10.9.9.9", ';note="a;rport;b"', ";rport"])
+@pytest.mark.parametrize("more", ["", ", SIP/2.0/TCP 10.0.0.7;branch=z9hG4bKy;rport"])
+def test_the_text_of_a_stamped_via_says_what_its_parameters_say(before: str, after: str, more: str) -> None:
+    text = f"SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx{before}{after}"
+    came = Request({"via": [text + more, "SIP/2.0/UDP 10.0.0.8"]}, b"", "MESSAGE", "sip:a@b")
+    changed = stamped(came, ("10.0.0.5", 40000))
+    top, *others = changed.every("via")
+    assert Via.parse(top) == changed.via == Via.parse(text).stamped(("10.0.0.5", 40000))
+    assert others == [*filter(None, [more[2:]]), "SIP/2.0/UDP 10.0.0.8"]
 
 
 @pytest.mark.parametrize(
