@@ -68,10 +68,27 @@ class DatagramProtocol(Protocol[EventT_co]):
         """Act on every deadline that has passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a thing that `field` names, and the fix; with `warning` it is only unwise, or will be."""
+
+    field: str
+    reason: str
+    warning: bool = False
+
+
 class LineSettings(BaseModel):
     """Base of every driver's settings: unknown keys are refused, and errors never show the values."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    def inspect_files(self, wall: float) -> list[Finding]:
+        """Look at the files that these settings name; no reason quotes one. `wall` is the wall clock.
+
+        `config check` asks. A start does not: a line whose file is missing is down, and the others work.
+        """
+        del wall
+        return []
 
 
 @dataclass(frozen=True, slots=True)

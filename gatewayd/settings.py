@@ -194,14 +194,21 @@ def load(path: Path, overrides: Tree | None = None, env: Mapping[str, str] | Non
     return examine(path, overrides, env).settings
 
 
-def examine(path: Path, overrides: Tree | None = None, env: Mapping[str, str] | None = None) -> Loaded:
+def examine(
+    path: Path,
+    overrides: Tree | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    files_at: float | None = None,
+) -> Loaded:
     """Read the settings and keep what a person wants to know about them. Raises ConfigError with every problem found.
 
     Command line (`overrides`, a tree like the file's) wins over environment, file and default, key by key.
+    With `files_at`, the wall clock, the files that lines name are looked at too.
     """
     env = os.environ if env is None else env
     sources = collect(path, overrides or {}, env)
-    return _Reading(sources, Vault(env, path.absolute().parent)).finish()
+    return _Reading(sources, Vault(env, path.absolute().parent), files_at).finish()
 
 
 @dataclass
@@ -210,6 +217,7 @@ class _Reading:
 
     sources: Sources
     vault: Vault
+    files_at: float | None = None
     data_dir: Path = Path()
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -249,8 +257,16 @@ class _Reading:
             settings = self._check(model, table, ("lines", name))
             if settings is not None:
                 found[name] = LineConfig(name, kind, settings, pool)
+                self._inspect(name, settings)
         self._refuse_shared_ports(found)
         return found
+
+    def _inspect(self, name: str, settings: LineSettings) -> None:
+        """Look at the files that a line names."""
+        found = [] if self.files_at is None else settings.inspect_files(self.files_at)
+        for each in found:
+            place = ("lines", name, *each.field.split("."))
+            (self.warnings if each.warning else self.problems).append(Problem(*self.sources.origin(place), each.reason))
 
     def _pool(self, name: str, pool: Value, lines: Tree) -> str:
         """Return the pool that a line belongs to; one that is named like a line would hide that line."""

@@ -47,15 +47,18 @@ def config_file(arguments: argparse.Namespace) -> Path:
     return demo_file() if getattr(arguments, "demo", False) else DEFAULT_FILE
 
 
-def loaded(arguments: argparse.Namespace) -> Loaded:
-    """Read the settings; what the command line says wins. Raises ConfigError."""
+def loaded(arguments: argparse.Namespace, files_at: float | None = None) -> Loaded:
+    """Read the settings; what the command line says wins. Raises ConfigError.
+
+    With `files_at`, the wall clock, the files that lines name are looked at too.
+    """
     path = config_file(arguments)
     if path == DEFAULT_FILE and not path.exists():
         example = _shipped(path.name)
         advice = f"copy {example} there, " if example is not None else ""
         reason = f"there is none yet; {advice}give one with --config, or try it out: gatewayd run --demo"
         raise ConfigError([Problem(str(path), "", reason)])
-    return examine(path, overrides(arguments))
+    return examine(path, overrides(arguments), files_at=files_at)
 
 
 def overrides(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from gatewayd.cli.box import config_file, loaded
 from gatewayd.cli.output import Exit, complain, emit, say
+from gatewayd.clock import SystemClock
 from gatewayd.validation import MASK
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Place = tuple[str | int, ...]
 
 def check(arguments: argparse.Namespace) -> int:
     """Report every problem (4) or that there is none (0); warnings alone do not fail."""
-    result = loaded(arguments)
+    result = loaded(arguments, SystemClock().wall())
     lines = sorted(result.settings.lines)
     if arguments.json:
         warnings = [{"file": each.file, "where": each.where, "reason": each.reason} for each in result.warnings]

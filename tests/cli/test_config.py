@@ -44,6 +44,16 @@ def test_a_literal_secret_is_warned_of_without_showing_it(shell: Shell) -> None:
     assert CANARY not in ended.out + ended.err + str(warning)
 
 
+def test_files_that_lines_name_are_looked_at(shell: Shell) -> None:
+    shell.write("box.toml", CONFIG + 'song = "/nowhere/song"\n')
+    ended = shell.type("config", "check", "--config", "box.toml")
+    assert (ended.code, ended.err) == (4, "box.toml: lines.north-horn.song: there is no such file\n")
+    assert shell.type("config", "show", "--config", "box.toml").code == 0
+    shell.write("box.toml", CONFIG + 'song = "box.toml"\n')
+    ended = shell.type("config", "check", "--config", "box.toml")
+    assert (ended.code, ended.err) == (0, "warning: box.toml: lines.north-horn.song: is out of fashion\n")
+
+
 @pytest.mark.parametrize("mode", [[], ["--json"]])
 def test_show_masks_every_secret(mode: list[str], shell: Shell) -> None:
     text = CONFIG + f'password = "{CANARY}"\npin = "{CANARY}"\naccounts.2001.password = "{CANARY}"\n'

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from gatewayd.driver import Capabilities, Driver, LineSettings
+from gatewayd.driver import Capabilities, Driver, Finding, LineSettings
 
 
 class Account(BaseModel):
@@ -20,6 +22,14 @@ class HornSettings(LineSettings):
     password: SecretStr | None = None
     pin: SecretStr | None = None
     accounts: dict[str, Account] = Field(default_factory=dict)
+    song: str = ""
+
+    def inspect_files(self, wall: float) -> list[Finding]:
+        """A song has a file, and is out of fashion after the year 2001."""
+        if not self.song:
+            return []
+        found = [] if Path(self.song).exists() else [Finding("song", "there is no such file")]
+        return found + ([Finding("song", "is out of fashion", warning=True)] if wall > 1e9 else [])
 
     @field_validator("password")
     @classmethod
