@@ -16,6 +16,7 @@ from gatewayd.transport.capture import CURRENT, WITHDRAW
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from gatewayd.clock import TimerHandle
     from gatewayd.driver import Driver
     from gatewayd.engine.line import LineHost, RunningLine
     from gatewayd.model import Page
@@ -34,6 +35,8 @@ class Attempts:
         self._tasks: dict[int, asyncio.Task[Any]] = {}  # by page, until the receipt is on disk
         self._in_hand: set[int] = set()  # pages that the driver has
         self._cut_reasons: dict[int, str] = {}
+        self._limits: dict[int, float] = {}  # until when the driver may have a page, the oldest first
+        self._guard: TimerHandle | None = None  # rings at the first of these limits
         self.interrupted: set[int] = set()  # pages that were the first time on their way when the line was lost
 
     def __len__(self) -> int:
@@ -94,7 +97,7 @@ class Attempts:
         line, now = self._line, self._line.clock.now()
         if now > page.expires:
             return Receipt(Outcome.REFUSED, "expired before it could be sent")
-        limit = line.clock.call_at(now + SEND_LIMIT, lambda: self.cut(page.id, "the driver did not come back"))
+        self._limit(page.id, now + SEND_LIMIT)
         line.recorder.ordered(page)
         try:
             return await driver.send(page)
@@ -112,7 +115,21 @@ class Attempts:
             line.log.exception("sending page %d on line %s failed", page.id, line.name)
             return Receipt(Outcome.FAILED, f"internal error: {type(error).__name__}")
         finally:
-            limit.cancel()
+            self._limits.pop(page.id, None)
+
+    def _limit(self, page_id: int, until: float) -> None:
+        """Have an attempt cut that is not over by then; one timer does for all of them, for they all last as long."""
+        self._limits[page_id] = until
+        if self._guard is None:
+            self._guard = self._line.clock.call_at(until, self._cut_late)
+
+    def _cut_late(self) -> None:
+        self._guard, now = None, self._line.clock.now()
+        for page_id, until in tuple(self._limits.items()):
+            if until > now:
+                self._guard = self._line.clock.call_at(until, self._cut_late)
+                return
+            self.cut(page_id, "the driver did not come back")
 
     async def _write_down(self, page: Page, receipt: Receipt) -> None:
         """Record a receipt; a page that has left must not be forgotten, so this is tried until the store takes it."""
@@ -155,6 +172,8 @@ class Attempts:
 
     def close(self) -> list[asyncio.Task[None]]:
         """Cut what is being sent; returns the tasks that still write receipts down."""
+        if self._guard is not None:
+            self._guard.cancel()
         for page_id in self._in_hand:
             self._tasks[page_id].cancel()
         return [task for page_id, task in self._tasks.items() if page_id not in self._in_hand]

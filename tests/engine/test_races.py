@@ -10,6 +10,7 @@ import pytest
 
 from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
+from gatewayd.engine.attempts import SEND_LIMIT
 from gatewayd.engine.orders import SendOrder
 from gatewayd.errors import StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, EscalationState, MsgStatus, PageState, Priority, Recorded
@@ -194,6 +195,26 @@ async def test_a_receipt_that_cannot_be_decided_on_is_set_aside_and_told(
     assert "pager: Page 2 to pager 2001 cannot go on: look after it by hand" in box.texts_of(ADMIN)
     await box.activates("3-13", "NEXT")
     assert "NEXT" in box.pager.texts
+
+
+async def test_each_attempt_that_hangs_is_cut_in_its_own_time(box: Box) -> None:
+    box.phones.hold_back()
+    sender = box.user(ADMIN)
+    await box.engine.send(sender, SendOrder("first", Priority.NORMAL, (PHONE_B,)))
+    await box.passes(100)
+    await box.engine.send(sender, SendOrder("second", Priority.NORMAL, (PHONE_C,)))
+
+    def attempts() -> list[int]:
+        return [page.attempts for number in (1, 2) for page in box.store.paging.all_of_message(number)]
+
+    await box.passes(SEND_LIMIT - 100.01)
+    assert attempts() == [0, 0]
+    await box.passes(0.02)
+    assert attempts() == [1, 0]
+    await box.passes(99.97)
+    assert attempts() == [1, 0]
+    await box.passes(0.02)
+    assert attempts() == [1, 1]
 
 
 async def test_stopping_lets_no_further_page_out(box: Box) -> None:
