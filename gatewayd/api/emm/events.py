@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gatewayd.api.emm.listing import ListParams, to_query
 from gatewayd.api.emm.shapes import EventDetail, EventList, EventStatus, to_detail, to_event
+from gatewayd.api.emm.standing import standings
 from gatewayd.api.fields import Id  # noqa: TC001 - pydantic reads annotations at run time
 from gatewayd.api.operation import Call, Display, Operation, Params, operation
 from gatewayd.errors import NotAllowed, NotFound
@@ -35,13 +36,19 @@ class EventParams(Params):
 
 def _names(call: Call[InboxParams], reply: EventList) -> Mapping[str, object]:
     """Return the names behind the numbers that JSON has, and whether the inbox is the caller's own."""
+    owner = call.params.userid
     senders = {event.id: sender_name(call, event.from_user_id, event.from_gateway_id) for event in reply.events}
-    return {"senders": senders, "own": call.params.userid == call.user.id}
+    return {"senders": senders, "standings": standings(call.engine, owner, reply.events), "own": owner == call.user.id}
 
 
 def _sender(call: Call[EventParams], reply: EventDetail) -> Mapping[str, object]:
+    owner = call.params.userid
     sender = sender_name(call, reply.from_user_id, reply.from_gateway_id)
-    return {"sender": sender, "own": call.params.userid == call.user.id}
+    return {
+        "sender": sender,
+        "standing": standings(call.engine, owner, [reply])[reply.id],
+        "own": owner == call.user.id,
+    }
 
 
 def sender_name(call: Call[InboxParams] | Call[EventParams], user_id: int, gateway_id: int) -> str:
