@@ -82,10 +82,11 @@ def _encoder(hint: object) -> Callable[[Any], Any] | None:
 class Table(Generic[RowT]):
     """One table and the dataclass of its rows; columns are the fields, in order.
 
-    A row with the `key` of an existing one (a column, or several separated by commas) changes that one.
+    A row with the `key` of an existing one (a column, or several separated by commas) changes that one. What is `fixed`
+    stays as it was first written: then SQLite does not touch the indexes that it stands in.
     """
 
-    def __init__(self, name: str, row: type[RowT], key: str = "id") -> None:
+    def __init__(self, name: str, row: type[RowT], key: str = "id", fixed: str = "") -> None:
         hints = get_type_hints(row)
         self.name = name
         self.row = row
@@ -94,7 +95,8 @@ class Table(Generic[RowT]):
         self._values = attrgetter(*self.columns)
         self._encoders = [(i, encode) for i, column in enumerate(self.columns) if (encode := _encoder(hints[column]))]
         self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
-        changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in key.split(", "))
+        stays = {*key.split(", "), *fixed.split()}
+        changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in stays)
         self._upsert = (
             f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
             f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
@@ -145,9 +147,13 @@ DEFINITIONS = Table("definitions", model.AlarmDefinition)
 ROUTES = Table("routes", model.Route)
 ALARMS = Table("alarms", model.Alarm)
 MESSAGES = Table("messages", model.Message)
-EVENTS = Table("events", model.Event)
-PAGES = Table("pages", model.Page)
-ESCALATIONS = Table("escalations", model.Escalation)
+EVENTS = Table("events", model.Event, fixed="user_id message_id")
+PAGES = Table(
+    "pages",
+    model.Page,
+    fixed="message_id line address text priority created queue_time alarm_id user_id contact_id cycle step tone push",
+)
+ESCALATIONS = Table("escalations", model.Escalation, fixed="message_id plan_id priority alarm_id")
 JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", records.Token, key="hash")
 NOTIFICATIONS = Table("notifications", records.Notification, key="user_id, kind, object_id")

@@ -9,7 +9,7 @@ import pytest
 
 from gatewayd.clock import Anchor
 from gatewayd.errors import Invalid
-from gatewayd.model import Alarm, Message, Page, Site
+from gatewayd.model import Alarm, EscalationState, Message, MsgStatus, Page, PageState, Site
 from gatewayd.store import open_store
 from tests.store import samples
 
@@ -39,6 +39,26 @@ async def test_a_later_version_replaces_the_earlier_one(store: Store) -> None:
     found = store.alarms.get(1)
     assert found is not None
     assert (found.repeats, found.is_active) == (7, True)
+
+
+async def test_whatever_moves_in_a_row_is_written_and_the_rest_stays_as_it_was_first(store: Store) -> None:
+    await store.record(samples.PAGE, samples.EVENT, samples.ESCALATION)
+    page = replace(
+        samples.PAGE,
+        due=7.0,
+        expires=8.0,
+        way=5,
+        held=not samples.PAGE.held,
+        state=PageState.READ,
+        attempts=9,
+        detail="seen",
+        reference="r9",
+    )
+    event = replace(samples.EVENT, status=MsgStatus.REPLIED, status_time=7.0, cycle=8, step=9)
+    run = replace(samples.ESCALATION, step=8, cycle=9, due=7.0, state=EscalationState.CLEARED)
+    await store.record(replace(page, text="?", line="?"), replace(event, user_id=99), replace(run, plan_id=99))
+    found = store.inbox.of_user(samples.EVENT.user_id, samples.EVENT.message_id)
+    assert (store.paging.get(1), found, store.paging.escalation(1)) == (page, event, run)
 
 
 def test_the_site_comes_back_as_it_was_with_routes_in_their_order(store: Store) -> None:
