@@ -10,6 +10,7 @@ from gatewayd.engine.bounds import LONGEST_TEXT
 from gatewayd.engine.case import DELIVERED, case_key
 from gatewayd.engine.outcome import page_moved
 from gatewayd.engine.posting import page_somebody
+from gatewayd.engine.references import MOST, References
 from gatewayd.model import (
     Answer,
     JournalKind,
@@ -51,6 +52,7 @@ class Replies:
         self._core = core
         self._activate = activate
         self._forget_at = 0.0
+        self._references = References(core.store.changes.all_taken_once(MOST), REFERENCE_LIFETIME, core.clock.now())
 
     # --- texts --------------------------------------------------------------------------------------------------------
 
@@ -60,10 +62,14 @@ class Replies:
             return await self._taken(line, report)
         async with self._core.locks(("text", line, report.sender, report.reference)):
             await self._forget_old()
-            before = self._core.store.changes.taken_once(line, report.sender, report.reference)
-            if before is not None and self._core.clock.now() - before.created <= REFERENCE_LIFETIME:
-                return Recorded.REPEAT
-            return await self._taken(line, report)
+            return Recorded.REPEAT if self._is_known(line, report) else await self._taken(line, report)
+
+    def _is_known(self, line: str, report: TextReceived) -> bool:
+        """Return whether a text was taken before; from now on it is known."""
+        name, now = (line, report.sender, report.reference), self._core.clock.now()
+        before = self._core.store.changes.taken_once(*name) if self._references.may_know(name, now) else None
+        self._references.add(name, now)
+        return before is not None and now - before.created <= REFERENCE_LIFETIME
 
     async def _forget_old(self) -> None:
         """Forget references that are too old, now and then."""

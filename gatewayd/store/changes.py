@@ -43,3 +43,8 @@ class Changes:
         condition = "WHERE line = ? AND sender = ? AND reference = ?"
         row = self._reader.one(TAKEN_ONCE.select(condition), (line, sender, reference))
         return TAKEN_ONCE.load(row) if row else None
+
+    def all_taken_once(self, most: int) -> list[tuple[str, str, str]] | None:
+        """Return line, sender and reference of every text that is known again; None where there are more than `most`."""
+        found = self._reader.all("SELECT line, sender, reference FROM taken_once LIMIT ?", (most + 1,))
+        return None if len(found) > most else [(line, sender, reference) for line, sender, reference in found]
