@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50  # entries on an html page unless the caller says otherwise
 LONGEST_NEXT = 2000
+ENDING = "/delete"  # afterwards there is nothing to go back to
 BLANK = "…"  # stands for what whoever copies a command has to fill in
 WIDGETS = {"hidden", "none"}
 SECRET = {"password", "new-password"}
@@ -29,6 +30,11 @@ TRAILS = (  # the first part of a path, and what it belongs to
     ("/alarms/active", "Active alarms", "/alarms/active"),
     ("/contacts", "Contacts", "/contacts"),
     ("/recipients", "Recipients", "/recipients"),
+)
+THINGS = (  # what a step is about, one segment before it
+    ("/users/{userid}/events/{eventid}/", "Event"),
+    ("/alarms/active/{id}/", "Alarm"),
+    ("/contacts/{id}/", "Contact"),
 )
 
 
@@ -163,6 +169,9 @@ def crumbs(place: Place, operation: Operation) -> list[tuple[str, str]]:
         trail.append((found[0], place.base + found[1]))
     if trail[-1][0] == operation.title:
         trail.pop()
+    thing = next((label for start, label in THINGS if operation.path.startswith(start)), None)
+    if thing is not None and not operation.path.endswith(ENDING):
+        trail.append((thing, place.path.rstrip("/").rpartition("/")[0]))
     return [*trail, (operation.title, "")]
 
 

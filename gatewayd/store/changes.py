@@ -45,6 +45,6 @@ class Changes:
         return TAKEN_ONCE.load(row) if row else None
 
     def all_taken_once(self, most: int) -> list[tuple[str, str, str]] | None:
-        """Return line, sender and reference of every text that is known again; None where there are more than `most`."""
+        """Return line, sender and reference of every text that is known again; None where they are more than `most`."""
         found = self._reader.all("SELECT line, sender, reference FROM taken_once LIMIT ?", (most + 1,))
         return None if len(found) > most else [(line, sender, reference) for line, sender, reference in found]
