@@ -36,6 +36,34 @@ async def test_a_stranger_gets_403_with_the_login_form_and_comes_back(gateway: G
     assert (answer.status, answer.headers["Refresh"]) == (200, f"0; url={EVENTS}?limit=1")
 
 
+async def test_a_button_pressed_after_the_session_ended_says_that_nothing_was_done_and_comes_back(
+    gateway: Gateway, stranger: Person
+) -> None:
+    await gateway.activates("12")
+    browser = await gateway.opens_browser("nurse")
+    board = await browser.page(ACTIVE)
+    await gateway.passes(12 * 3600)
+    page = await browser.submits(ACCEPT, {"form_token": form_token(board), "next": ACTIVE})
+    assert page.status == 403
+    assert '<p role="alert">Nothing was done yet: please sign in first.' in page.text
+    assert f'name="next" value="{ACCEPT}"' in page.text
+    assert gateway.alarm().accepted_by is None
+    assert "Nothing was done" not in (await stranger.page(ACTIVE)).text
+
+
+async def test_the_page_of_a_step_leads_to_what_it_is_about(gateway: Gateway) -> None:
+    await gateway.activates("12")
+    browser = await gateway.opens_browser("nurse")
+    for path, what in ((ACCEPT, "event"), (f"{ACTIVE}/1/cancel", "alarm")):
+        link = path.rpartition("/")[0]
+        for asked in (path, f"{path}/"):
+            page = (await browser.page(asked)).text
+            assert f'<a href="{link}">Look at the {what} first</a>' in page
+            assert f'<li><a href="{link}">{what.capitalize()}</a></li>' in page
+    for path in (f"{EVENTS}/1/delete", f"{EVENTS}/send", "/api/users/self/password"):
+        assert "first</a>" not in (await browser.page(path)).text
+
+
 async def test_the_login_form_sets_a_cookie_that_scripts_and_other_sites_cannot_use(gateway: Gateway) -> None:
     browser = await gateway.opens_browser("nurse")
     answer = await browser.submits("/api/tokens/generatetoken", {"username": "nurse", "password": PASSWORD})

@@ -93,6 +93,7 @@ async def test_A06_lists_of_people_need_a_token(stranger: Person, path: str) -> 
 
 async def test_the_send_form_offers_everybody_by_name(nurse: Person) -> None:
     page = (await nurse.page(f"/api/users/self/events/send?recipients={PHONE_B}")).text
+    assert '<label for="f-recipients">Recipients (for several hold Ctrl)</label>' in page
     assert f'<option value="{PHONE_B}" selected>phone-b (contact)</option>' in page
     assert f'<option value="{PLAN}">ward-calls (escalation plan)</option>' in page
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import drivers.ascii as ascii_line
+from gatewayd.api import ApiOptions
 from gatewayd.clock import settle
 from gatewayd.model import AlarmActivated, Priority
 from tests.browser.bidi import COLOURS, Firefox
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not AXE.is_file(), reason="GATEWAYD_AXE names no axe.min.js; tools/test --all fetches it"),
 ]
 
+FIELDS = ("Department", "Telephone extension", "Building", "Room", "Responsible person")  # more than a phone is wide
 EVENTS, RULES = "/api/users/self/events", "/api/lines/fire/rules/test"
 PAGES = {
     "board": f"{BOARD}?refresh=0",
@@ -95,6 +97,8 @@ async def violations(tab: Tab) -> list[dict[str, Any]]:
 
 async def furnish(gateway: Site) -> None:
     """Give every page of the admin something to show; the newest event is an alarm that waits for the admin."""
+    await gateway.client.close()
+    await gateway.serve(ApiOptions(contact_fields=FIELDS, user_settings=("Language",)))
     rules = ascii_line.SETTINGS.model_validate({"port": "memory", "rules": [{"name": "alarm", "match": "^ALARM"}]})
     gateway.engine.add_line("fire", lambda line: ascii_line.DRIVER(line, rules))
     await gateway.activates("12", "ROOM 12 cardiac arrest", Priority.HIGH)
@@ -111,7 +115,8 @@ async def furnish(gateway: Site) -> None:
 async def test_no_page_breaks_a_rule_of_accessibility(gateway: Site, tmp_path: Path, colours: str, width: int) -> None:
     await furnish(gateway)
     prefs = {"layout.css.prefers-color-scheme.content-override": COLOURS[colours]}
-    pages = PAGES | {"event": f"{EVENTS}/{gateway.event_of(ADMIN)}"}
+    event = f"{EVENTS}/{gateway.event_of(ADMIN)}"
+    pages = PAGES | {"event": event, "accept form": f"{event}/accept"}
     broken: dict[str, list[dict[str, Any]]] = {}
     failures, wide = set(), set()
     async with Firefox.start(tmp_path / "profile", **prefs) as tab:
