@@ -172,6 +172,7 @@ class GsmDriver(Driver):
         connection.spawn(connection.recorder.run())
         self._attempts.tracker.load(self.line.memory.items(), self.line.clock.now())
         self._tidings.book.load(self.line.memory.items())
+        self._tidings.standing.load(self.line.memory.items())
         reason = LineDown("the line was stopped")
         try:
             await self._open(self._settings, adapter)

@@ -14,6 +14,7 @@ from drivers.gsm.coverage import Coverage
 from drivers.gsm.guard import WINDOW, Guard
 from drivers.gsm.selftest import MEMORY_KEY as SELFTEST_KEY
 from drivers.gsm.selftest import SelfTest
+from drivers.gsm.standing import Standing
 from gatewayd.errors import StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, TextReceived
 
@@ -40,10 +41,11 @@ class Tidings:
         self.book = Book()
         self._stale_after = settings.stale_after
         self.selftest = SelfTest(settings.selftest_every, settings.own_number)
+        self.standing = Standing()
         self._trouble: bool | None = None  # None: one from before a restart may stand
         self._trouble_words = ""
         self._spared_until = float("-inf")
-        self._flooded_at: float | None = float("-inf")
+        self._flooded_at: float | None = float("-inf")  # None: that is over, and told
 
     def weakness(self, now: float) -> str:
         """Return why another line would be better, or nothing. After a while trouble is tried: it may have passed."""
@@ -69,22 +71,22 @@ class Tidings:
         line.log.warning("a text of %s is held back: %s", text.sender, objection)
         words = f"a text of {text.sender} is held back ({objection}): {text.text[:_SHOWN]}"
         self._flooded_at = now
-        return recorder.put(AlarmActivated(FLOOD, words, fault=True), recorded)
+        return self.standing.begin(AlarmActivated(FLOOD, words, fault=True), recorder, recorded)
 
     def trouble(self, detail: str, now: float, recorder: Recorder) -> None:
         """Raise the fault of a modem or SIM that needs somebody."""
         self._trouble_words = detail
         self._spared_until = now + SPARED
         if not self._trouble:
-            recorder.put(
-                AlarmActivated(TROUBLE, f"modem: {detail}", fault=True), partial(self._set_trouble, stands=True)
-            )
+            report = AlarmActivated(TROUBLE, f"modem: {detail}", fault=True)
+            self.standing.begin(report, recorder, partial(self._set_trouble, stands=True))
 
     def work_done(self, recorder: Recorder) -> None:
         """Clear that fault: a message was sent."""
         self._trouble_words = ""
         if self._trouble is not False:
-            recorder.put(AlarmReset(TROUBLE, text="modem: it works again"), partial(self._set_trouble, stands=False))
+            report = AlarmReset(TROUBLE, text="modem: it works again")
+            self.standing.end(report, recorder, partial(self._set_trouble, stands=False))
 
     def _set_trouble(self, *, stands: bool) -> None:
         self._trouble = stands
@@ -92,14 +94,20 @@ class Tidings:
     def look(self, seen: CoverageSeen, now: float, recorder: Recorder) -> None:
         """Take one look at the network, and see to the faults that time raises or clears."""
         report = self.coverage.see(seen, now)
-        if report is not None:
-            recorder.put(report, partial(self.coverage.told, fault=isinstance(report, AlarmActivated)))
+        if isinstance(report, AlarmActivated):
+            self.standing.begin(report, recorder, partial(self.coverage.told, fault=True))
+        elif report is not None:
+            self.standing.end(report, recorder, partial(self.coverage.told, fault=False))
         missing = self.selftest.overdue(now)
         if missing is not None:
-            recorder.put(missing)
+            self.standing.begin(missing, recorder)
         if self._flooded_at is not None and now - self._flooded_at > WINDOW:
+            report = AlarmReset(FLOOD, text="texts are passed on again")
+            self.standing.end(report, recorder, partial(self._set_flood_over, self._flooded_at))
+
+    def _set_flood_over(self, flooded_at: float) -> None:
+        if self._flooded_at == flooded_at:
             self._flooded_at = None
-            recorder.put(AlarmReset(FLOOD, text="texts are passed on again"))
 
     def _selftest_passed(self, line: Line, recorder: Recorder, recorded: Callable[[], None]) -> bool:
         async def remember() -> None:
@@ -110,7 +118,7 @@ class Tidings:
             self._remembering = asyncio.get_running_loop().create_task(remember())
             recorded()
 
-        return recorder.put(self.selftest.passed(), passed)
+        return self.standing.end(self.selftest.passed(), recorder, passed)
 
 
 def _reference(text: Text[Token]) -> str:

@@ -281,3 +281,19 @@ async def test_telephone_of_the_fallback_person_that_answers_by_itself_sets_off_
     await modem.receives("+491511112222", "Who are you?")
     await house.passes(3_600)
     assert 1 < len(modem.sent) < 30
+
+
+async def test_a_start_of_modems_that_work_ends_no_fault_in_the_journal_and_one_from_before_it_once(
+    house: House,
+) -> None:
+    await house.calls()
+    await house.passes(60)
+    house.modems["sms2"].faults.plan("no-network")
+    await house.passes(90)
+    assert house.faults() == ["sms2 no-network"]
+    house.modems["sms2"].faults.repair("no-network")
+    for _ in range(2):
+        await house.is_killed()
+        await house.passes(60)
+        assert house.faults() == []
+    assert [entry.text for entry in house.store.journal.latest(1_000) if "without an active alarm" in entry.text] == []
