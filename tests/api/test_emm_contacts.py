@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from gatewayd.api import ApiOptions
 from gatewayd.clock import settle
 from gatewayd.errors import Invalid
-from gatewayd.model import JournalKind
+from gatewayd.model import Contact, JournalKind
 from tests.api.conftest import Gateway
 from tests.engine.conftest import PHONE_B, PHONE_C, WARD_PAGER
 
@@ -98,6 +99,7 @@ async def test_E23_A29_an_edit_is_partial_and_tolerant(gateway: Gateway, doctor:
         ({"json": {"gateway": 99}}, "gateway"),
         ({"json": {"gateway": "9" * 5000}}, "gateway"),
         ({"json": {"gateway": "nowhere"}}, "gateway"),
+        ({"json": {"gateway": "ward-panel"}}, "gateway"),
         ({"json": {"name": "phone-c"}}, "name"),
         ({"json": {"name": " "}}, "name"),
         ({"json": {"address": ""}}, "address"),
@@ -132,6 +134,23 @@ async def test_E23_A30_E24_users_without_a_role_only_read_contacts(nurse: Person
         how = {} if path.endswith("delete") else {"json": {"name": "x", "gateway": "phones", "address": "1"}}
         assert (await nurse.post(path, **how)).status == 403
     assert (await nurse.get(CONTACTS)).json["total"] == 3
+
+
+async def test_A30_E23_nobody_is_put_on_a_line_that_only_receives_but_who_is_there_can_be_edited(
+    gateway: Gateway, admin: Person
+) -> None:
+    panel = str(number(gateway, "ward-panel"))
+    for line in ("ward-panel", panel):
+        wish = {"name": "porter", "gateway": line, "address": "5"}
+        for path in (CONTACTS, f"{CONTACTS}/0", f"{CONTACTS}/{PHONE_B}"):
+            answer = await admin.post(path, json=wish)
+            assert (answer.status, answer.error["description"].split(":")[0]) == (400, "gateway"), path
+    assert (await admin.get(CONTACTS)).json["total"] == 3
+    there = Contact(99, "old", "ward-panel", "5")  # by an older site file
+    gateway.store.save_site(replace(gateway.site, contacts=(*gateway.site.contacts, there)))
+    gateway.engine.reload_site()
+    answer = await admin.post(f"{CONTACTS}/99", json={"name": "older", "gateway": panel})
+    assert (answer.status, answer.json["name"]) == (200, "older")
 
 
 @pytest.mark.parametrize("path", [CONTACTS, f"{CONTACTS}/0"])

@@ -73,6 +73,8 @@ async def test_A21_an_inbox_is_open_to_its_owner_and_to_admins(gateway: Gateway,
     assert (await nurse.get("/api/users/SELF/events")).status == 200
     assert (await nurse.get(other)).status == 403
     assert (await admin.get(own)).json["total"] == 1
+    for person, status in ((admin, 404), (nurse, 403)):  # who is nobody has no inbox, and only admins are told
+        assert (await person.get("/api/users/99/events")).status == status
 
 
 @pytest.mark.parametrize("action", ["read", "accept", "cancel", "escalate", "delete"])

@@ -42,6 +42,12 @@ async def test_E04_recipients_are_listed_by_name_with_their_type(nurse: Person) 
         ("type", "1", {1, 2, 3}),
         ("type", "3", {4, 5, 6}),
         ("TYPE", "escalation plan", {PLAN}),
+        ("type", "C*", {1, 2, 3}),
+        ("type", "*plan", {PLAN}),
+        ("type", "s*e", set()),
+        ("type", "*", set(range(1, 9))),
+        ("type", "3*", {4, 5, 6}),
+        ("type", "c.ntact*", set()),
         ("type", "schedule", set()),
         ("type", "nonsense", set()),
         ("name", "phone", {2, 3}),
@@ -56,6 +62,11 @@ async def test_E04_A18_A31_filters(nurse: Person, field: str, value: str, expect
     answer = (await nurse.get(f"{RECIPIENTS}?filterField={field}&filterValue={value}".replace("%", "%25"))).json
     assert {one["id"] for one in answer["recipients"]} == expected
     assert answer["total"] == answer["count"] == len(expected)
+
+
+async def test_E04_A18_a_wildcard_that_fits_several_types_is_refused(nurse: Person) -> None:
+    answer = await nurse.get(f"{RECIPIENTS}?filterField=type&filterValue=*u*")
+    assert (answer.status, answer.error["description"]) == (400, "filterValue: fits several types: name one of them")
 
 
 async def test_E04_A19_A20_parts_and_order(nurse: Person) -> None:

@@ -93,6 +93,11 @@ def _sends(engine: Engine, name: str) -> bool:
     return driver is not None and driver.capabilities.sends
 
 
+def _may_send(engine: Engine, name: str) -> bool:
+    """Return whether a line sends, as far as is known; whether it exists is for the services to say."""
+    return name not in engine.lines or engine.lines[name].driver is None or _sends(engine, name)
+
+
 class _Contacts:
     """The operations and the models that carry the configured fields."""
 
@@ -181,23 +186,27 @@ class _Contacts:
 
     async def _create(self, call: Call[EditParams]) -> ContactReply:
         """Add a contact."""
-        contact = await call.engine.people.create_contact(call.user, self._wish(call))
+        contact = await call.engine.people.create_contact(call.user, self._wish(call, None))
         return self._shape(contact, call.engine.directory)
 
     async def _edit(self, call: Call[Any]) -> ContactReply:
         """Change a contact; what is not given stays as it is. The id 0 adds one (A30)."""
         if call.params.id == 0:
             return await self._create(call)
-        contact = await call.engine.people.edit_contact(call.user, call.params.id, self._wish(call))
+        before = call.engine.store.people.contact(call.params.id)
+        contact = await call.engine.people.edit_contact(call.user, call.params.id, self._wish(call, before))
         return self._shape(contact, call.engine.directory)
 
     # --- shapes -------------------------------------------------------------------------------------------------------
 
-    def _wish(self, call: Call[EditParams]) -> ContactEdit:
+    def _wish(self, call: Call[EditParams], before: Contact | None) -> ContactEdit:
         given = call.params
+        line = _line(given.gateway, call.engine.directory)
+        if line is not None and (before is None or before.line != line) and not _may_send(call.engine, line):
+            raise Invalid("gateway", "is a line that only receives: nobody can be reached by it")
         values = {name: getattr(given, key) for key, name in self._fields.items()}
         fields = {name: value for name, value in values.items() if value is not None}
-        return ContactEdit(given.name, _line(given.gateway, call.engine.directory), given.address, fields)
+        return ContactEdit(given.name, line, given.address, fields)
 
     def _shape(self, contact: Contact, directory: Directory) -> ContactReply:
         fields = {name: contact.fields.get(name, "") for name in self._fields.values()}

@@ -72,7 +72,11 @@ async def inbox(call: Call[InboxParams]) -> EventList:
     """List the events of an inbox, the newest first."""
     directory = call.engine.directory
     query = to_query(call.params, FILTERS, ORDERS, directory)
-    found = call.engine.inbox(call.user, call.params.userid, query)
+    owner = call.params.userid
+    found = call.engine.inbox(call.user, owner, query)
+    if directory.user(owner) is None:
+        message = f"there is no user {owner}"
+        raise NotFound(message)
     events = tuple(to_event(item, directory) for item in found.items)
     return EventList(offset=found.offset, count=len(events), total=found.total, events=events)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads annotations at run time
 from typing import TYPE_CHECKING
 
 from gatewayd.api.emm.listing import ListParams, Part, to_query
 from gatewayd.api.fields import Id  # noqa: TC001 - pydantic reads annotations at run time
 from gatewayd.api.operation import Call, Display, Params, Reply, operation
-from gatewayd.errors import NotFound
+from gatewayd.errors import Invalid, NotFound
 from gatewayd.model import RecipientType
 from gatewayd.store.people import RECIPIENT_FILTERS, RECIPIENT_ORDERS, USER_FILTERS, USER_ORDERS
 
@@ -74,8 +75,17 @@ def _type_names(call: Call[Params], reply: Reply) -> Mapping[str, object]:
 
 
 def type_number(word: str) -> str:
-    """Return the number of a recipient's type given by its name (A31)."""
-    return str(TYPE_WORDS.get(word.lower(), word))
+    """Return the number of a recipient's type given by its name, which may have wildcards (A18, A31).
+
+    Raises Invalid when several types fit: the store compares one number.
+    """
+    if not word.strip("*"):
+        return word
+    pattern = re.compile(".*".join(re.escape(part) for part in word.lower().split("*")))
+    numbers = {number for name, number in TYPE_WORDS.items() if pattern.fullmatch(name)}
+    if len(numbers) > 1:
+        raise Invalid("filterValue", "fits several types: name one of them")
+    return str(numbers.pop()) if numbers else word
 
 
 def recipient_choices(engine: Engine) -> Choices:
