@@ -1,11 +1,12 @@
 """Text messages through a GSM line: how many a second, and how soon the first bytes of one are the modem's.
 
 The gateway runs as in the daemon: engine, store on disk, queue, worker, driver, serial port. The modem is a process of
-its own behind a PTY, once without any latency and once with one that takes a tenth of a second for each message, which
-is faster than any real one. The ceiling is the same modem at a client that does nothing but its dialogue, with PDUs
-made beforehand: without latency that compares a commit and all decisions with nothing; with some it says how much of
-its time the modem is idle while a message is ready. Two further clients tell how much of that is asyncio alone, and one
-commit for each message: the modem without latency has its answer ready before a loop has turned once.
+its own behind a PTY: without any latency and with a port as fast as the machine, without latency at the 115,200 Bd at
+which the driver opens a modem, and with one that takes a tenth of a second for each message, which is faster than any
+real one. The ceiling is the same modem at a client that does nothing but its dialogue, with the same PDUs made
+beforehand, so the ratio says how much of its time the modem is busy while a message is ready. Where the port has no
+speed the modem has its answer ready before a loop has turned once: two further clients tell how much of that ratio is
+asyncio alone, and one commit for each message.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from drivers.gsm.address import Address
-from drivers.gsm.pdu import Submit
-from drivers.gsm.userdata import split
+from drivers.gsm.composing import Composer
+from drivers.gsm.settings import GsmSettings
 from gatewayd import registry
 from gatewayd.clock import SystemClock
+from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.model import Contact, Site, TextReceived
 from gatewayd.store import open_store
@@ -42,9 +43,29 @@ if TYPE_CHECKING:
 
 LONE = 40
 CONTACTS = 400
-RUNS = ((0.0, CONTACTS), (0.1, 60))  # seconds that a modem takes for a message, and how many it is given
+REPORTED_AS = "bench"  # the line that the texts come from
 TIMEOUT = 60.0
-_SENT = b"+CMGS:"
+
+
+class _Run(NamedTuple):
+    """A kind of modem: seconds that it takes for a message, the baud rate of its port (0: none), messages to send."""
+
+    what: str
+    seconds: float
+    baudrate: int
+    messages: int
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether the modem has neither a latency nor a slow port."""
+        return not self.seconds and not self.baudrate
+
+
+RUNS = (
+    _Run("modem and port without latency", 0.0, 0, CONTACTS),
+    _Run("modem without latency, 115200 Bd", 0.0, 115_200, 200),
+    _Run("modem that takes 100 ms", 0.1, 0, 60),
+)
 
 
 class _Modem(NamedTuple):
@@ -60,10 +81,10 @@ class _Modem(NamedTuple):
 
 
 @contextlib.contextmanager
-def _modem(seconds: float) -> Iterator[_Modem]:
+def _modem(run: _Run) -> Iterator[_Modem]:
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder) / "modem"
-        command = [sys.executable, "-m", "tools.benches.smsmodem", str(link), str(seconds)]
+        command = [sys.executable, "-m", "tools.benches.smsmodem", str(link), str(run.seconds), str(run.baudrate)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             deadline = time.monotonic() + TIMEOUT
@@ -82,18 +103,17 @@ def measure() -> list[Row]:
 
 async def _measure() -> list[Row]:
     rows = []
-    for seconds, count in RUNS:
-        with _modem(seconds) as modem:
-            ceiling, lone = await asyncio.to_thread(_bare, modem, count)
-        with _modem(seconds) as modem:
-            measured, ways = await _gateway(modem, count)
-        what = f"modem that takes {seconds * 1000:g} ms"
-        rows.append(Row(what, "SMS/s", ceiling, measured, measured / ceiling))
+    for run in RUNS:
+        with _modem(run) as modem:
+            ceiling, lone = await asyncio.to_thread(_bare, modem, run.messages)
+        with _modem(run) as modem:
+            measured, ways = await _gateway(modem, run.messages)
+        rows.append(Row(run.what, "SMS/s", ceiling, measured, measured / ceiling))
         for share in (0.5, 0.99):
             best, ours = percentile(lone, share) * 1000, percentile(ways, share) * 1000
-            rows.append(Row(f"{what}: submit to PDU at the modem, p{share * 100:g}", "ms", best, ours, best / ours))
-        if not seconds:
-            rows += [await _bare_asyncio(ceiling, count, commits=commits) for commits in (False, True)]
+            rows.append(Row(f"{run.what}: submit to PDU at the modem, p{share * 100:g}", "ms", best, ours, best / ours))
+        if run.is_instant:
+            rows += [await _bare_asyncio(run, ceiling, commits=commits) for commits in (False, True)]
     return rows
 
 
@@ -117,23 +137,30 @@ def _bare(modem: _Modem, count: int) -> tuple[float, list[float]]:
         _until(port, b"OK\r\n")
     os.close(port)
     came = modem.texts(count)
-    ways = [came[f"T{number}"] - began[number] for number in range(count)]
+    ways = [came[_text(number)] - began[number] for number in range(count)]
     return _rate(came), ways
 
 
-async def _bare_asyncio(ceiling: float, count: int, *, commits: bool) -> Row:
-    orders = [_order(number) for number in range(count)]
-    with _modem(0.0) as modem, tempfile.TemporaryDirectory() as folder:
+async def _bare_asyncio(run: _Run, ceiling: float, *, commits: bool) -> Row:
+    orders = [_order(number) for number in range(run.messages)]
+    with _modem(run) as modem, tempfile.TemporaryDirectory() as folder:
         await send_all(modem.link, orders, Path(folder) / "receipts.db" if commits else None)
-        rate = _rate(await asyncio.to_thread(modem.texts, count))
+        rate = _rate(await asyncio.to_thread(modem.texts, run.messages))
     what = "that commits a row for each message" if commits else "that stores nothing"
     return Row(f"  a bare asyncio client {what}", "SMS/s", ceiling, rate, rate / ceiling)
 
 
 def _order(number: int) -> tuple[bytes, bytes]:
-    (part,) = split(f"T{number}", 1, 0).parts
-    tpdu = Submit(Address.parse(_address(number)), part).to_bytes()
+    """Return command and PDU of what the gateway sends as its text of this number."""
+    composer = Composer(GsmSettings(port="unused"))
+    (part,) = composer.compose(_address(number), _text(number), Policy().page_lifetime, text_mode=False).parts
+    tpdu = part.to_bytes()
     return f"AT+CMGS={len(tpdu)}\r".encode(), b"00" + tpdu.hex().upper().encode() + b"\x1a"
+
+
+def _text(number: int) -> str:
+    """Return what the modem gets of the text of this number: from whom, and the code to answer by."""
+    return f"{REPORTED_AS}: T{number} #{number + 1}"
 
 
 def _until(port: int, end: bytes) -> None:
@@ -173,7 +200,7 @@ async def _way(engine: Engine, modem: _Modem, number: int) -> float:
 
 
 async def _submit(engine: Engine, number: int) -> None:
-    await engine.report("bench", TextReceived("", f"T{number}", f"c{number}"))
+    await engine.report(REPORTED_AS, TextReceived("", f"T{number}", f"c{number}"))
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """The modem of the benchmark `sms`, a process of its own: one line of output for each text, with the moment it came.
 
-Run with the link to make and the seconds that a message takes. Time is the machine's monotonic clock.
+Run with the link to make, the seconds that a message takes, and the baud rate of its port (0: none). Time is the
+machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ def _tell(message: SentMessage) -> None:
 
 def main() -> None:
     """Be a modem until killed."""
-    link, seconds = sys.argv[1:]
-    settings = ModemSettings(port=link, reports=False, send_time=float(seconds))
+    link, seconds, baudrate = sys.argv[1:]
+    settings = ModemSettings(
+        port=link,
+        reports=False,
+        send_time=float(seconds),
+        throttle=baudrate != "0",
+        baudrate=int(baudrate) or ModemSettings.model_fields["baudrate"].default,
+    )
     asyncio.run(GsmSimulator(SystemClock(), settings, _tell).run())
 
 
