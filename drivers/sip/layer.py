@@ -35,6 +35,10 @@ MAX_PENDING = 4_096
 # Calls whose refusal is repeated until it is acknowledged (17.2.1); whoever has forged that many sources gains no more.
 MAX_UNACKNOWLEDGED = 256
 
+# A datagram's source may be forged: whoever has shown no password gets at most so many times the bytes that came, or
+# nothing (as QUIC has it, RFC 9000 8.1). A phone's shortest request is far above the third of a challenge.
+MOST_GAIN = 3
+
 # Defects that are logged with all that is known of them; then they are only counted, whoever sends them.
 DEFECTS_LOGGED = 10
 log = logging.getLogger(__name__)
@@ -68,6 +72,7 @@ class TransactionLayer:
         self._by_number: dict[int, ServerTransaction] = {}
         self._answers: Fading[Key, bytes] = Fading(self.agenda.at, MAX_COMPLETED)
         self._numbers = 0
+        self._heard = 0  # bytes of the message that is being taken
         self._defects = 0
         self._tag_key = around.tokens(16).encode()
 
@@ -75,6 +80,7 @@ class TransactionLayer:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one message from a wire."""
+        self._heard = len(data)
         try:
             message = parse_message(data)
             if isinstance(message, Response):
@@ -130,11 +136,16 @@ class TransactionLayer:
 
     # --- answering --------------------------------------------------------------------------------------------------
 
-    def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> bytes:
-        """Answer without keeping state: for everything that costs nothing to answer again. Returns what was sent."""
-        data = make_response(request, status, self._tag(request), headers).to_bytes()
-        self._send_response(data, request, flow)
-        return data
+    def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> None:
+        """Answer at once, without keeping state: for everything that costs nothing to answer again."""
+        data = self._draw_up_response(request, status, headers)
+        if flow.is_stream or len(data) <= MOST_GAIN * self._heard:
+            self._send_response(data, request, flow)
+        else:
+            self._around.count("would_amplify")
+
+    def _draw_up_response(self, request: Request, status: int, headers: Mapping[str, list[str]] | None) -> bytes:
+        return make_response(request, status, self._tag(request), headers).to_bytes()
 
     def begin(self, request: Request, flow: Flow, now: float) -> ServerTransaction | None:
         """Take the request on: its retransmissions are absorbed from now on. None when too many wait already."""
@@ -158,7 +169,8 @@ class TransactionLayer:
         if now - server.created >= limit:
             self._forget_server(server)
             return
-        server.response = self.reply(server.request, server.flow, status, headers)
+        server.response = self._draw_up_response(server.request, status, headers)
+        self._send_response(server.response, server.request, server.flow)
         server.state = State.COMPLETED
         is_call = server.request.method == "INVITE"
         if is_call and len(self._servers) - len(self._by_number) <= MAX_UNACKNOWLEDGED:

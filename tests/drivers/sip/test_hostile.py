@@ -118,6 +118,46 @@ def test_whatever_registers_can_be_paged_and_asked(registrations: list[bytes]) -
     assert still_works(site)
 
 
+TINY = (
+    b"%b sip:a@gateway.local SIP/2.0\r\nv:SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bK1\r\nf:<sip:a@b>;tag=1\r\n"
+    b"t:<sip:a@b>\r\ni:1\r\nCSeq:1 %b\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("method", [b"MESSAGE", b"REGISTER", b"INVITE"])
+def test_a_forged_source_gains_nothing_by_a_tiny_request(method: bytes) -> None:
+    site = Site()
+    site.hand_in(TINY % (method, method), STRANGER)
+    assert not site.net.responses(STRANGER)
+    assert site.counters["would_amplify"] == 1
+
+
+def test_whoever_is_connected_has_shown_where_he_is_and_gets_the_whole_challenge() -> None:
+    site = Site()
+    connection = open_stream(site)
+    connection.receive_data(TINY.replace(b"CSeq", b"l:0\r\nCSeq") % (b"MESSAGE", b"MESSAGE"), site.net.now)
+    assert connection.data_to_send().startswith(b"SIP/2.0 401 ")
+
+
+@examples(max_examples=200, deadline=None)
+@given(mutated() | st.sampled_from([TINY % (method, method) for method in (b"OPTIONS", b"BYE", b"INFO", b"X")]))
+def test_a_source_that_has_shown_no_password_gets_at_most_three_times_what_it_sent(data: bytes) -> None:
+    site = Site()
+    site.hand_in(data, STRANGER)
+    site.net.advance(120)
+    sent = sum(len(answer) for _, target, answer in site.net.sent if target == STRANGER)
+    assert sent <= 3 * len(data)
+
+
+@pytest.mark.parametrize("data", SEEDS[:4])
+def test_a_phone_s_own_request_is_long_enough_for_a_whole_challenge(data: bytes) -> None:
+    site = Site()
+    site.hand_in(data, STRANGER)
+    [answer] = site.net.responses(STRANGER)
+    assert answer.status == (200 if data.startswith(b"OPTIONS") else 401)
+    assert len(answer.headers.get("www-authenticate", [])) == (0 if answer.status == 200 else 2)
+
+
 def bindings(site: Site, user: str) -> Bindings:
     return site.gateway.registrar.current(user, site.net.now)
 
