@@ -31,6 +31,7 @@ TRAILS = (  # the first part of a path, and what it belongs to
     ("/contacts", "Contacts", "/contacts"),
     ("/recipients", "Recipients", "/recipients"),
 )
+SELF, OWN = "self", "/users/self"
 THINGS = (  # what a step is about, one segment before it
     ("/users/{userid}/events/{eventid}/", "Event"),
     ("/alarms/active/{id}/", "Alarm"),
@@ -166,13 +167,24 @@ def crumbs(place: Place, operation: Operation) -> list[tuple[str, str]]:
     trail = [("Gateway", root)]
     found = next(((label, link) for start, label, link in TRAILS if operation.path.startswith(start)), None)
     if found is not None:
-        trail.append((found[0], place.base + found[1]))
+        trail.append(_as_seen(place, *found))
     if trail[-1][0] == operation.title:
         trail.pop()
     thing = next((label for start, label in THINGS if operation.path.startswith(start)), None)
     if thing is not None and not operation.path.endswith(ENDING):
         trail.append((thing, place.path.rstrip("/").rpartition("/")[0]))
     return [*trail, (operation.title, "")]
+
+
+def _as_seen(place: Place, label: str, link: str) -> tuple[str, str]:
+    """Return a part of the way; what belongs to somebody else is not called one's own."""
+    segments = place.path.split("/")[place.base.count("/") + 1 :]
+    owner = segments[1] if link.startswith(OWN) and len(segments) > 1 else SELF
+    if owner.lower() == SELF:
+        return label, place.base + link
+    if link == OWN:
+        return "Users", f"{place.base}/users"
+    return label, place.base + link.replace(SELF, owner)
 
 
 def session_context(caller: Caller | None) -> dict[str, object]:

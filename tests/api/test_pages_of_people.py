@@ -11,7 +11,7 @@ from gatewayd.api import ApiOptions
 from gatewayd.api.app import operations
 from gatewayd.api.pages import form_fields
 from tests.api.test_pages import HOSTILE, Outline
-from tests.engine.conftest import NURSE, PHONE_B
+from tests.engine.conftest import ADMIN, NURSE, PHONE_B
 from tests.engine.push import add_push_line
 
 if TYPE_CHECKING:
@@ -94,3 +94,22 @@ async def test_every_page_leads_to_contacts_users_and_ones_own_account(nurse: Pe
     page = (await nurse.page("/api/alarms/active")).text
     for link in ("/api/contacts", USERS, f"{USERS}/self", "/api/docs"):
         assert f'href="{link}"' in page
+
+
+async def test_the_way_to_a_page_of_somebody_else_is_not_called_ones_own(gateway: Gateway, admin: Person) -> None:
+    await gateway.activates("12")
+    own, users = ("My account", f"{USERS}/self"), ("Users", USERS)
+    inbox, other = ("Inbox", f"{USERS}/self/events"), ("Inbox", f"{USERS}/{NURSE}/events")
+    await admin.post(f"{USERS}/self/events/send", json={"text": "x", "recipients": ADMIN})
+    for path, second in (
+        (f"{USERS}/self", own),
+        (f"{USERS}/{NURSE}", users),
+        (f"{USERS}/Self/events/{gateway.event_of(ADMIN)}", inbox),
+        (f"{USERS}/{NURSE}/events/1", other),
+    ):
+        for before in ("", "/Site%20One"):
+            page = (await admin.page(before + path)).text
+            trail = re.search(r'class="crumbs">(.*?)</nav>', page, re.DOTALL)
+            assert trail is not None
+            steps = re.findall(r'<a href="([^"]*)">([^<]*)</a>', trail[1])
+            assert steps == [(f"{before}/api/alarms/active", "Gateway"), (before + second[1], second[0])], path
