@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,21 @@ async def test_a_failed_login_shows_the_form_again_without_the_password(stranger
     assert "unknown user name or wrong password" in answer.text
     assert 'name="password"' in answer.text
     assert "canary-x" not in answer.text
+
+
+async def test_a_refused_login_says_what_helps(gateway: Gateway, stranger: Person) -> None:
+    wrong = {"username": "nurse", "password": "canary-x"}
+    for _ in range(5):
+        page = await stranger.submits("/api/tokens/generatetoken", wrong)
+        assert "Wait a minute" not in page.text
+    page = await stranger.submits("/api/tokens/generatetoken", wrong)
+    assert "too many attempts" in page.text
+    assert "<p>Wait a minute before the next try." in page.text
+    gateway.sessions.limits = replace(gateway.sessions.limits, max_sessions=1)
+    await gateway.logs_in("doctor")
+    page = await stranger.submits("/api/tokens/generatetoken", {"username": "doctor", "password": PASSWORD})
+    assert "no free API session" in page.text
+    assert "<p>Sign out where you are still signed in" in page.text
 
 
 async def test_a_button_of_the_page_accepts(gateway: Gateway) -> None:
