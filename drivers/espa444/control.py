@@ -48,6 +48,11 @@ class ControlStation(Station):
         self._poll_pause = config.poll_interval / len(config.peers)
         self._poll_due = now if config.poll_interval else None
 
+    def free_line(self, now: float) -> None:
+        """Send the EOT that ends a turn, where none is under way: it disturbs nobody, and shows whether bytes leave."""
+        if self._state is _State.IDLE:
+            self._take_line_back(now)
+
     def cancel_call(self) -> None:
         """Take the call back; the EOT waits for the answer to what was sent."""
         call, self._outbox.call = self._outbox.call, None

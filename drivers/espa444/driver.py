@@ -10,6 +10,7 @@ from drivers.espa444.pager import PagerSession
 from drivers.espa444.panel import PanelSession
 from gatewayd.driver import Capabilities, Driver, Receipt
 from gatewayd.errors import LineDown
+from gatewayd.transport.passage import Passage
 from gatewayd.transport.serial import open_serial
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class EspaDriver(Driver):
         self._calls = SentCalls(settings.stations[0])
         self._ledger = Ledger(settings)
         self._loaded = False
+        self._passage = Passage(line.clock)
         self._session: PagerSession | PanelSession | None = None
 
     @property
@@ -60,15 +62,16 @@ class EspaDriver(Driver):
         """Open the port and serve until cancelled. Raises LineDown."""
         self._load()
         if self._settings.role == "pager":
-            session: PagerSession | PanelSession = PagerSession(self.line, self._settings, self._ledger)
+            session: PagerSession | PanelSession = PagerSession(self.line, self._settings, self._passage, self._ledger)
         else:
-            session = PanelSession(self.line, self._settings, self._calls)
+            session = PanelSession(self.line, self._settings, self._passage, self._calls)
         try:
             await self._open_port(self._settings, session.adapter)
             self._session = session
             await session.serve()
         finally:
             self._session = None
+            self._passage.ended(session.adapter)
             session.adapter.close()
             await session.adapter.wait_closed()
 

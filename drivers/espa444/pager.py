@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gatewayd.clock import TimerHandle
     from gatewayd.driver import Line
     from gatewayd.model import Report
+    from gatewayd.transport.passage import Passage
 
 COPY_TIME = 30.0  # seconds before and after our start in which a text that comes again is a block that was not answered
 
@@ -30,8 +31,8 @@ COPY_TIME = 30.0  # seconds before and after our start in which a text that come
 class PagerSession(Session):
     """Calls become alarms. `ledger` outlives the session: it is the driver's."""
 
-    def __init__(self, line: Line, settings: EspaSettings, ledger: Ledger) -> None:
-        super().__init__(line, settings)
+    def __init__(self, line: Line, settings: EspaSettings, passage: Passage, ledger: Ledger) -> None:
+        super().__init__(line, settings, passage)
         self._ledger = ledger
         self._telling: dict[int, tuple[Block, Standing]] = {}
         self._deaf: set[str] = set()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drivers.espa444.settings import EspaSettings
     from gatewayd.driver import Line
     from gatewayd.model import Page
+    from gatewayd.transport.passage import Passage
 
 
 class PanelSession(Session):
@@ -35,8 +36,8 @@ class PanelSession(Session):
         Ending.UNANSWERED: Outcome.UNKNOWN,
     }
 
-    def __init__(self, line: Line, settings: EspaSettings, calls: SentCalls) -> None:
-        super().__init__(line, settings)
+    def __init__(self, line: Line, settings: EspaSettings, passage: Passage, calls: SentCalls) -> None:
+        super().__init__(line, settings, passage)
         self._calls = calls
         self._under_way: tuple[Block, asyncio.Future[BlockEnded]] | None = None
         self._awaited: set[str] = set()

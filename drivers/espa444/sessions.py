@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +22,7 @@ from drivers.espa444.protocol import (
     PolledStation,
     Suspicion,
 )
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset
 from gatewayd.transport.adapter import StreamAdapter
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from drivers.espa444.settings import EspaSettings
     from gatewayd.driver import Line, RatedLine
     from gatewayd.model import Report
+    from gatewayd.transport.passage import Passage
 
     Work = Callable[[], Awaitable[None]]
 
@@ -41,13 +43,14 @@ STORE_RETRY = 5.0  # seconds until what nobody else repeats is tried again
 class Session(ABC):
     """Reads events at once and works in order beside it: bytes and answers to calls never wait for a slow store."""
 
-    def __init__(self, line: Line, settings: EspaSettings) -> None:
+    def __init__(self, line: Line, settings: EspaSettings, passage: Passage) -> None:
         kind = ControlStation if settings.controls else PolledStation
         self._core: ControlStation | PolledStation = kind(settings.config, line.clock.now())
         self.adapter: StreamAdapter[Event] = StreamAdapter(self._core, line.clock)
         self._line = line
         self._settings = settings
-        self._is_up = False
+        self._passage = passage
+        self._may_be_up = self._is_up = False
         self._hint: Hint | None = None
         self._weaknesses: dict[str, str] = {}
         self._heard: set[str] = set()
@@ -57,20 +60,32 @@ class Session(ABC):
         """Serve until cancelled. Raises LineDown when the connection is lost."""
         self._rate("", "")
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._work_off())]
+        test = asyncio.create_task(self._until_something_leaves())
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
+            for task in (*tasks, test):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, test, return_exceptions=True)
 
     def _up(self) -> None:
-        """Say, once, that the line works."""
-        if not self._is_up:
+        """Say, once, that the line works; after a port that took nothing only when something has left."""
+        self._may_be_up = True
+        if not self._is_up and not self._passage.blocked:
             self._is_up = True
             self._line.up()
+
+    async def _until_something_leaves(self) -> None:
+        """After a port that took nothing: send an EOT if the line is ours, and wait until that or an answer leaves."""
+        with suppress(LineDown):
+            if self._passage.blocked and isinstance(self._core, ControlStation):
+                self._core.free_line(self._line.clock.now())
+                self.adapter.flush()
+            await self._passage.opens(self.adapter)
+            if self._may_be_up:
+                self._up()
 
     async def _read(self) -> None:
         async for event in self.adapter.events():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from gatewayd.driver import Capabilities
 from gatewayd.errors import LineDown
 from gatewayd.hayes.calls import Connected, ModemReady
 from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.passage import Passage
 from gatewayd.transport.tcp import listen_tcp
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Receiver:
         self._settings = settings
         self._open_port = open_port
         self._taker = Taker(line, settings)
+        self._passage = Passage(line.clock)
         self._clients: dict[ClientConnection, asyncio.Task[None]] = {}
         self.bound: Address | None = None
 
@@ -55,14 +58,27 @@ class Receiver:
     async def _serve_port(self) -> None:
         core = PagingTerminal(self._settings.rules())
         adapter: StreamAdapter[TerminalEvent] = StreamAdapter(core, self._line.clock)
+        test: asyncio.Task[None] | None = None
         try:
             await self._open_port(self._settings, adapter)
-            self._line.up()
+            if self._passage.blocked:
+                test = asyncio.create_task(self._until_something_leaves(adapter))
+            else:
+                self._line.up()
             while True:
                 await self._taker.serve(Client(core, adapter))
         finally:
+            if test is not None:
+                test.cancel()
+            self._passage.ended(adapter)
             adapter.close()
             await adapter.wait_closed()
+
+    async def _until_something_leaves(self, adapter: StreamAdapter[TerminalEvent]) -> None:
+        """Say that the line is up with the first answer that leaves: the last time the port took nothing."""
+        with suppress(LineDown):
+            await self._passage.opens(adapter)
+            self._line.up()
 
     # --- modem --------------------------------------------------------------------------------------------------------
 

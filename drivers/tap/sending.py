@@ -26,6 +26,7 @@ from gatewayd.driver import Capabilities, Outcome, Receipt
 from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import PageConfirmed, PageState
 from gatewayd.transport.adapter import StreamAdapter
+from gatewayd.transport.passage import Passage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,6 +57,7 @@ class Connection:
     core: EntryDevice
     adapter: StreamAdapter[TapEvent]
     was_ready: bool = False
+    test: asyncio.Task[None] | None = None  # waits for the first byte to leave, after a port that took none
 
 
 class Sender:
@@ -71,6 +73,7 @@ class Sender:
         self._connection: Connection | None = None
         self._serving = False
         self._wanted = asyncio.Event()
+        self._passage = Passage(line.clock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -129,20 +132,33 @@ class Sender:
                 raise
         finally:
             self._connection = None
+            self._passage.ended(connection.adapter)
             await self._close(connection)
 
     def _begin(self, connection: Connection) -> None:
-        """Send what waits; that, or a probe, finds out whether the terminal lives."""
+        """Send what waits; that, or a probe, finds out whether the terminal lives.
+
+        Without a probe the line is up at once, unless nothing left the port the last time: then something has to.
+        """
         for attempt in self._attempts.values():
             self._submit(attempt)
-        if not self._settings.probe:
+        if not self._settings.probe and not self._passage.blocked:
             self.line.up()
-        else:
-            connection.core.probe(self.line.clock.now())
-            connection.adapter.flush()
+            return
+        connection.core.probe(self.line.clock.now())
+        connection.adapter.flush()
+        if not self._settings.probe:
+            connection.test = asyncio.create_task(self._until_something_leaves(connection))
+
+    async def _until_something_leaves(self, connection: Connection) -> None:
+        with suppress(LineDown):
+            await self._passage.opens(connection.adapter)
+            self.line.up()
 
     async def _close(self, connection: Connection) -> None:
         """Log off, as far as the connection allows, and wait until the port is free."""
+        if connection.test is not None:
+            connection.test.cancel()
         connection.core.hang_up(self.line.clock.now())
         with suppress(LineDown):
             connection.adapter.flush()
@@ -197,12 +213,18 @@ class Sender:
             case SessionDoubted():
                 await self._handle_doubt(event)
             case LogonFailed(reason=reason):
-                raise LineDown(reason)
+                self._handle_failed_logon(reason, connection)
 
     def _settle(self, settled: PageSettled) -> None:
         attempt = self._attempts.get(settled.page_ref)
         if attempt is not None and not attempt.settled.done():
             attempt.settled.set_result(settled)
+
+    def _handle_failed_logon(self, reason: str, connection: Connection) -> None:
+        """Take the line down, but for our own test of a port from which it could leave: an answer was not asked for."""
+        if connection.test is None or self._passage.blocked:
+            raise LineDown(reason)
+        connection.test = None
 
     def _handle_ready(self, connection: Connection) -> None:
         if not connection.was_ready:

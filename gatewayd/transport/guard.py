@@ -8,6 +8,7 @@ but nothing ends that wait when the port is to be closed.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from gatewayd.transport.watching import PinWatch, Stall
@@ -61,6 +62,8 @@ class PortGuard:
         self._tally = tally
         self._timers: dict[str, TimerHandle] = {}
         self._stall = Stall()
+        self._held = 0.0
+        self._stopped = False
         self._written = 0
         self._pins = PinWatch(settings.watch, settings.watch_limit)
         self._errors = PortErrors()
@@ -81,8 +84,17 @@ class PortGuard:
         if self._counts and "errors" not in self._timers:
             self._after(ERRORS_EVERY, "errors", self._look_at_errors)
 
+    def held(self) -> float:
+        """Return for how many seconds nothing of what waits has left; after `stop`, what that was in the end."""
+        if not self._stopped:
+            with suppress(OSError):
+                self._look()
+        return self._held
+
     def stop(self) -> None:
         """End it; the port is about to be closed."""
+        self.held()
+        self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -99,9 +111,14 @@ class PortGuard:
 
         self._timers[what] = self._clock.call_at(self._clock.now() + seconds, ring)
 
-    def _look_at_stall(self) -> None:
+    def _look(self) -> int:
+        """Look how long nothing has left; return how many bytes wait. Raises OSError."""
         unsent = self._port.unsent
-        held = self._stall.look(self._written - unsent, unsent, self._clock.now())
+        self._held = self._stall.look(self._written - unsent, unsent, self._clock.now())
+        return unsent
+
+    def _look_at_stall(self) -> None:
+        unsent, held = self._look(), self._held
         wire_time = unsent * LONGEST_CHARACTER / self._settings.baudrate
         if held >= self._settings.hold_limit + wire_time + GRACE:
             self._lose(f"the device has taken nothing for {held:.0f} s ({self._why_held()})")

@@ -184,7 +184,12 @@ class SerialLink(Link):
         await self._adapter.wait_closed()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
-        """Return why the device is lost (`loss`), or what the library knows."""
+        """Return why the device is lost (`loss`), for how many seconds nothing has left of what waits (`held`).
+
+        Anything else the library knows.
+        """
+        if name == "held":
+            return self._guard.held()
         return self._loss if name == "loss" else super().get_extra_info(name, default)
 
     def is_closing(self) -> bool:

@@ -220,3 +220,26 @@ async def test_nothing_happens_after_the_end(clock: ManualClock) -> None:
     line.guard.received()
     line.guard.stop()
     assert clock.next_due() is None
+
+
+async def test_how_long_nothing_left_is_known_at_any_time_and_to_the_end(clock: ManualClock) -> None:
+    line = Watched(clock, hold_limit=20)
+    assert line.guard.held() == 0
+    line.port.unsent = 10
+    line.guard.wrote(10)
+    await clock.advance(1)
+    assert line.guard.held() == 1
+    await clock.advance(1)
+    line.guard.stop()
+    line.port.unsent = 0  # what waited was thrown away: that is not to have left
+    await clock.advance(5)
+    assert line.guard.held() == 2
+
+
+async def test_bytes_that_move_are_not_held(clock: ManualClock) -> None:
+    line = Watched(clock)
+    line.port.unsent = 10
+    line.guard.wrote(10)
+    await clock.advance(3)
+    line.port.unsent = 9
+    assert line.guard.held() == 0
