@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from drivers.tap.driver import TapDriver
 from drivers.tap.settings import TapSettings
+from drivers.tap.simulated import TerminalSettings
 from drivers.tap.simulated_client import SimulatedEntryDevice
-from gatewayd.clock import settle
+from drivers.tap.simulator import TapSimulator
+from gatewayd import model as people
+from gatewayd.clock import ManualClock, settle
 from gatewayd.driver import Outcome
+from gatewayd.engine.engine import Engine
 from gatewayd.errors import LineDown
+from gatewayd.store import open_store
 from gatewayd.transport.adapter import StreamAdapter
 from tests.drivers.tap.site import RecordingLine, Site, page
+from tests.engine.conftest import Disk
 from tests.transport.valve import Valve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from gatewayd.transport.serial import SerialSettings
 
@@ -179,3 +187,33 @@ async def test_a_terminal_whose_answers_do_not_leave_is_down_until_one_does(site
     site.valve.open()
     await site.clock.advance(2)
     assert site.line.ups == 2
+
+
+async def test_people_hear_of_one_fault_and_of_one_end_and_the_page_leaves(tmp_path: Path) -> None:
+    clock = ManualClock()
+    pager, valve = TapSimulator(clock, TerminalSettings(port="memory")), Valve(clock)
+    opened: list[StreamAdapter[Any]] = []
+
+    async def opener(_: object, adapter: StreamAdapter[Any]) -> None:
+        opened.append(adapter)
+        valve.connect(adapter, pager.adapter())
+
+    store = open_store(tmp_path)
+    Disk(store)
+    store.writer.slow_commit = math.inf
+    store.save_site(people.Site(contacts=(people.Contact(1, "pager", "pager", "2001"),), fallback_id=1))
+    engine = Engine(store, clock)
+    engine.add_line("pager", lambda line: TapDriver(line, TapSettings(port="/dev/pager", probe=False), opener))
+    engine.start()
+    await clock.advance(1)
+    valve.is_shut = True
+    await engine.report("panel", people.AlarmActivated("1", "FIRE 3"))
+    await clock.advance(90)
+    valve.open()
+    await clock.advance(60)
+    faults = [alarm for number in range(1, 9) if (alarm := store.alarms.get(number)) is not None and alarm.fault]
+    assert [(alarm.key, alarm.is_active, alarm.repeats) for alarm in faults] == [("line-down", False, 0)]
+    assert len(opened) > 5
+    assert "panel: FIRE 3" in [page.text for page in pager.pages]
+    await engine.stop()
+    store.close()
