@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from drivers.espa444.protocol import Config, ControlStation, Event, PolledStation, SelfPoll
+from drivers.espa444.protocol import BlockEnded, Config, ControlStation, Ending, Event, PolledStation, SelfPoll
+from tests.drivers.espa444.vectors import FRAMES, frame
 
 if TYPE_CHECKING:
     from drivers.espa444.protocol import Block, NakReason
@@ -13,6 +14,10 @@ EOT, ENQ, ACK, NAK = b"\x04", b"\x05", b"\x06", b"\x15"
 SELF_POLL, POLL = b"1\x05", b"2\x05"
 SELECT = SELF_POLL + POLL
 OPENING = EOT + SELECT
+FIRE_BLOCK = FRAMES["E7"][1]
+FIRE = frame("E7")
+STATUS = frame("E10")
+STATUS_BLOCK = FRAMES["E10"][1]
 
 
 StationT = TypeVar("StationT", bound=PolledStation | ControlStation)
@@ -79,3 +84,24 @@ def control(*peers: str, **options: Any) -> Conversation[ControlStation]:  # noq
     """Return a control station with address 1 and, unless told otherwise, a very fast line and no polls."""
     usual = {"poll_interval": 0, "char_time": 0, "silent_after": 30 if options.get("poll_interval") else None}
     return Conversation(ControlStation(Config("1", peers or ("2",), **(usual | options)), 0.0))
+
+
+def calling(**options: object) -> Conversation[ControlStation]:
+    """Return a control station that has just begun to call."""
+    line = control(**options)
+    line.calls(FIRE_BLOCK)
+    return line
+
+
+def ready() -> Conversation[ControlStation]:
+    """Return a control station whose block is on the line."""
+    line = calling()
+    assert line.hears(ACK) == FIRE
+    return line
+
+
+def ending(line: Conversation[ControlStation]) -> Ending:
+    """Return how the block of a control station ended."""
+    (event,) = line.event(BlockEnded)
+    assert isinstance(event, BlockEnded)
+    return event.ending
