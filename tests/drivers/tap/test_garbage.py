@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.tap.pages import PageSettled
-from drivers.tap.protocol import State
+from drivers.tap.session import State
 from drivers.tap.scanner import MAX_LINE, MAX_LINES
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import ACCEPTED, ASKED, FIRE, GO_AHEAD, LOGON_OK, Bench

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.tap.pages import LineReady, LogonFailed, PageSettled
-from drivers.tap.protocol import State
+from drivers.tap.session import State
 from drivers.tap.timing import MAX_WAITS
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import ASKED, EOT, FIRE, GO_AHEAD, LOGON, LOGON_OK, TIMING, Bench

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.tap.pages import LineReady, LoggedOff, LogonFailed, PageSettled, SessionDoubted
-from drivers.tap.protocol import State
+from drivers.tap.session import State
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import (
     ACCEPTED,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.tap.pages import PageSettled
-from drivers.tap.protocol import State
+from drivers.tap.session import State
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import ACCEPTED, ASKED, EOT, FIRE, GO_AHEAD, GOODBYE, LOGON_OK, LONG_TEXT, Bench
 
