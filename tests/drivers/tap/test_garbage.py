@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.tap.pages import PageSettled
-from drivers.tap.session import State
 from drivers.tap.scanner import MAX_LINE, MAX_LINES
+from drivers.tap.session import State
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import ACCEPTED, ASKED, FIRE, GO_AHEAD, LOGON_OK, Bench
 

@@ -6,8 +6,8 @@ import pytest
 
 from drivers.tap.blocks import ETX, US, Block
 from drivers.tap.pages import BlockRefused, BlockSent, LineReady, LoggedOff, LogonFailed, PageSettled
-from drivers.tap.session import State
 from drivers.tap.responses import CODES
+from drivers.tap.session import State
 from drivers.tap.timing import MAX_WAITS
 from gatewayd.driver import Outcome
 from tests.drivers.tap.bench import (
