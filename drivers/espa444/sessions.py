@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     Work = Callable[[], Awaitable[None]]
 
+RAISING = "raising"  # what is remembered of a fault that may stand, or not yet
 STORE_RETRY = 5.0  # seconds until what nobody else repeats is tried again
 
 
@@ -182,14 +183,19 @@ class Session(ABC):
         return f"the panel asks for station {station!a} and never for {self._settings.own}: check own_address"
 
     async def _report_link(self, station: str) -> None:
-        """Make the fault of a silent station agree with what is known now; the line's memory says what was reported."""
-        remembered = f"silent {station}"
-        silent = station not in self._heard
-        if silent == bool(self._line.memory.items().get(remembered)):
+        """Make the fault of a silent station agree with what is known now.
+
+        The line's memory knows of it before it is raised and until it is cleared: a kill must not leave it for ever.
+        """
+        remembered, memory = f"silent {station}", self._line.memory
+        silent, kept = station not in self._heard, memory.items().get(f"silent {station}")
+        if kept == (True if silent else None):
             return
         try:
+            if silent:
+                await memory.save({remembered: RAISING})
             await self._line.report(self._link_report(station, silent=silent))
-            await self._line.memory.save({remembered: silent or None})
+            await memory.save({remembered: silent or None})
         except StoreUnavailable:
             self._later(STORE_RETRY, partial(self._report_link, station))
 

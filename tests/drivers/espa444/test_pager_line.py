@@ -151,6 +151,37 @@ async def test_fault_of_silence_ends_although_the_gateway_was_restarted_meanwhil
     assert "silent 1" not in site.gateway.memory.items()
 
 
+async def test_fault_of_a_silent_panel_is_remembered_before_it_is_raised_and_until_it_is_cleared(site: Site) -> None:
+    remembered: list[bool] = []
+    site.gateway.on_report = lambda _: remembered.append("silent 1" in site.gateway.memory.items())
+    panel = await site.panel()
+    panel.faults.plan("dead")
+    site.gateway.memory.failures = 1
+    await site.clock.advance(45)
+    panel.faults.repair("dead")
+    await site.clock.advance(10)
+    assert [type(report) for report in site.gateway.reports] == [AlarmActivated, AlarmReset]
+    assert remembered == [True, True]
+    assert site.gateway.memory.items() == {}
+
+
+async def test_fault_that_a_kill_left_half_raised_is_cleared_by_the_next_start(site: Site) -> None:
+    site.gateway.memory.kept["silent 1"] = "raising"
+    await site.panel()
+    await site.clock.advance(10)
+    assert site.gateway.resets == [AlarmReset("link-silent")]
+    assert site.gateway.memory.items() == {}
+
+
+async def test_fault_that_a_kill_left_half_raised_is_raised_where_the_panel_is_still_silent(site: Site) -> None:
+    site.gateway.memory.kept["silent 1"] = "raising"
+    await site.panel(options={"faults": {"dead": 1}})
+    await site.clock.advance(45)
+    assert [fault.key for fault in site.gateway.faults] == ["link-silent"]
+    assert site.gateway.resets == []
+    assert site.gateway.memory.items() == {"silent 1": True}
+
+
 async def test_nothing_is_reported_on_a_quiet_healthy_line(site: Site) -> None:
     await site.panel()
     await site.clock.advance(300)
