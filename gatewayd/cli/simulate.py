@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,13 @@ async def _serve(name: str, kind: type[Simulator], settings: SimulatorSettings) 
     return Exit.OK
 
 
+class _Help(argparse.HelpFormatter):
+    """Leaves words in one piece: `no-answer` is a name."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 # --- options ----------------------------------------------------------------------------------------------------------
 
 
@@ -110,13 +118,13 @@ def _read(annotation: Annotation, value: Value, _place: Place) -> Value:
 
 def _option_parser(name: str, model: type[SimulatorSettings]) -> argparse.ArgumentParser:
     summary = (model.__doc__ or "").strip()
-    parser = argparse.ArgumentParser(prog=f"gatewayd simulate-device {name}", description=summary)
+    parser = argparse.ArgumentParser(f"gatewayd simulate-device {name}", description=summary, formatter_class=_Help)
     for field, info in model.model_fields.items():
         if field != "faults":
             _add_option(parser, field, info)
     parser.add_argument("--set", action="append", type=_pair, metavar="KEY=VALUE", help="the same, by its key")
-    fault = f"misbehave so many times, as nak=2; this device knows {', '.join(model.FAULTS) or 'none'}"
-    parser.add_argument("--fault", action="append", type=_fault, metavar="KIND=TIMES", help=fault)
+    fault = f"misbehave so many times (default: once); this device knows {', '.join(model.FAULTS) or 'none'}"
+    parser.add_argument("--fault", action="append", type=_fault, metavar="KIND[=TIMES]", help=fault)
     return parser
 
 
@@ -134,15 +142,15 @@ def _default(field: str, info: FieldInfo) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    key, value = _fault(text)
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key.replace("-", "_"), value
 
 
 def _fault(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key, value
+    name, _, times = text.partition("=")
+    return name, times or "1"
 
 
 def _usage(reason: str) -> int:

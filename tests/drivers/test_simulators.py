@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from gatewayd import registry
+from gatewayd.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,14 @@ def test_no_device_takes_a_fault_that_it_does_not_know(name: str) -> None:
         assert model.model_validate({**needed, **extra, "faults": {fault: 1}}).faults == {fault: 1}
     with pytest.raises(ValidationError, match=f"no fault 'unheard-of'; this device knows {model.FAULTS[0]}"):
         model.model_validate({**needed, "faults": {"unheard-of": 1}})
+
+
+@pytest.mark.parametrize("name", sorted(registry.simulators()))
+def test_help_names_every_fault(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate-device", name, "--help"])
+    words = capsys.readouterr().out.replace(",", " ").split()
+    assert set(registry.simulator(name).Settings.FAULTS) <= set(words)
 
 
 def test_an_entry_device_without_a_modem_has_none_of_a_modems_faults() -> None:
