@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 from contextlib import AsyncExitStack, suppress
@@ -46,12 +47,14 @@ COLLECT_AFTER = (10_000, 20, 20)  # new objects, young and middle collections un
 DEMO_LOGIN = ("nurse", "nurse-demo")
 LINES_TIMEOUT = 1.0  # seconds that start-up waits for the first attempt on every line; people must not wait longer
 BACKLOG = 512
+DESCRIPTORS = 4096  # open files: the connections that the API, SIP and SNPP take at most, lines and store, with room
 OK, FAILURE, INVALID_CONFIGURATION = 0, 1, 4
 
 
 def run(settings: Settings, options: RunOptions) -> int:
     """Run the daemon until a signal ends it; returns the exit code."""
     logs.set_up(settings.gateway.log_level, settings.gateway.log_format)
+    _ask_for_descriptors()
     try:
         with asyncio.Runner(loop_factory=_loop_factory(settings.gateway.event_loop)) as runner:
             return runner.run(_main(settings, options))
@@ -63,6 +66,14 @@ def run(settings: Settings, options: RunOptions) -> int:
         return FAILURE
     except KeyboardInterrupt:
         return OK
+
+
+def _ask_for_descriptors() -> None:
+    """Raise the soft limit of open files where the hard one allows it: a shell gives 1,024, which a scan uses up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory(choice: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

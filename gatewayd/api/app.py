@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
@@ -35,6 +35,7 @@ STATIC = "static"  # the segment before the name of a packaged file
 STATIC_AGE = 3600  # seconds a browser keeps a static file; its link changes with its content anyway
 KEEPALIVE = 60.0  # seconds an idle connection stays open
 SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole daemon ends within 5
+MOST_CONNECTIONS = 512  # idle ones give way: lines and store need descriptors too, and asyncio storms without any
 HEADER_LIMIT = 8190  # bytes of one header line
 BROKEN = Failure(400, "bad-request", "the request line or a header is broken, or longer than 8 KiB")
 
@@ -70,6 +71,13 @@ class Front:
 class Connection(web.RequestHandler):
     """One connection; what aiohttp itself refuses is answered and logged like everything else."""
 
+    leaves = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether no request is under way."""
+        return self._current_request is None
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -89,6 +97,13 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as aiohttp calls it
+        """Log what aiohttp could not handle; the rest of a body that nobody can read is nobody's fault here."""
+        if isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            log.info("bad input: the rest of a body could not be read")
+        else:
+            super().log_exception(*args, **kw)
+
 
 class ApiServer(web.Server):
     """aiohttp's server below its applications: one handler, no second router."""
@@ -107,6 +122,16 @@ class ApiServer(web.Server):
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
         )
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Take a connection in; where that is one too many, the oldest idle one goes, or else the new one."""
+        super().connection_made(handler, transport)
+        staying = [one for one in self.connections if isinstance(one, Connection) and not one.leaves]
+        if len(staying) > MOST_CONNECTIONS:
+            chosen = next((one for one in staying if one is not handler and one.is_idle), staying[-1])
+            chosen.leaves = True
+            if chosen.transport is not None:  # not before its own task has begun
+                asyncio.get_running_loop().call_soon(chosen.transport.abort)
 
     def _request(
         self,

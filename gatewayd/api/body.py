@@ -60,6 +60,8 @@ async def _read(request: web.BaseRequest, timeout: float) -> bytes:  # noqa: ASY
         raise BodyTooSlow("the body did not arrive in time") from None
     except web.RequestPayloadError:
         raise Invalid("body", "is broken: its length or its encoding is wrong") from None
+    except ConnectionError:
+        raise Invalid("body", "is incomplete: the connection was lost") from None  # nobody is there to read it
 
 
 async def _let_come(request: web.BaseRequest) -> None:

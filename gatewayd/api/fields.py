@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ LARGEST_ID = 2**63 - 1  # what SQLite's integers hold
 ID_DIGITS = 19
 MOST_IDS = 1000
 LONGEST_SHOWN = 40  # characters of a name that nobody knows
-COMMON = frozenset({"f", "form_token", "next", "refresh"})  # what every request may carry
+COMMON = frozenset({"f", "form_token", "form_key", "next", "refresh"})  # what every request may carry
 TRUE, FALSE = frozenset({"1", "true"}), frozenset({"0", "false", ""})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -54,9 +55,11 @@ def parse_optional_id(value: object) -> int | None:
 
 
 def parse_ids(value: object) -> tuple[int, ...]:
-    """Accept "1,2,3", [1, 2, 3], 1, nothing, and repeated fields; blanks do not matter, nothing counts twice (A09)."""
+    """Accept "1,2,3", [1, 2, 3], that as text, 1, nothing, and repeated fields; nothing counts twice (A09)."""
     if type(value) is str and value.isdigit():
         return (parse_id(value),)  # most messages go to one recipient
+    if isinstance(value, str) and value.strip().startswith("["):
+        value = _json_list(value)
     items = value if isinstance(value, list) else [value]
     single = [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
     ids = tuple(dict.fromkeys(parse_id(item) for item in single if none_if_blank(item) is not None))
@@ -64,6 +67,14 @@ def parse_ids(value: object) -> tuple[int, ...]:
         message = f"may not name more than {MOST_IDS} ids"
         raise ValueError(message)
     return ids
+
+
+def _json_list(text: str) -> object:
+    """Return what a form field holds that is JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is not a list of ids") from None
 
 
 def parse_priority(value: object) -> Priority:

@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "role",
         "settings",
         "f",
+        "form_key",
         "form_token",
         "next",
         "refresh",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50  # entries on an html page unless the caller says otherwise
 LONGEST_NEXT = 2000
+KEY_BYTES = 12  # random ones, by which a form that is sent twice is known again
 ENDING = "/delete"  # afterwards there is nothing to go back to
 BLANK = "…"  # stands for what whoever copies a command has to fill in
 WIDGETS = {"hidden", "none"}
@@ -189,10 +191,11 @@ def _as_seen(place: Place, label: str, link: str) -> tuple[str, str]:
 
 def session_context(caller: Caller | None) -> dict[str, object]:
     """Return what pages show of the person who has logged in, or what they need to log one in."""
-    shown: dict[str, object] = {"user": None, "form_token": "", "login_fields": login_fields()}
+    shown: dict[str, object] = {"user": None, "form_token": "", "form_key": "", "login_fields": login_fields()}
     if caller is None or not caller.user.id:
         return shown
-    return shown | {"user": caller.user, "form_token": form_token(caller.secret)}
+    key = secrets.token_urlsafe(KEY_BYTES)
+    return shown | {"user": caller.user, "form_token": form_token(caller.secret), "form_key": key}
 
 
 @cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.api import auth, body, render
 from gatewayd.api.emm.listing import ListParams
 from gatewayd.api.errors import UNEXPECTED, MethodNotAllowed, describe
-from gatewayd.api.fields import bind
+from gatewayd.api.fields import COMMON, bind
 from gatewayd.api.formats import Format, accepted, chosen
 from gatewayd.api.guard import check_host
 from gatewayd.api.operation import Call
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FORM_KEY = "form_key"
 LONGEST_KEY = 255  # characters of an Idempotency-Key
 
 
@@ -149,7 +151,7 @@ class View:
         values.update(found.values)
         if found.values.get("userid", "").lower() == "self":
             values["userid"] = caller.user.id
-        key = idempotency_key(exchange.request)
+        key = idempotency_key(exchange.request) or form_key(exchange.values)
         looks = exchange.request.method == "HEAD" or (html and caller.by_cookie)
         call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key, looks)
         reply = await operation.handler(call)
@@ -185,3 +187,15 @@ def idempotency_key(request: web.BaseRequest) -> str:
     if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise Invalid("Idempotency-Key", f"has to be at most {LONGEST_KEY} printable ASCII characters")
     return key
+
+
+def form_key(values: Mapping[str, Any]) -> str:
+    """Return the key of a page's form that is sent: a second press on its button sends nothing more.
+
+    What the form says belongs to it: whoever goes back and writes something else means something else.
+    """
+    given = values.get(FORM_KEY)
+    if not isinstance(given, str) or not given:
+        return ""
+    said = sorted((name, str(value)) for name, value in values.items() if name not in COMMON)
+    return hashlib.sha256(f"{given} {said}".encode()).hexdigest()

@@ -119,7 +119,8 @@ class People:
         )
         if edited.line != contact.line and edited.line not in self._core.lines:
             raise Invalid("gateway", "is not a configured line")
-        namesake = (other for other in self._core.store.load_site().contacts if other.name == edited.name)
+        name = edited.name.casefold()  # a text finds whom it names without regard to case
+        namesake = (other for other in self._core.store.load_site().contacts if other.name.casefold() == name)
         if any(other.id != edited.id for other in namesake):
             raise Invalid("name", "is taken by another contact")
         return edited

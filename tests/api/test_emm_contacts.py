@@ -101,6 +101,7 @@ async def test_E23_A29_an_edit_is_partial_and_tolerant(gateway: Gateway, doctor:
         ({"json": {"gateway": "nowhere"}}, "gateway"),
         ({"json": {"gateway": "ward-panel"}}, "gateway"),
         ({"json": {"name": "phone-c"}}, "name"),
+        ({"json": {"name": "PHONE-C"}}, "name"),
         ({"json": {"name": " "}}, "name"),
         ({"json": {"address": ""}}, "address"),
         ({"json": {"address": "20\r\n01"}}, "address"),

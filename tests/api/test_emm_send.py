@@ -98,7 +98,7 @@ async def test_A09_priority_is_taken_in_every_spelling(nurse: Person, doctor: Pe
         assert (await inbox_of(doctor))[0]["priority"] is meant, spelling
 
 
-RECIPIENTS: list[Any] = ["5", 5, [5], ["5"], "5,5, 5", [5, "5"], " 5 ,"]
+RECIPIENTS: list[Any] = ["5", 5, [5], ["5"], "5,5, 5", [5, "5"], " 5 ,", "[5]", ' [5, "5"]']
 
 
 async def test_A09_recipients_are_taken_in_every_spelling(nurse: Person, gateway: Gateway) -> None:
@@ -112,6 +112,9 @@ MISFITS: list[Any] = [
     ("recipients", "5,999"),
     ("recipients", ""),
     ("recipients", "five"),
+    ("recipients", "[5"),
+    ("recipients", "[" * 9_000),
+    ("recipients", "[[5]]"),
     ("recipients", [True]),
     ("recipients", [{"id": 5}]),
     ("recipients", 10**30),

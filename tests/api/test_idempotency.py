@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import Answer, Gateway, Person
 
 SEND = "/api/users/self/events/send?f=json"
+FORM = "/api/users/self/events/send"
 HELLO = {"text": "hello", "recipients": NURSE}
 
 
@@ -90,3 +92,26 @@ async def test_a_message_that_was_refused_does_not_use_up_its_key(nurse: Person)
 @pytest.mark.parametrize("key", ["x" * 256, "\u00e4"])
 async def test_a_key_that_nobody_should_keep_is_refused(nurse: Person, key: str) -> None:
     assert (await sends(nurse, key)).status == 400
+
+
+async def test_a_second_press_on_the_button_of_a_form_sends_nothing_more(gateway: Gateway, nurse: Person) -> None:
+    page = await nurse.ask("GET", FORM)
+    found = re.search(r'name="form_key" value="([^"]{16,})"', page.text)
+    assert found is not None
+    said = HELLO | {"form_key": found[1]}
+    first, again = [await nurse.post(SEND, data=said) for _ in range(2)]
+    assert first.json == again.json
+    assert gateway.texts_of(NURSE) == ["hello"]
+
+
+async def test_whoever_goes_back_and_writes_something_else_sends_it(gateway: Gateway, nurse: Person) -> None:
+    for text in ("hello", "hello again"):
+        answer = await nurse.post(SEND, data=HELLO | {"form_key": "k", "text": text})
+        assert answer.status == 200
+    assert sorted(gateway.texts_of(NURSE)) == ["hello", "hello again"]
+
+
+async def test_every_look_at_the_form_is_another_message(nurse: Person) -> None:
+    pages = [await nurse.ask("GET", FORM) for _ in range(2)]
+    keys = {match[1] for page in pages if (match := re.search(r'name="form_key" value="([^"]+)"', page.text))}
+    assert len(keys) == 2

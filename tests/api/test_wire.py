@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from gatewayd.api import app
 from gatewayd.api.direct import DirectAnswer, Head
 from gatewayd.api.guard import HEADERS
 
@@ -177,3 +178,57 @@ async def test_an_answer_to_a_connection_that_is_gone_is_an_error_of_the_connect
     request.transport.is_closing.return_value = True  # type: ignore[attr-defined]
     with pytest.raises(ConnectionResetError, match="gone"):
         await answer.write_eof()
+
+
+async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error(
+    wire: Wire, nurse: Person, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert gateway.server.runner is not None
+    server = gateway.server.runner.server
+    assert server is not None
+    wire.send(head(nurse, 100), b"text=")
+    await asyncio.sleep(0.05)
+    before = len(server.connections)
+    wire.writer.transport.abort()
+    async with asyncio.timeout(PATIENCE):
+        while len(server.connections) >= before:  # noqa: ASYNC110 - aiohttp tells nobody
+            await asyncio.sleep(0.01)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert gateway.store.inbox.message(1) is None
+
+
+@pytest.mark.parametrize("token", [True, False], ids=["known", "unknown"])
+async def test_a_body_in_a_wrong_coding_is_refused_and_logged_in_a_line(
+    wire: Wire, nurse: Person, caplog: pytest.LogCaptureFixture, *, token: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    request = head(nurse, len(BODY), "Content-Encoding: gzip")
+    wire.send(request if token else request.replace(nurse.token.encode(), b"x"), BODY)
+    assert (await wire.answer())[0] == (400 if token else 403)
+    assert await wire.reader.read() == b""
+    records = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert records == []
+    assert len([record for record in caplog.records if "bad input" in record.message]) == 1
+
+
+async def test_idle_connections_give_way_and_those_with_a_request_under_way_do_not(
+    gateway: Gateway, nurse: Person, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_CONNECTIONS", 3)  # the nurse's, and two more
+    url = gateway.client.make_url("")
+    wire.send(head(nurse, len(BODY)), BODY[:7])  # under way
+    await asyncio.sleep(0.05)
+    idle = Wire(*await asyncio.open_connection(url.host, url.port))
+    await nurse.client.session.connector.close()  # type: ignore[union-attr]
+    burst = await asyncio.gather(*(asyncio.open_connection(url.host, url.port) for _ in range(6)))
+    fresh = [Wire(*pair) for pair in burst]
+    async with asyncio.timeout(PATIENCE):
+        assert await idle.reader.read() == b""  # the oldest idle one
+        for one in fresh[:4]:
+            assert await one.reader.read() == b""
+    fresh[5].send(ask(nurse, "GET", "1.1"))
+    assert (await fresh[5].answer())[0] == 200
+    wire.send(BODY[7:])
+    assert (await wire.answer())[0] == 200
+    for one in (idle, *fresh):
+        one.writer.close()

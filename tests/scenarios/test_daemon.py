@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from gatewayd import daemon
 from tests.scenarios.house import CONFIG, free_port
 
 if TYPE_CHECKING:
@@ -55,6 +57,26 @@ async def demo(tmp_path: Path) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
     if process.returncode is None:
         process.kill()
     await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ((1_024, 524_288), (4_096, 524_288)),
+        ((1_024, 2_048), (2_048, 2_048)),
+        ((1_024, resource.RLIM_INFINITY), (4_096, resource.RLIM_INFINITY)),
+        ((16_384, 16_384), None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), None),
+    ],
+)
+def test_the_daemon_asks_for_as_many_open_files_as_its_connections_may_take(
+    given: tuple[int, int], asked: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [given]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: limits.append(wanted))
+    daemon._ask_for_descriptors()
+    assert limits[1:] == ([asked] if asked else [])
 
 
 async def test_the_ready_file_of_the_demo_says_how_to_reach_everything(demo: tuple[Process, dict[str, Any]]) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gatewayd.model import Page
 
 
-def make_certificate(path: Path, name: x509.GeneralName) -> Path:
+def make_certificate(path: Path, name: x509.GeneralName, passphrase: bytes = b"") -> Path:
     """Write certificate and key of one name into one file; it is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
@@ -49,10 +49,10 @@ def make_certificate(path: Path, name: x509.GeneralName) -> Path:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    plain = serialization.NoEncryption()
+    lock = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     form = serialization.PrivateFormat.PKCS8
     path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, form, plain)
+        made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, form, lock)
     )
     return path
 
@@ -134,6 +134,23 @@ async def test_files_that_cannot_be_used_keep_the_line_down(tmp_path: Path) -> N
     missing = DRIVER(FakeLine(), SETTINGS(port=0, tls_port=0, tls_certificate=str(tmp_path / "none.pem")))
     with pytest.raises(LineDown, match="TLS files"):
         await missing.run()
+
+
+async def test_a_locked_key_keeps_the_line_down_and_nobody_is_asked_for_its_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_certificate(tmp_path / "locked.pem", x509.IPAddress(ip_address("127.0.0.1")), b"secret words")
+    asked: list[str | None] = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def load_cert_chain(context: ssl.SSLContext, file: str, key: str | None, password: str | None = None) -> None:
+        asked.append(password)
+        load(context, file, key, password or "")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    with pytest.raises(LineDown, match="TLS files"):
+        await DRIVER(FakeLine(), SETTINGS(port=0, tls_port=0, tls_certificate=str(path))).run()
+    assert asked == [""]  # None would have the library ask at the terminal, and everything waits
 
 
 def test_tls_needs_a_certificate() -> None:
