@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -227,9 +227,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free for datagrams and for connections: a line of phones listens for both."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as connections:
+            datagrams.bind(("127.0.0.1", 0))
+            address = datagrams.getsockname()
+            with suppress(OSError):
+                connections.bind(address)
+                return int(address[1])
 
 
 def _start(arguments: list[str], servers: ExitStack) -> subprocess.Popen[bytes]:
