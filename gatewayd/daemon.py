@@ -12,11 +12,8 @@ import resource
 import signal
 import socket
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-
-from aiohttp import web
 
 from gatewayd import __version__, logs, registry, sdnotify
 from gatewayd.api.app import build_runner, build_server
@@ -28,6 +25,8 @@ from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
 from gatewayd.errors import ConfigError, GatewayError
+from gatewayd.listening import Address, Listener
+from gatewayd.model import Role, User
 from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings, has_uvloop
 from gatewayd.store import DataLock, Store, open_store
 
@@ -46,7 +45,6 @@ log = logging.getLogger("gatewayd")
 COLLECT_AFTER = (10_000, 20, 20)  # new objects, young and middle collections until the next collection of each age
 DEMO_LOGIN = ("nurse", "nurse-demo")
 LINES_TIMEOUT = 1.0  # seconds that start-up waits for the first attempt on every line; people must not wait longer
-BACKLOG = 512
 DESCRIPTORS = 4096  # open files: the connections that the API, SIP and SNPP take at most, lines and store, with room
 OK, FAILURE, INVALID_CONFIGURATION = 0, 1, 4
 
@@ -111,20 +109,6 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the API answers."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Return the URL of the console."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
-
-
 class Daemon:
     """One running box. `stack` ends what was started, last first."""
 
@@ -137,7 +121,13 @@ class Daemon:
         self._given_clock = clock
         self._engine: Engine | None = None
         self._sessions: Sessions | None = None
-        self.address = Address("", 0)
+        self._listener: Listener | None = None
+        self._moving: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where the API answers."""
+        return self._listener.address if self._listener is not None else Address("", 0)
 
     @property
     def engine(self) -> Engine:
@@ -158,7 +148,7 @@ class Daemon:
         self.engine.start()
         await self._first_attempts()
         self._start_simulators(waiting=True)
-        self.address = await self._serve_api()
+        await self._serve_api()
         await self._serve_control()
         self._watch()
         self._tell()
@@ -176,6 +166,8 @@ class Daemon:
             log.exception("the site could not be read anew; the last good one stays")
         else:
             log.info("site read anew")
+            if self._listener is not None:
+                self._moving = asyncio.get_running_loop().create_task(self._listener.follow())
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
@@ -251,7 +243,7 @@ class Daemon:
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*attempts), LINES_TIMEOUT)
 
-    async def _serve_api(self) -> Address:
+    async def _serve_api(self) -> None:
         api = self._settings.api
         limits = SessionLimits(
             idle=api.token_idle_minutes * 60.0,
@@ -273,13 +265,18 @@ class Daemon:
         runner = build_runner(build_server(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        site = web.TCPSite(runner, api.host, api.port, backlog=BACKLOG)
-        await site.start()
-        return Address(api.host, runner.addresses[0][1])
+        listener = Listener(runner, api, self._has_admin)
+        await listener.open()
+        self._listener = listener
+
+    def _has_admin(self) -> bool:
+        """Return whether somebody who may look after the box can log in."""
+        users = (one for one in self.engine.directory.everybody() if isinstance(one, User))
+        return any(user.role is Role.ADMIN and user.password_hash for user in users)
 
     async def _serve_control(self) -> None:
         """Open the control socket. Without it the commands are blind, but alarms still go their way."""
-        control = Control(self.engine, self._settings.gateway.data_dir, self.address.url)
+        control = Control(self.engine, self._settings.gateway.data_dir, lambda: self.address.url)
         self._stack.push_async_callback(control.stop)
         try:
             await control.start()

@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -27,6 +28,7 @@ from pydantic import (
 )
 
 from gatewayd import registry
+from gatewayd.driver import Finding
 from gatewayd.errors import ConfigError, Invalid, Problem
 from gatewayd.secrets import SecretMissing, Vault, is_reference
 from gatewayd.shape import is_secret, is_text, walk
@@ -48,6 +50,14 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 LINE_REFERENCE = "line:"  # a simulator's value that stands for the address of a line, known once that line is bound
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host that is listened on."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class Section(BaseModel):
@@ -86,7 +96,8 @@ class ApiSettings(Section):
     `secure_cookies`: a proxy in front speaks TLS, so browsers shall show their session to nobody else.
     `allowed_hosts` are the names by which browsers may call the box (`*`: any); addresses, localhost and its own host
     name always work. `contact_fields` and `user_settings` name what contacts and users have beside their own
-    properties; with `ask_old_password` programs too have to show the old password to set a new one.
+    properties; with `ask_old_password` programs too have to show the old password to set a new one. `tls_certificate`
+    and `tls_key` are PEM files; with them https alone is spoken. `plain_http` allows other machines to come without.
     """
 
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
@@ -100,6 +111,26 @@ class ApiSettings(Section):
     user_settings: tuple[FieldName, ...] = ()
     ask_old_password: bool = False
     secure_cookies: bool = False
+    tls_certificate: str = ""
+    tls_key: str = ""
+    plain_http: Annotated[bool, Field(validate_default=True)] = False
+
+    @field_validator("plain_http")
+    @classmethod
+    def _is_needed_elsewhere(cls, plain: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - as pydantic calls it
+        """Refuse to speak plain http to a network unless that is said: passwords and tokens would be readable there."""
+        host = info.data.get("host", "")
+        if not plain and host and not is_loopback(host) and not info.data.get("tls_certificate"):
+            raise ValueError("other machines reach host: set tls_certificate, or plain_http = true behind a proxy")
+        return plain
+
+    def inspect_files(self, wall: float) -> list[Finding]:
+        """Look at the PEM files of TLS. `wall` is the wall clock."""
+        from gatewayd.transport.pemfiles import identity  # only `config check` looks
+
+        if self.tls_certificate:
+            return identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
+        return [Finding("tls_key", "has no effect: tls_certificate is missing", warning=True)] if self.tls_key else []
 
 
 AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]
@@ -232,6 +263,8 @@ class _Reading:
         self.warnings += self.sources.misspelt(tuple(tables))
         gateway = self._gateway(tables["gateway"])
         api = self._check(ApiSettings, tables["api"], ("api",))
+        if api is not None:
+            self._inspect(("api",), api)
         paging = self._check(PagingSettings, tables["paging"], ("paging",))
         lines = self._lines(tables["lines"])
         simulators = self._simulators(tables["simulators"], tables["lines"])
@@ -257,16 +290,16 @@ class _Reading:
             settings = self._check(model, table, ("lines", name))
             if settings is not None:
                 found[name] = LineConfig(name, kind, settings, pool)
-                self._inspect(name, settings)
+                self._inspect(("lines", name), settings)
         self._refuse_shared_ports(found)
         return found
 
-    def _inspect(self, name: str, settings: LineSettings) -> None:
-        """Look at the files that a line names."""
+    def _inspect(self, place: Place, settings: LineSettings | ApiSettings) -> None:
+        """Look at the files that a section names."""
         found = [] if self.files_at is None else settings.inspect_files(self.files_at)
         for each in found:
-            place = ("lines", name, *each.field.split("."))
-            (self.warnings if each.warning else self.problems).append(Problem(*self.sources.origin(place), each.reason))
+            origin = self.sources.origin((*place, *each.field.split(".")))
+            (self.warnings if each.warning else self.problems).append(Problem(*origin, each.reason))
 
     def _pool(self, name: str, pool: Value, lines: Tree) -> str:
         """Return the pool that a line belongs to; one that is named like a line would hide that line."""

@@ -16,6 +16,7 @@ from gatewayd.control import SOCKET, short_path, views
 from gatewayd.control.commands import commanded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gatewayd.engine.engine import Engine
@@ -27,9 +28,9 @@ SHUTDOWN = 0.5  # seconds that a follower gets at the end
 
 
 class Control:
-    """The control socket of one daemon. `url` is where the console answers."""
+    """The control socket of one daemon. `url` tells where the console answers."""
 
-    def __init__(self, engine: Engine, data_dir: Path, url: str, pulse: float = PULSE) -> None:
+    def __init__(self, engine: Engine, data_dir: Path, url: Callable[[], str], pulse: float = PULSE) -> None:
         self._engine = engine
         self._path = data_dir / SOCKET
         self._url = url
@@ -63,7 +64,7 @@ class Control:
         return app
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(views.status(self._engine, self._url, self._began))
+        return web.json_response(views.status(self._engine, self._url(), self._began))
 
     async def _lines(self, _: web.Request) -> web.Response:
         return web.json_response([views.line(running) for running in self._engine.lines.values()])

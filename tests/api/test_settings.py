@@ -12,7 +12,7 @@ import pytest
 
 from gatewayd import settings, sitefile
 from gatewayd.daemon import Daemon
-from gatewayd.model import Site
+from gatewayd.model import Role, Site, User
 from gatewayd.settings import RunOptions
 from gatewayd.store import open_store
 from tests.api.conftest import PASSWORD, password_hash
@@ -117,3 +117,31 @@ async def test_A27_programs_show_the_old_password_where_the_settings_want_it(htt
     new = {"Password": "a new passphrase"}
     async with http.post("/api/users/self/password?f=json", headers=bearer, data=new) as answer:
         assert (answer.status, (await answer.json())["error"]["description"]) == (400, "old_password: is missing")
+
+
+OPEN = """
+[gateway]
+data_dir = "{folder}/data"
+log_level = "error"
+[api]
+host = "0.0.0.0"
+port = 0
+plain_http = true
+"""
+
+
+async def test_nobody_elsewhere_reaches_the_interface_before_an_admin_has_a_password(tmp_path: Path) -> None:
+    (tmp_path / "gatewayd.toml").write_text(OPEN.format(folder=tmp_path), "utf-8")
+    hosts = []
+    async with AsyncExitStack() as stack:
+        loaded = settings.load(tmp_path / "gatewayd.toml", env={})
+        daemon = Daemon(loaded, RunOptions(demo=False, ready_file=None, config_file=None), stack)
+        await daemon.start()
+        for number, role, password in ((1, Role.USER, "hash"), (2, Role.ADMIN, ""), (3, Role.ADMIN, "hash")):
+            who = User(number, "somebody", role=role, password_hash=password)
+            daemon.engine.store.save_site(Site(users=(who,)))
+            daemon.reload()
+            assert daemon._moving is not None
+            await daemon._moving
+            hosts.append(daemon.address.host)
+    assert hosts == ["127.0.0.1", "127.0.0.1", "0.0.0.0"]

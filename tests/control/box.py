@@ -89,7 +89,7 @@ async def running(folder: Path, data: Path | None = None, pulse: float = 15.0) -
         engine.start()
         for line in engine.lines.values():
             await line.first_attempt.wait()
-        control = Control(engine, data, URL, pulse)
+        control = Control(engine, data, lambda: URL, pulse)
         stack.push_async_callback(control.stop)
         await control.start()
         yield Box(engine, control, data, device)

@@ -48,7 +48,7 @@ async def running(folder: Path, pin: str = "") -> AsyncIterator[Box]:
         engine.start()
         for line in engine.lines.values():
             await line.first_attempt.wait()
-        control = Control(engine, data, URL)
+        control = Control(engine, data, lambda: URL)
         stack.push_async_callback(control.stop)
         await control.start()
         yield Box(engine, control, data, -1)

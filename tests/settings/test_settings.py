@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from gatewayd.engine.answers import COMMON, Words
-from gatewayd.errors import Problem
-from gatewayd.settings import ApiSettings, GatewaySettings, PagingSettings
+from gatewayd.errors import ConfigError, Problem
+from gatewayd.settings import ApiSettings, GatewaySettings, PagingSettings, examine
 from tests.registry.kinds.horn import HornSettings
 from tests.registry.kinds.horn.simulator import HornSimulatorSettings
 
@@ -57,10 +57,10 @@ def test_settings_cannot_be_changed(box: Box) -> None:
 
 
 def test_the_command_line_wins_over_environment_over_file_over_default(box: Box) -> None:
-    box.write('[api]\nhost = "10.0.0.1"\nport = 1\nmax_api_sessions = 7\n')
+    box.write('[api]\nhost = "10.0.0.1"\nport = 1\nmax_api_sessions = 7\nplain_http = true\n')
     box.env = {"GATEWAYD_API__PORT": "2", "GATEWAYD_API__HOST": "10.0.0.2"}
     box.overrides = {"api": {"port": 3}}
-    assert box.settings.api == ApiSettings(host="10.0.0.2", port=3, max_api_sessions=7)
+    assert box.settings.api == ApiSettings(host="10.0.0.2", port=3, max_api_sessions=7, plain_http=True)
 
 
 def test_a_variable_finds_its_line_without_case_and_with_underscores_for_dashes(box: Box) -> None:
@@ -249,3 +249,29 @@ def test_the_words_of_answers_are_those_that_the_engine_knows(box: Box) -> None:
 def test_a_word_of_an_answer_is_one_word_that_says_one_thing(text: str, key: str, box: Box) -> None:
     box.write(f"[paging]\n{text}\n")
     assert list(box.complaints()) == [f"paging.{key}"]
+
+
+# --- who may come without TLS -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"])
+def test_this_machine_itself_needs_no_tls(box: Box, host: str) -> None:
+    box.write(f'[api]\nhost = "{host}"\n')
+    assert box.settings.api.host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "gateway.site"])
+def test_other_machines_come_by_tls_or_where_plain_http_is_allowed(box: Box, host: str) -> None:
+    box.write(f'[api]\nhost = "{host}"\n')
+    assert "tls_certificate" in box.complaints()["api.plain_http"]
+    for allowed in ('tls_certificate = "/etc/tls.pem"', "plain_http = true"):
+        box.write(f'[api]\nhost = "{host}"\n{allowed}\n')
+        assert box.settings.api.host == host
+
+
+def test_config_check_looks_at_the_files_of_the_api_too(box: Box) -> None:
+    box.write('[api]\ntls_certificate = "/nowhere/tls.pem"\n')
+    assert box.settings.api.tls_certificate == "/nowhere/tls.pem"  # a start says it in the log and goes on
+    with pytest.raises(ConfigError) as caught:
+        examine(box.file, files_at=0.0)
+    assert [problem.where for problem in caught.value.problems] == ["api.tls_certificate"]
