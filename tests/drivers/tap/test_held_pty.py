@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from drivers.tap.driver import TapDriver
+from drivers.tap.sending import Sender
 from drivers.tap.settings import TapSettings
 from gatewayd.clock import ManualClock, sleep
 from gatewayd.errors import LineDown
@@ -29,6 +30,13 @@ async def passes(clock: ManualClock, condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def heard(driver: TapDriver) -> int:
+    """Return how many bytes have come in on the connection that is open."""
+    assert isinstance(driver._end, Sender)
+    connection = driver._end._connection
+    return connection.adapter.traffic.bytes_in if connection is not None else 0
+
+
 async def supervise(driver: TapDriver, losses: list[str]) -> None:
     """Open the port anew a second after each loss."""
     while True:
@@ -46,15 +54,15 @@ async def test_a_line_behind_xoff_is_up_when_a_byte_has_left_and_not_when_its_po
     driver = TapDriver(line, TapSettings(port=str(port), probe=False, flow="xonxoff"))
     running = asyncio.create_task(supervise(driver, losses))
     await passes(clock, lambda: line.ups == 1)
-    device.say(XOFF)
-    await asyncio.sleep(0.01)  # the kernel carries it in a thread of its own
+    device.say(XOFF + b"!")
+    await passes(clock, lambda: heard(driver) == 1)  # the kernel takes XOFF out, and obeys
     sending = asyncio.create_task(driver.send(page()))
     await passes(clock, lambda: len(losses) > 2)
     assert sending.exception() is None or isinstance(sending.exception(), LineDown)
     assert (line.ups, device.traffic.bytes_in) == (1, 0)
     device.say(XON)
     await passes(clock, lambda: line.ups == 2)
-    assert device.traffic.bytes_in > 0
+    await passes(clock, lambda: device.traffic.bytes_in > 0)
     running.cancel()
     await passes(clock, running.done)
     pty.close()
