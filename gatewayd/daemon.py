@@ -167,7 +167,8 @@ class Daemon:
         else:
             log.info("site read anew")
             if self._listener is not None:
-                self._moving = asyncio.get_running_loop().create_task(self._listener.follow())
+                self._moving = asyncio.get_running_loop().create_task(self._listener.follow(), name="the API's port")
+                self._moving.add_done_callback(_report_end)
 
     # --- parts --------------------------------------------------------------------------------------------------------
 

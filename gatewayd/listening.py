@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from gatewayd.settings import is_loopback
+from gatewayd.transport.tls import server_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from gatewayd.settings import ApiSettings
@@ -47,55 +48,41 @@ class Listener:
         self._settings = settings
         self._has_admin = has_admin
         self._site: web.TCPSite | None = None
+        self._host = settings.host
+        self._context: ssl.SSLContext | None = None
         self.address = Address("", 0)
 
     async def open(self) -> None:
         """Listen. Raises OSError when the port cannot be had."""
-        host, context = self._place()
-        await self._listen(host, context)
+        api = self._settings
+        try:
+            self._context = server_context(api.tls_certificate, api.tls_key) if api.tls_certificate else None
+        except OSError as error:  # SSLError, which is one, names the library's reason, never the key
+            self._host, reason = HERE, error.strerror or type(error).__name__
+            log.error("the API's TLS files cannot be used (%s): it answers on this machine alone", reason)  # noqa: TRY400
+        await self._listen(self._allowed())
 
     async def follow(self) -> None:
-        """Listen where the settings say as soon as there is an admin: the site was read anew."""
-        host, context = self._place()
-        if host == self.address.host or self._site is None:
+        """Listen where the settings say as soon as there is an admin: the site was read anew. Raises OSError."""
+        host, former = self._allowed(), self.address.host
+        if host == former or self._site is None:
             return
-        former = self.address.host
         await self._site.stop()
         try:
-            await self._listen(host, context)
+            await self._listen(host)
         except OSError as error:
             log.error("cannot listen on %s: %s", host, error)  # noqa: TRY400 - the error says it all
-            await self._listen(former, context)
+            await self._listen(former)
         log.info("the API answers at %s now", self.address.url)
 
-    async def _listen(self, host: str, context: ssl.SSLContext | None) -> None:
-        self._site = web.TCPSite(self._runner, host, self._settings.port, backlog=BACKLOG, ssl_context=context)
+    async def _listen(self, host: str) -> None:
+        self._site = web.TCPSite(self._runner, host, self._settings.port, backlog=BACKLOG, ssl_context=self._context)
         await self._site.start()
-        self.address = Address(host, self._runner.addresses[-1][1], tls=context is not None)
+        self.address = Address(host, self._runner.addresses[-1][1], tls=self._context is not None)
 
-    def _place(self) -> tuple[str, ssl.SSLContext | None]:
-        """Return the host to listen on, and how to speak TLS there."""
-        host = self._settings.host
-        try:
-            context = make_tls(self._settings)
-        except (OSError, ssl.SSLError) as error:  # SSLError names the library's reason, never the key
-            reason = error.strerror or type(error).__name__
-            log.error("the API's TLS files cannot be used (%s): it answers on this machine alone", reason)  # noqa: TRY400
-            return HERE, None
-        if is_loopback(host) or self._has_admin():
-            return host, context
+    def _allowed(self) -> str:
+        """Return the host to listen on now."""
+        if is_loopback(self._host) or self._has_admin():
+            return self._host
         log.warning("there is no admin with a password yet: the API answers on this machine alone")
-        return HERE, context
-
-
-def make_tls(settings: ApiSettings) -> ssl.SSLContext | None:
-    """Return how to speak TLS, 1.2 or newer; None without a certificate. Raises OSError, SSLError.
-
-    A locked key is an error: nobody is asked for its passphrase at the terminal.
-    """
-    if not settings.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key or None, password="")
-    return context
+        return HERE

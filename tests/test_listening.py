@@ -7,6 +7,7 @@ import ssl
 import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -19,7 +20,6 @@ from tests.transport.pem import Folder, certificate_pem, key_pem, make_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 EVERYWHERE = "0.0.0.0"
 
@@ -124,6 +124,19 @@ async def test_files_that_cannot_be_used_leave_this_machine_alone(
     assert listener.address == Address(HERE, listener.address.port)
     assert await answer_of(listener) == "hello"
     assert "No such file" in caplog.text
+
+
+async def test_a_site_read_anew_while_a_certificate_is_being_replaced_moves_nothing(
+    box: Box, files: dict[str, str]
+) -> None:
+    box.has_admin = True
+    listener = box.listener(host=EVERYWHERE, **files)
+    await listener.open()
+    before = listener.address
+    Path(files["tls_certificate"]).unlink()  # noqa: ASYNC240 - a file of the test
+    await listener.follow()
+    assert listener.address == before
+    assert before.tls
 
 
 async def test_a_place_that_is_taken_meanwhile_leaves_it_where_it_was(

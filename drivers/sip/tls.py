@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.sip.uri import Uri
 from gatewayd.errors import LineDown
+from gatewayd.transport.tls import server_context, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +43,7 @@ def make_tls(settings: SipSettings) -> Tls:
 
 def _server(settings: SipSettings) -> ssl.SSLContext:
     """With an authority for clients only phones with a certificate of it get in."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _show(context, settings)
+    context = server_context(settings.tls_certificate, settings.tls_key)
     if settings.tls_client_authority:
         context.load_verify_locations(settings.tls_client_authority)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -55,13 +54,8 @@ def _client(settings: SipSettings) -> ssl.SSLContext:
     """Show our own certificate to a PBX that wants one."""
     context = client_context(settings.tls_authority)
     if settings.tls_certificate:
-        _show(context, settings)
+        show(context, settings.tls_certificate, settings.tls_key)
     return context
-
-
-def _show(context: ssl.SSLContext, settings: SipSettings) -> None:
-    """Load our own certificate. A locked key is an error: nobody is asked for its passphrase at the terminal."""
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key or None, password="")
 
 
 def client_context(authority: str) -> ssl.SSLContext:
