@@ -28,7 +28,6 @@ from pydantic import (
 )
 
 from gatewayd import registry
-from gatewayd.driver import Finding
 from gatewayd.errors import ConfigError, Invalid, Problem
 from gatewayd.secrets import SecretMissing, Vault, is_reference
 from gatewayd.shape import is_secret, is_text, walk
@@ -38,7 +37,7 @@ from gatewayd.validation import findings, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gatewayd.driver import LineSettings
+    from gatewayd.driver import Finding, LineSettings
     from gatewayd.shape import Annotation, Value
     from gatewayd.simulator import SimulatorSettings
     from gatewayd.sources import Place, Tree
@@ -128,9 +127,7 @@ class ApiSettings(Section):
         """Look at the PEM files of TLS. `wall` is the wall clock."""
         from gatewayd.transport.pemfiles import identity  # only `config check` looks
 
-        if self.tls_certificate:
-            return identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
-        return [Finding("tls_key", "has no effect: tls_certificate is missing", warning=True)] if self.tls_key else []
+        return identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
 
 
 AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]
@@ -235,7 +232,7 @@ def examine(
     """Read the settings and keep what a person wants to know about them. Raises ConfigError with every problem found.
 
     Command line (`overrides`, a tree like the file's) wins over environment, file and default, key by key.
-    With `files_at`, the wall clock, the files that lines name are looked at too.
+    With `files_at`, the wall clock, the files that sections name are looked at too.
     """
     env = os.environ if env is None else env
     sources = collect(path, overrides or {}, env)

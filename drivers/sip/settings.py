@@ -171,11 +171,7 @@ class SipSettings(LineSettings):
 
     def inspect_files(self, wall: float) -> list[Finding]:
         """Look at the PEM files of TLS."""
-        found = []
-        if self.tls_certificate:
-            found += identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
-        elif self.tls_key:
-            found.append(Finding("tls_key", "has no effect: tls_certificate is missing", warning=True))
+        found = identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
         for field in ("tls_client_authority", "tls_authority"):
             if path := getattr(self, field):
                 found += authority((field, path), wall)

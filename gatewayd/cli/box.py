@@ -50,7 +50,7 @@ def config_file(arguments: argparse.Namespace) -> Path:
 def loaded(arguments: argparse.Namespace, files_at: float | None = None) -> Loaded:
     """Read the settings; what the command line says wins. Raises ConfigError.
 
-    With `files_at`, the wall clock, the files that lines name are looked at too.
+    With `files_at`, the wall clock, the files that sections name are looked at too.
     """
     path = config_file(arguments)
     if path == DEFAULT_FILE and not path.exists():

@@ -39,6 +39,8 @@ def identity(certificate: Named, key: Named, wall: float) -> list[Finding]:
 
     `wall` is the wall clock: a certificate that has ended, or soon will, is found too.
     """
+    if not certificate[1]:
+        return [Finding(key[0], f"has no effect: {certificate[0]} is missing", warning=True)] if key[1] else []
     found: list[Finding] = []
     chain = _attempt(lambda: _certificates(certificate), found)
     own = key if key[1] else certificate
