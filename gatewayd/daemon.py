@@ -24,7 +24,7 @@ from gatewayd.engine.answers import Words
 from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
-from gatewayd.errors import ConfigError, GatewayError
+from gatewayd.errors import ConfigError, GatewayError, StoreUnavailable
 from gatewayd.listening import Address, Listener
 from gatewayd.model import Role, User
 from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings, has_uvloop
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gatewayd")
 
 COLLECT_AFTER = (10_000, 20, 20)  # new objects, young and middle collections until the next collection of each age
+MEBIBYTE = 1 << 20
 DEMO_LOGIN = ("nurse", "nurse-demo")
 LINES_TIMEOUT = 1.0  # seconds that start-up waits for the first attempt on every line; people must not wait longer
 DESCRIPTORS = 4096  # open files: the connections that the API, SIP and SNPP take at most, lines and store, with room
@@ -177,7 +178,7 @@ class Daemon:
         data.mkdir(mode=0o750, parents=True, exist_ok=True)
         lock = DataLock(data)
         self._stack.callback(lock.release)
-        store = open_store(data)
+        store = open_store(data, self._settings.gateway.disk_reserve * MEBIBYTE)
         self._stack.callback(store.close)
         return store
 
@@ -186,7 +187,10 @@ class Daemon:
         real = SystemClock(0.0)
         anchor = anchor_timeline(previous, read_boot_id(), real.now(), real.wall(), latest)
         if anchor != previous:
-            self._store.save_anchor(anchor)
+            try:
+                self._store.save_anchor(anchor)
+            except StoreUnavailable as error:  # an escalation may be late after the next start; none at all is worse
+                log.error("the time of this start is not kept: %s", error)  # noqa: TRY400 - the error says it all
         return SystemClock(anchor.offset)
 
     def _furnish(self) -> None:
@@ -298,7 +302,10 @@ class Daemon:
         if self._options.demo:
             log.info("log in as %s with the password %s", *login)
         if self._options.ready_file is not None:
-            self._write_ready_file(self._options.ready_file, login)
+            try:
+                self._write_ready_file(self._options.ready_file, login)
+            except OSError as error:
+                log.error("%s cannot be written: %s", self._options.ready_file, error.strerror)  # noqa: TRY400
         sdnotify.ready()
         sdnotify.status(f"{len(self.engine.lines)} lines, {self.address.url}")
 

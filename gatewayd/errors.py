@@ -89,3 +89,7 @@ class Invalid(GatewayError):
 
 class StoreUnavailable(GatewayError):
     """The change could not be written to disk and was not made; nothing may be acknowledged."""
+
+
+class StorageDegraded(StoreUnavailable):
+    """The disk is full: what can wait is refused, so that alarms find room. Says why, to whoever asked."""

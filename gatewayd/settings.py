@@ -68,7 +68,8 @@ class Section(BaseModel):
 class GatewaySettings(Section):
     """`[gateway]`: the box itself. A relative `data_dir` lies in the current directory.
 
-    `event_loop` is what carries the daemon: `auto` takes uvloop where the extra is installed.
+    `event_loop` is what carries the daemon: `auto` takes uvloop where the extra is installed. `disk_reserve` is kept
+    back in the data directory, in MiB, for alarms that arrive when the disk is full; 0 keeps nothing back.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "gatewayd"
@@ -76,6 +77,7 @@ class GatewaySettings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+    disk_reserve: Annotated[int, Field(ge=0, le=4096)] = 16
 
     @field_validator("event_loop")
     @classmethod

@@ -12,6 +12,7 @@ from gatewayd.errors import (
     Invalid,
     NotAllowed,
     NotFound,
+    StorageDegraded,
     StoreUnavailable,
     Unauthenticated,
 )
@@ -84,6 +85,6 @@ def describe(error: GatewayError) -> Failure:
 def _reason(error: GatewayError) -> str:
     if isinstance(error, Unauthenticated):
         return INVALID_TOKEN
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailable) and not isinstance(error, StorageDegraded):
         return "the change could not be written to disk and was not made"
     return str(error)

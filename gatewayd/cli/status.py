@@ -25,6 +25,8 @@ def status(arguments: argparse.Namespace) -> int:
     say(f"console  {answer['url']}")
     say(f"lines    {answer['lines']}, {'down: ' + down if down else 'all up'}")
     say(f"queued   {answer['pages_waiting']} pages")
+    if answer["storage"] != "sound":
+        say(f"storage  {answer['storage']}")
     return Exit.OK
 
 

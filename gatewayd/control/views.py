@@ -26,6 +26,7 @@ def status(engine: Engine, url: str, began: float) -> Json:
         "uptime": round(engine.clock.now() - began, 3),
         "lines": len(lines),
         "lines_down": sorted(line.name for line in lines if not line.is_up),
+        "storage": engine.store.storage.reason or "sound",
         "pages_waiting": sum(line.depth() for line in lines),
     }
 

@@ -156,6 +156,7 @@ class Desk:
 
         Raises Conflict when its key was used for another message.
         """
+        self._core.store.storage.refuse_what_can_wait()
         if not order.key:
             return await self._send_order(sender, order)
         async with self._core.locks(("send", sender.id, order.key)):

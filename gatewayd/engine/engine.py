@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.driver import Outcome, Receipt
@@ -20,6 +21,7 @@ from gatewayd.engine.outcome import page_moved, take_next_way
 from gatewayd.engine.people import People
 from gatewayd.engine.pool import attributed
 from gatewayd.engine.poolline import PoolLine
+from gatewayd.engine.storagewatch import StorageWatch
 from gatewayd.engine.wakeup import WakeUp
 from gatewayd.errors import GatewayError, StoreUnavailable
 from gatewayd.model import EscalationState, JournalKind, Page, PageState
@@ -112,6 +114,8 @@ class Engine(Desk):
         for line in self.lines.values():
             self._spawn(line.supervise())
         self.wake_at(self._core.agenda.next_due())
+        stands = self.store.alarms.active_with_key(OWN_LINE, supervision.STORAGE) is not None
+        self._spawn(StorageWatch(self.store, self.clock, partial(self.report, OWN_LINE)).run(stands=stands))
 
     def reload_site(self) -> None:
         """Read what people edited: from now on every decision uses it."""

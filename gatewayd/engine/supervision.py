@@ -7,6 +7,7 @@ from gatewayd.model import AlarmActivated, AlarmReset, Priority
 BACK_OFF = (0.25, 0.5, 1.0, 2.0, 3.0)  # seconds; the last one for ever: a device that returns is served within 5 s
 STEADY = 30.0  # seconds that a line has to stand before its next loss counts as the first again
 LINE_DOWN = "line-down"
+STORAGE = "storage"
 
 
 def back_off(failures: int) -> float:
@@ -22,6 +23,17 @@ def fault(line: str, reason: str) -> AlarmActivated:
 def poison(key: str, text: str) -> AlarmActivated:
     """Return the technical alarm of something that failed again and again and was set aside."""
     return AlarmActivated(key, text, "", Priority.HIGH, {}, fault=True)
+
+
+def storage_fault(reason: str) -> AlarmActivated:
+    """Return the technical alarm of a disk that does not take everything."""
+    text = f"Storage degraded: {reason}. Make room on the disk of the gateway, or replace it"
+    return AlarmActivated(STORAGE, text, "", Priority.HIGH, {}, fault=True)
+
+
+def storage_over() -> AlarmReset:
+    """Return the reset of the fault of the disk."""
+    return AlarmReset(STORAGE, "", "The disk of the gateway takes everything again")
 
 
 def fault_over(line: str) -> AlarmReset:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,11 @@ from gatewayd.store.collation import compare, folded
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 FILE = "gatewayd.db"
 LOCK = "gatewayd.lock"
+OWNER_LENGTH = 16  # bytes of the lock file: a process id and blanks
 LOCK_ATTEMPTS, LOCK_PAUSE = 20, 0.01  # seconds
 APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
 CHECKPOINT_AFTER = 4000  # pages (16 MB): under load the same ones are written again and again, and copied only then
@@ -41,12 +46,15 @@ class DataLock:
             os.close(self._file)
             owner = running_daemon(data_dir)
             raise DataDirectoryBusy(f"another gatewayd (process {owner or 'unknown'}) already works on {data_dir}")
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        try:
+            os.pwrite(self._file, str(os.getpid()).encode().ljust(OWNER_LENGTH), 0)
+        except OSError as error:  # commands will find nobody to signal, but alarms go their way
+            log.error("the process id cannot be written to %s: %s", data_dir / LOCK, error)  # noqa: TRY400 - the error says it all
 
     def release(self) -> None:
-        """Let another process in."""
-        os.ftruncate(self._file, 0)
+        """Let another process in; the file keeps its block, as the next start may find a disk that is full."""
+        with suppress(OSError):
+            os.pwrite(self._file, b" " * OWNER_LENGTH, 0)
         os.close(self._file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import sqlite3
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,9 @@ from gatewayd.store.journal import Journal
 from gatewayd.store.paging import Paging
 from gatewayd.store.people import People
 from gatewayd.store.reader import Reader
+from gatewayd.store.reserve import FILE as RESERVE
+from gatewayd.store.reserve import Reserve
+from gatewayd.store.storage import Disk, Storage
 from gatewayd.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from gatewayd.model import Contact, JournalEntry, User
     from gatewayd.store.writer import Commit
 
+log = logging.getLogger(__name__)
+
 RowT = TypeVar("RowT")
 
 ANCHOR = "anchor"
@@ -37,14 +43,33 @@ LINE_IDS = "line_ids"
 NEXT_RECIPIENT = "next_recipient"
 
 
-def open_store(data_dir: Path) -> Store:
-    """Open (and create or migrate) the store of a data directory. Raises StoreUnavailable, NewerDatabase."""
+def open_store(data_dir: Path, reserve: int = 0) -> Store:
+    """Open (and create or migrate) the store of a data directory. Raises StoreUnavailable, NewerDatabase.
+
+    `reserve` are the bytes to keep back for the day on which the disk is full; what a former run has kept back is used
+    where the store cannot be opened otherwise.
+    """
+    kept = Reserve(data_dir / RESERVE, reserve)
+    try:
+        store = _opened(data_dir, Storage(kept))
+    except StoreUnavailable:
+        if not kept.give_back():
+            raise
+        log.critical("the store could not be opened; its reserve was given back, and it is tried again")
+        store = _opened(data_dir, Storage(kept))
+    if reserve:
+        store.storage.lay_reserve()
+        store.writer.spare_the_log(sparing=store.storage.disk is not Disk.SOUND)
+    return store
+
+
+def _opened(data_dir: Path, storage: Storage) -> Store:
     with ExitStack() as opened:
         try:
             connection = opened.enter_context(closing(database.connect(data_dir)))
             database.migrate(connection)
             reader = opened.enter_context(closing(database.connect(data_dir, readonly=True)))
-            store = Store(connection, reader)
+            store = Store(connection, reader, storage)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"cannot open the store in {data_dir}: {error}") from error
         opened.pop_all()
@@ -54,9 +79,10 @@ def open_store(data_dir: Path) -> Store:
 class Store:
     """Everything that survives. Reading is immediate; `record` returns when the rows are on disk."""
 
-    def __init__(self, connection: sqlite3.Connection, reader_connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, reader_connection: sqlite3.Connection, storage: Storage) -> None:
         self._connection = connection
-        self.writer = Writer(connection)
+        self.storage = storage
+        self.writer = Writer(connection, storage)
         reader = self._reader = Reader(reader_connection, lambda: self.writer.commits)
         self.alarms = Alarms(reader)
         self.inbox = Inbox(reader)
@@ -78,6 +104,11 @@ class Store:
     def submit(self, *values: rows.Recordable) -> Commit:
         """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
         return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
+
+    async def look_for_room(self) -> None:
+        """Lay the reserve down again where there is room; a disk that takes its time holds nobody up."""
+        await self.writer.aside(self.storage.lay_reserve)
+        self.writer.spare_the_log(sparing=self.storage.disk is not Disk.SOUND)
 
     async def written(self) -> None:
         """Wait until everything that was submitted before is on disk, or was refused. Raises StoreUnavailable."""
@@ -128,6 +159,7 @@ class Store:
 
         Raises StoreUnavailable, Conflict where a name or the id of a new one is taken.
         """
+        self.storage.refuse_what_can_wait()
         statements = [rows.TABLES[type(person)].save(person), rows.JOURNAL.save(story), *map(_end_session, tokens)]
         if new:
             sql = "INSERT INTO contacts (id, name, line, address) VALUES (?, ?, '', '')"  # fails where one is taken
@@ -137,6 +169,7 @@ class Store:
 
     async def delete_contact(self, contact_id: int, story: JournalEntry) -> None:
         """Delete a contact. Raises StoreUnavailable."""
+        self.storage.refuse_what_can_wait()
         await self.writer.commit([("DELETE FROM contacts WHERE id = ?", (contact_id,)), rows.JOURNAL.save(story)])
 
     def next_recipient_id(self) -> int:
@@ -178,7 +211,7 @@ class Store:
         return (Anchor(**json.loads(stored)) if stored else None), newest[0] if newest else 0.0
 
     def save_anchor(self, anchor: Anchor) -> None:
-        """Remember where the timeline lies."""
+        """Remember where the timeline lies. Raises StoreUnavailable."""
         content = json.dumps({"boot_id": anchor.boot_id, "offset": anchor.offset})
         self._write([_set_meta(ANCHOR, content)])
 
@@ -189,7 +222,10 @@ class Store:
         for name in fresh:
             known[name] = len(known) + 1
         if fresh:  # a start with the lines of last time needs no disk that can be written
-            self._write([_set_meta(LINE_IDS, json.dumps(known))])
+            try:
+                self._write([_set_meta(LINE_IDS, json.dumps(known))])
+            except StoreUnavailable as error:
+                log.error("the numbers of new lines are not kept, the next start may give others: %s", error)  # noqa: TRY400 - the error says it all
         return known
 
     def _all(self, table: rows.Table[RowT], order: str = "ORDER BY id") -> tuple[RowT, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -19,11 +20,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gatewayd.errors import Conflict, GatewayError, Invalid, StoreUnavailable
+from gatewayd.errors import StoreUnavailable
 from gatewayd.store.batches import run_all
+from gatewayd.store.database import CHECKPOINT_AFTER
+from gatewayd.store.faults import DiskFault, NoRoom, as_ours
+from gatewayd.store.reserve import Reserve
+from gatewayd.store.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gatewayd.store.rows import Statement
 
@@ -33,9 +38,8 @@ SLOW_COMMIT = 0.005  # seconds; above this mean a commit may not stand on the lo
 FAST_COMMIT = 0.0025  # below this mean it comes back
 SMOOTHING = 0.1  # weight of the newest commit in the mean
 GROWING_TURNS = 3  # turns of the loop for which a group that grows may wait for more
+CHECKPOINT_SOON = 100  # pages of the log, while room is scarce
 LARGEST_GROUP = 512  # submissions in one transaction: bounds how long a single commit holds the loop
-
-VALUE_ERRORS = (sqlite3.DataError, sqlite3.ProgrammingError)
 
 
 class Commit(asyncio.Future[None]):
@@ -54,8 +58,9 @@ Results = list[tuple[Submission, Exception | None]]
 class Writer:
     """Commits statements; what `submit` returned is done when they are on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, storage: Storage | None = None) -> None:
         self._connection = connection
+        self.storage = storage or Storage(Reserve())
         self._transaction = threading.Lock()  # `write_now` on the loop against a group in the thread
         self._pending: list[Submission] = []
         self._scheduled = False
@@ -93,9 +98,18 @@ class Writer:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         error = self._transact(statements)
+        if error is not None and self._has_room_now(error):
+            error = self._transact(statements)
         self.commits += 1
         if error is not None:
             raise error
+
+    async def aside(self, work: Callable[[], None]) -> None:
+        """Do something with the disk beside the loop, unless commits may not leave the loop either."""
+        if math.isinf(self.slow_commit):
+            work()
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """Write what is pending and stop."""
@@ -171,16 +185,37 @@ class Writer:
         return None
 
     def _finish(self, group: list[Submission], error: Exception | None) -> tuple[Results, float]:
-        """Commit a group; when it fails, each submission by itself: a bad one does not take others along."""
+        """Commit a group; where that fails, `_again`: a bad submission does not take others along."""
         started = time.perf_counter()
         failed = self._end(error)
         seconds = time.perf_counter() - started
         self._transaction.release()
-        if failed is not None:
-            log.error("a commit of %d decisions failed: %s", len(group), failed)
-        if failed is None or len(group) == 1:
-            return [(submission, failed) for submission in group], seconds
-        return [(submission, self._transact(submission[0])) for submission in group], seconds
+        if failed is None:
+            return [(submission, None) for submission in group], seconds
+        return self._again(group, failed), seconds
+
+    def _again(self, group: list[Submission], failed: Exception) -> Results:
+        """Write a group that failed: as it was where the reserve makes room, else each submission by itself."""
+        log.error("a commit of %d decisions failed: %s", len(group), failed)
+        if self._has_room_now(failed):
+            again = self._transact([statement for statements, _ in group for statement in statements])
+            if again is None:
+                return [(submission, None) for submission in group]
+            failed = again
+        if len(group) == 1 or (isinstance(failed, DiskFault) and not isinstance(failed, NoRoom)):
+            return [(submission, failed) for submission in group]
+        return [(submission, self._transact(submission[0])) for submission in group]
+
+    def _has_room_now(self, failed: Exception) -> bool:
+        found = self.storage.make_room(failed)
+        if found:
+            self.spare_the_log(sparing=True)
+        return found
+
+    def spare_the_log(self, *, sparing: bool) -> None:
+        """Copy the log into the file often, so that what little room there is goes to rows, or as usual again."""
+        with suppress(sqlite3.Error):
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_SOON if sparing else CHECKPOINT_AFTER}")
 
     def _transact(self, statements: Sequence[Statement]) -> Exception | None:
         """Run one transaction; whatever goes wrong comes back as a value."""
@@ -207,17 +242,4 @@ class Writer:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.rollback()
-        return _as_ours(error)
-
-
-def _as_ours(error: Exception) -> GatewayError:
-    """Map an error by whose fault it is: the row contradicts another, a value cannot be stored, or the disk."""
-    ours: GatewayError
-    if isinstance(error, sqlite3.IntegrityError):
-        ours = Conflict(f"the store holds something that contradicts this: {error}")
-    elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, VALUE_ERRORS):
-        ours = StoreUnavailable(f"cannot write to the store: {error}")
-    else:
-        ours = Invalid("value", f"cannot be stored: {error}")
-    ours.__cause__ = error
-    return ours
+        return as_ours(error)

@@ -156,8 +156,9 @@ class Disk:
 class Box:
     """The engine as a test speaks of it."""
 
-    def __init__(self, data: Path, site: Site = SITE) -> None:
+    def __init__(self, data: Path, site: Site = SITE, reserve: int = 0) -> None:
         self.data = data
+        self.reserve = reserve
         self.clock = ManualClock()
         self.site = site
         self.history: list[Page] = []
@@ -165,7 +166,7 @@ class Box:
         self._open()
 
     def _open(self) -> None:
-        self.store = open_store(self.data)
+        self.store = open_store(self.data, self.reserve)
         self.disk = Disk(self.store)
         self.store.writer.slow_commit = math.inf  # a busy machine must not move commits out of the manual clock's reach
         self.store.save_site(self.site)

@@ -14,6 +14,7 @@ import pytest
 
 from gatewayd.errors import Conflict, StoreUnavailable
 from gatewayd.store import open_store
+from gatewayd.store.faults import DiskFault
 from gatewayd.store.writer import GROWING_TURNS, LARGEST_GROUP
 from tests.store import samples
 
@@ -193,7 +194,7 @@ async def test_a_failing_disk_refuses_each_and_stays_consistent(store: Store) ->
 
     tap = Tap(store, fail)
     results = await asyncio.gather(*(store.record(samples.alarm(number)) for number in (1, 2)), return_exceptions=True)
-    assert [type(result) for result in results] == [StoreUnavailable] * 2
+    assert [type(result) for result in results] == [DiskFault] * 2
     tap.at_commit = lambda: None
     await store.record(samples.alarm(3))
     assert [store.alarms.get(number) is not None for number in (1, 2, 3)] == [False, False, True]

@@ -1,0 +1,78 @@
+"""The reserve: room on the disk that is given back when there is no other.
+
+SQLite cannot even delete on a disk that is full. A file with real blocks keeps what it takes to store alarms, their
+pages and their answers until somebody has made room.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "gatewayd.reserve"
+BLOCK = 512  # bytes, of `st_blocks`
+CRAMPED = 1 << 20  # bytes; below it an error of the disk that does not say "full" is taken for one
+
+
+class Reserve:
+    """A file of `size` bytes; without a path, or of no size, there is none and nothing is kept back."""
+
+    def __init__(self, path: Path | None = None, size: int = 0) -> None:
+        self._path = path
+        self.size = size if path is not None else 0
+
+    def lay(self) -> None:
+        """Take the room, and only where as much stays free, so that it is not given back at once. Raises OSError."""
+        path = self._path
+        if path is None or not self.size or self.is_laid():
+            return
+        path.unlink(missing_ok=True)
+        if self.free() < 2 * self.size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, self.size)
+            os.fsync(handle)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+    def is_laid(self) -> bool:
+        """Return whether the whole reserve is there, with blocks behind it. Raises OSError."""
+        if self._path is None:
+            return False
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return found.st_size == self.size and found.st_blocks * BLOCK >= self.size
+
+    def give_back(self) -> bool:
+        """Let the file system have the room; return whether there was any."""
+        if self._path is None:
+            return False
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True
+
+    def free(self) -> int:
+        """Return how many bytes the file system has for us. Raises OSError."""
+        if self._path is None:
+            return 0
+        found = os.statvfs(self._path.parent)
+        return found.f_bavail * found.f_frsize
+
+    def is_cramped(self) -> bool:
+        """Return whether there is next to no room."""
+        try:
+            return self._path is not None and self.free() < CRAMPED
+        except OSError:
+            return False

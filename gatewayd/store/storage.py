@@ -1,0 +1,76 @@
+"""How the disk is, and what is stored meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import StorageDegraded
+from gatewayd.store.faults import DiskFault, NoRoom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewayd.store.reserve import Reserve
+
+log = logging.getLogger(__name__)
+
+
+class Disk(Enum):
+    """How the disk is.
+
+    SOUND: it takes everything. SCARCE: the reserve is in use, or there is none; only alarms and what belongs to them
+    are stored.
+    """
+
+    SOUND = "sound"
+    SCARCE = "scarce"
+
+
+class Storage:
+    """The state of the disk and its reserve. `changed` is called, in any thread, whenever the state moved."""
+
+    def __init__(self, reserve: Reserve) -> None:
+        self.reserve = reserve
+        self.disk = Disk.SOUND
+        self.reason = ""
+        self.changed: Callable[[], None] = _nobody
+
+    def make_room(self, error: Exception) -> bool:
+        """Give the reserve back if `error` says that the disk is full; return whether trying again is worth it."""
+        full = isinstance(error, NoRoom) or (isinstance(error, DiskFault) and self.reserve.is_cramped())
+        if not full or not self.reserve.give_back():
+            return False
+        self.move(Disk.SCARCE, "the disk is full: its reserve is in use")
+        return True
+
+    def lay_reserve(self) -> None:
+        """Lay the reserve down, and be sound, where there is room for it; else say that it is missing."""
+        try:
+            self.reserve.lay()
+        except OSError as error:
+            if self.disk is Disk.SOUND:
+                self.move(Disk.SCARCE, f"there is no room for the reserve: {error.strerror}")
+        else:
+            self.move(Disk.SOUND, "")
+
+    def move(self, disk: Disk, reason: str) -> None:
+        """Note how the disk is."""
+        if disk is self.disk:
+            return
+        self.disk, self.reason = disk, reason
+        if disk is Disk.SOUND:
+            log.warning("the disk takes everything again")
+        else:
+            log.critical("storage degraded: %s", reason)
+        self.changed()
+
+    def refuse_what_can_wait(self) -> None:
+        """Raise StorageDegraded unless the disk is sound: the room that is left is for alarms."""
+        if self.disk is not Disk.SOUND:
+            raise StorageDegraded(f"{self.reason}; until there is room again only alarms are stored")
+
+
+def _nobody() -> None:
+    """Tell nobody."""
