@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from drivers.sip.asking import Answers
@@ -18,11 +17,14 @@ from gatewayd.driver import Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from dataclasses import dataclass
 
     from drivers.sip.digest import Account
     from drivers.sip.habits import Habits
     from drivers.sip.layer import TransactionLayer
     from gatewayd.driver import Address
+else:
+    from gatewayd.values import dataclass
 
 # What the head of our MESSAGE takes beside addresses and credentials: below this no need to measure the datagram.
 _HEAD_ALLOWANCE = 640

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ from drivers.sip.grammar import MAX_PLAIN, REMEMBERED, Malformed, quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from dataclasses import dataclass, replace
+else:
+    from gatewayd.values import dataclass, replace
 
 # The preferred one first: a client takes the topmost that it knows (RFC 8760 2.4).
 ALGORITHMS = ("SHA-256", "MD5")
@@ -27,6 +30,10 @@ if "sha512_256" in hashlib.algorithms_available:
     _HASHES["SHA-512-256"] = _sha_512_256
 # An answer names ten parameters; a header line that is longer than this is an attack on the parser.
 MAX_CREDENTIALS = 2048
+# What nearly everybody sends: no comma or escape in quotes, no blanks but before a name.
+_PLAIN_PAIR = r'([A-Za-z0-9]++)=(?:"([^",\\]*+)"|([^\s",\\]++))'
+_PLAIN_PAIRS = re.compile(rf"(?:[ \t]*+{_PLAIN_PAIR}(?:,|\Z))++")
+_EACH_PLAIN_PAIR = re.compile(_PLAIN_PAIR)
 _PAIR = re.compile(r"""\s*+([A-Za-z0-9\-.!%*_+`'~]+)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*+(?:,\s*+|$)""", re.DOTALL)
 
 
@@ -91,27 +98,14 @@ def parse_scheme(value: str) -> dict[str, str] | None:
     return _parse_pairs(rest)
 
 
-def _parse_plain_pairs(text: str) -> dict[str, str] | None:
-    """Parse what nearly everybody sends; None when it needs a closer look: a comma or an escape in quotes, say."""
-    pairs: dict[str, str] = {}
-    quotes = 0
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        if value[:1] == '"' == value[-1:] and len(value) > 1:
-            quotes += 2
-            value = value[1:-1]
-        elif not value or " " in value or "\t" in value:
-            return None
-        pairs.setdefault(name.strip().lower(), value)
-    names = "".join(pairs)
-    plain = names.isalnum() and names.isascii() and "" not in pairs and "\\" not in text and text.count('"') == quotes
-    return pairs if plain else None
-
-
 def _parse_pairs(text: str) -> dict[str, str]:
-    plain = _parse_plain_pairs(text)
-    if plain is not None:
-        return plain
+    if _PLAIN_PAIRS.fullmatch(text):
+        found = reversed(_EACH_PLAIN_PAIR.findall(text))  # of two equal names the first counts
+        return {name.lower(): quoted or token for name, quoted, token in found}
+    return _parse_rare_pairs(text)
+
+
+def _parse_rare_pairs(text: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     position = 0
     while position < len(text):
@@ -121,9 +115,6 @@ def _parse_pairs(text: str) -> dict[str, str]:
         pairs.setdefault(match[1].lower(), unquote(match[2]))
         position = match.end()
     return pairs
-
-
-# --- the side that answers --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dataclasses import dataclass
+
     from gatewayd.driver import Address, Outcome, Receipt
     from gatewayd.model import PageState, Priority
+else:
+    from gatewayd.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.sip.grammar import DEFAULT_PORT
 
 if TYPE_CHECKING:
+    from dataclasses import dataclass
+
     from gatewayd.driver import Address
+else:
+    from gatewayd.values import dataclass
 
 UDP = "UDP"
 TCP = "TCP"

@@ -247,10 +247,13 @@ class Via(NamedTuple):
         """Host and port, the port made explicit."""
         return f"{self.host}:{self.port or DEFAULT_PORT}"
 
+    def says(self, source: Address) -> bool:
+        """Return whether nothing need be added for a request that really came from `source`."""
+        return "rport" not in self.params and self.host.strip("[]") == source[0]
+
     def stamped(self, source: Address) -> Via:
         """Record where the request really came from (RFC 3261 18.2.1, RFC 3581 section 4)."""
-        host = self.host.strip("[]")
-        if "rport" not in self.params and host == source[0]:
+        if self.says(source):
             return self
         params = {**self.params, "received": source[0]}
         if "rport" in params:

@@ -11,7 +11,7 @@ from drivers.sip.connection import Wires
 from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
-from drivers.sip.message import Request, Response, make_response, parse_message, stamped
+from drivers.sip.message import Request, Response, make_response, parse_message
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
     ClientTransaction,
@@ -106,7 +106,7 @@ class TransactionLayer:
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         """Answer what is malformed as far as its Via can be read (so that nobody is answered who did not ask)."""
-        request = stamped(request, flow.peer) if "via" in request.headers else request
+        _ = request.via if "via" in request.headers else None
         try:
             request.check(stream=flow.is_stream)
         except Malformed as error:
@@ -138,14 +138,16 @@ class TransactionLayer:
 
     def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> None:
         """Answer at once, without keeping state: for everything that costs nothing to answer again."""
-        data = self._draw_up_response(request, status, headers)
+        data = self._draw_up_response(request, flow, status, headers)
         if flow.is_stream or len(data) <= MOST_GAIN * self._heard:
             self._send_response(data, request, flow)
         else:
             self._around.count("would_amplify")
 
-    def _draw_up_response(self, request: Request, status: int, headers: Mapping[str, list[str]] | None) -> bytes:
-        return make_response(request, status, self._tag(request), headers).to_bytes()
+    def _draw_up_response(
+        self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None
+    ) -> bytes:
+        return make_response(request, status, self._tag(request), headers, flow.peer).to_bytes()
 
     def begin(self, request: Request, flow: Flow, now: float) -> ServerTransaction | None:
         """Take the request on: its retransmissions are absorbed from now on. None when too many wait already."""
@@ -169,7 +171,7 @@ class TransactionLayer:
         if now - server.created >= limit:
             self._forget_server(server)
             return
-        server.response = self._draw_up_response(server.request, status, headers)
+        server.response = self._draw_up_response(server.request, server.flow, status, headers)
         self._send_response(server.response, server.request, server.flow)
         server.state = State.COMPLETED
         is_call = server.request.method == "INVITE"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.sip.grammar import TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
@@ -17,8 +16,11 @@ from gatewayd.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from dataclasses import dataclass
 
     from gatewayd.driver import Address
+else:
+    from gatewayd.values import dataclass
 
 # A page, its headers and a digest take under 2 KB; the longest message of RFC 4475 has 4 KB of headers.
 MAX_HEAD = 16 * 1024
@@ -41,8 +43,17 @@ _SPELLINGS = {
         *("expires", "user-agent", "authorization", "allow", "supported", "accept", "date", "subject", "priority"),
     )
 }
-# The names that we write, as they stand at the beginning of a line.
-_LABELS = {name: f"{PRETTY.get(name) or name.title()}: " for name in (*_SPELLINGS.values(), *PRETTY)}
+
+
+class _Labels(dict[str, str]):
+    """The names that we write, as they stand at the beginning of a line; rare ones are not remembered."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{PRETTY.get(name) or name.title()}: "
+
+
+_LABELS = _Labels()
+_LABELS.update({name: _LABELS[name] for name in (*_SPELLINGS.values(), *PRETTY)})
 # Of these more than one has no meaning (RFC 4475 3.3.8 and 3.3.9).
 SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "date", "subject"}
@@ -119,16 +130,16 @@ class Message(ABC):
         lines = [self.start_line()]
         if via:
             lines.append(f"Via: {via}")
-        for name, values in self.headers.items():
-            if name != "content-length":
-                label = _LABELS.get(name) or f"{name.title()}: "
-                for value in values:
-                    lines.append(label + value)  # noqa: PERF401 - there is hardly ever more than one
-        lines.append(f"Content-Length: {len(self.body)}")
-        text = "\r\n".join(lines)
-        if not text.count("\n") == text.count("\r") == len(lines) - 1:
+        lines += [
+            _LABELS[name] + value
+            for name, values in self.headers.items()
+            if name != "content-length"
+            for value in values
+        ]
+        if _has_line_break(lines):
             raise LocalProtocolError("a header value carries a line break")
-        return text.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self.body
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
 @dataclass(frozen=True)
@@ -183,9 +194,10 @@ def _check_headers(message: Message, *, stream: bool) -> None:
     for name in MANDATORY:
         if name not in headers or not headers[name][0]:
             raise Malformed(f"the {name} header is missing")
-    for name, values in headers.items():
-        if len(values) > 1 and name in SINGLE:
-            raise Malformed(f"the {name} header came twice")
+    if max(map(len, headers.values())) > 1:
+        for name, values in headers.items():
+            if len(values) > 1 and name in SINGLE:
+                raise Malformed(f"the {name} header came twice")
     _check_length(message, stream=stream)
 
 
@@ -226,10 +238,14 @@ def _logical_lines(text: str) -> list[str]:
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     lines = text.split("\r\n", MAX_HEADER_LINES + 1)
-    breaks = len(lines) - 1
-    if breaks >= MAX_HEADER_LINES or text.count("\n") != breaks or text.count("\r") != breaks:
+    if len(lines) > MAX_HEADER_LINES or _has_line_break(lines):
         raise Malformed("too many header lines, or stray line breaks in them")
     return lines
+
+
+def _has_line_break(lines: list[str]) -> bool:
+    whole = "".join(lines)  # two searches of one text cost a fraction of counting in it
+    return "\n" in whole or "\r" in whole
 
 
 def _parse_headers(lines: list[str]) -> Headers:
@@ -271,14 +287,21 @@ def _parse_status(line: str, headers: Headers, body: bytes) -> Response:
 
 
 def make_response(
-    request: Request, status: int, to_tag: str = "", headers: Mapping[str, list[str]] | None = None
+    request: Request,
+    status: int,
+    to_tag: str = "",
+    headers: Mapping[str, list[str]] | None = None,
+    source: Address | None = None,
 ) -> Response:
-    """Build the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came."""
+    """Build the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came.
+
+    The topmost Via says where the request really came from, its `source`. Raises Malformed.
+    """
     to = request.first("to")
     if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
         to = f"{to};tag={to_tag}"
     copied: Headers = {
-        "via": request.headers.get("via", []),
+        "via": request.headers.get("via", []) if source is None else stamped(request, source),
         "from": [request.first("from")],
         "to": [to],
         "call-id": [request.call_id],
@@ -287,20 +310,14 @@ def make_response(
     return Response({**copied, **(headers or {})}, b"", status, REASONS.get(status, "Answer"))
 
 
-def stamped(request: Request, source: Address) -> Request:
-    """Return the request with where it really came from in its topmost Via. Raises Malformed."""
+def stamped(request: Request, source: Address) -> list[str]:
+    """Return the Vias of a request with where it really came from in the topmost. Raises Malformed."""
     came = request.via
-    via = came.stamped(source)
-    if via is came:
-        return request
+    if came.says(source):
+        return request.headers["via"]
     first, *others = request.headers["via"]
     text = _stamp(first, came, source)
-    if not text:
-        others[:0] = split_list(first)[1:]
-    headers = {**request.headers, "via": [text or str(via), *others]}
-    changed = Request(headers, request.body, request.method, request.uri, request.version)
-    vars(changed)["via"] = via  # as `lazy` keeps it
-    return changed
+    return [text, *others] if text else [str(came.stamped(source)), *split_list(first)[1:], *others]
 
 
 def _stamp(text: str, came: Via, source: Address) -> str:

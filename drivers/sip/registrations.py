@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from drivers.sip.dates import http_date
@@ -13,10 +13,13 @@ from drivers.sip.registrar import Bindings, Refusal, Registrar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from dataclasses import dataclass
 
     from drivers.sip.layer import TransactionLayer
     from drivers.sip.message import Request
     from drivers.sip.transactions import ServerTransaction
+else:
+    from gatewayd.values import dataclass
 
 # Seconds that a phone should wait when we cannot write to disk.
 RETRY_AFTER = "10"

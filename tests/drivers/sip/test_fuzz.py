@@ -185,23 +185,28 @@ def test_what_is_written_in_another_way_is_understood_as_the_same(data: st.DataO
 @given(
     st.lists(
         st.sampled_from(
-            ['a="b"', "c=d", ' e="f, g"', 'h="\\""', " i = j", "k=", "l", '"', "=", " m =\tn", 'x=y"z', 'a=""b""']
+            [
+                'a="b"',
+                "c=d",
+                ' e="f, g"',
+                'h="\\""',
+                " i = j",
+                "k=",
+                "l",
+                '"',
+                "=",
+                " m =\tn",
+                "A=o",
+                'x=y"z',
+                'a=""b""',
+            ]
         )
     )
 )
 def test_credentials_are_read_alike_the_short_and_the_long_way(parts: list[str]) -> None:
     text = ",".join(parts)
-    quick = digest._parse_plain_pairs(text)
-    if quick is None:
-        return
-    found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = digest._PAIR.match(text, position)
-        assert match is not None
-        found.setdefault(match[1].lower(), match[2].strip('"'))
-        position = match.end()
-    assert quick == found
+    if digest._PLAIN_PAIRS.fullmatch(text):
+        assert digest._parse_pairs(text) == digest._parse_rare_pairs(text)
 
 
 def outcome(parse: Callable[[str], NameAddr], text: str) -> NameAddr | None:
