@@ -28,8 +28,8 @@ PROGRESS = {
 def page_moved(change: Change, case: Case, moved: Page) -> None:
     """Record a page that an attempt, or a later word of its device, has moved, and decide what follows."""
     change.save(moved)
-    if moved.state in PROGRESS:
-        change.tell(case.message, PROGRESS[moved.state], moved.user_id or moved.contact_id)
+    if (progress := PROGRESS.get(moved.state)) is not None:
+        change.tell(case.message, progress, moved.user_id or moved.contact_id)
     pages = [moved if page.id == moved.id else page for page in case.pages]
     raise_events(change, case, pages)
     if moved.state in (PageState.QUEUED, PageState.FAILED):

@@ -63,20 +63,20 @@ def _from_json(hint: object, entry: Json) -> object:
 
 
 def _encoder(hint: object) -> Callable[[Any], Any] | None:
-    """Return what turns a value of `hint` into a column, or None where SQLite takes it as it is."""
+    """Return what turns a value of `hint` into a column, or None where SQLite takes it, or its `_value_`, as it is."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = next(arg for arg in get_args(hint) if arg is not type(None))
-        encode = _encoder(inner)
+        encode = attrgetter("_value_") if _is_enum(inner) else _encoder(inner)
         return None if encode is None else lambda value: None if value is None else encode(value)
     if get_origin(hint) is tuple:
         return lambda value: json.dumps([entry if isinstance(entry, int) else asdict(entry) for entry in value])
     if get_origin(hint) is Mapping:
         return lambda value: json.dumps(dict(value), ensure_ascii=False)
-    if hint is bool:
-        return int
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return attrgetter("_value_")  # what `value` returns, without the call
     return None
+
+
+def _is_enum(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Enum)
 
 
 class Table(Generic[RowT]):
@@ -92,7 +92,8 @@ class Table(Generic[RowT]):
         self.row = row
         self.columns = [field.name for field in fields(row)]  # type: ignore[arg-type]
         self._selects: dict[tuple[str, str], str] = {}
-        self._values = attrgetter(*self.columns)
+        paths = [f"{column}._value_" if _is_enum(hints[column]) else column for column in self.columns]
+        self._values: Callable[[RowT], tuple[Any, ...]] = attrgetter(*paths)
         self._encoders = [(i, encode) for i, column in enumerate(self.columns) if (encode := _encoder(hints[column]))]
         self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
         stays = {*key.split(", "), *fixed.split()}
@@ -113,10 +114,13 @@ class Table(Generic[RowT]):
 
     def save(self, row: RowT) -> Statement:
         """Return the statement that writes `row`, new or changed."""
-        values = list(self._values(row))
+        values = self._values(row)
+        if not self._encoders:
+            return self._upsert, values
+        encoded = list(values)
         for index, encode in self._encoders:
-            values[index] = encode(values[index])
-        return self._upsert, tuple(values)
+            encoded[index] = encode(encoded[index])
+        return self._upsert, tuple(encoded)
 
     def load(self, columns: Iterable[Any]) -> RowT:
         """Rebuild a value from a row that `select` returned."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 RING_BYTES = 64 * 1024  # of one line; a minute of a busy 9600 Bd line
 RING_PIECES = 2_048  # of one line; an entry costs some 200 bytes beside its data
 IN, OUT = "in", "out"
-BYTES = {IN: "bytes_in", OUT: "bytes_out"}
 OPEN = "open"  # the driver (re)starts
 CONNECT, CLOSE = "connect", "close"  # a connection over the network begins and ends
 PAGE, WITHDRAW = "page", "withdraw"  # the driver was given a page, and had it taken away again
@@ -54,6 +53,15 @@ class Piece(NamedTuple):
     data: bytes
 
 
+# As it lies in the ring: number, and what a piece says; the other end of a datagram is spelled when somebody looks.
+_Entry = tuple[int, float, str, "str | Address", bytes]
+
+
+def _piece(entry: _Entry) -> Piece:
+    _, moment, what, channel, data = entry
+    return Piece(moment, what, channel if isinstance(channel, str) else f"{channel[0]}:{channel[1]}", data)
+
+
 class Recorder:
     """The ring of one line. Pieces are numbered; of `forgotten` ones only the number and the bytes are known."""
 
@@ -61,7 +69,7 @@ class Recorder:
         self._clock = clock
         self._most_bytes = most_bytes
         self._most_pieces = most_pieces
-        self._ring: deque[tuple[int, Piece]] = deque()
+        self._ring: deque[_Entry] = deque()
         self._size = 0
         self.next_number = 0  # that the next piece will have
         self._channels = 0
@@ -79,17 +87,22 @@ class Recorder:
 
     def record(self, what: str, channel: str, data: bytes) -> None:
         """Add a piece; the oldest go. Of a piece that is longer than the whole ring only the beginning is kept."""
-        ring, piece = self._ring, Piece(self._clock.now(), what, channel, bytes(data[: self._most_bytes]))
-        if what in BYTES:
-            self.tallies[BYTES[what]] += len(data)
-            if what == IN:
-                self.last_received = piece.time
-        ring.append((self.next_number, piece))
+        self._record(what, channel, data)
+
+    def _record(self, what: str, channel: str | Address, data: bytes) -> None:
+        ring, now, length = self._ring, self._clock.now(), len(data)
+        if what == IN:
+            self.tallies["bytes_in"] += length
+            self.last_received = now
+        elif what == OUT:
+            self.tallies["bytes_out"] += length
+        kept = bytes(data[: self._most_bytes])
+        ring.append((self.next_number, now, what, channel, kept))
         self.next_number += 1
-        self._size += len(piece.data)
-        self.forgotten_bytes += len(data) - len(piece.data)
+        self._size += len(kept)
+        self.forgotten_bytes += length - len(kept)
         while self._size > self._most_bytes or len(ring) > self._most_pieces:
-            oldest = len(ring.popleft()[1].data)
+            oldest = len(ring.popleft()[-1])
             self._size -= oldest
             self.forgotten_bytes += oldest
             self.forgotten += 1
@@ -109,11 +122,11 @@ class Recorder:
 
     def opening(self) -> None:
         """Note that the driver starts anew. A device that stays away must not fill the ring with attempts."""
-        attempt = list(takewhile(lambda entry: entry[1].what in ATTEMPT, reversed(self._ring)))
-        if any(piece.what == OPEN for _, piece in attempt):
-            for _, piece in attempt:
+        attempt = list(takewhile(lambda entry: entry[2] in ATTEMPT, reversed(self._ring)))
+        if any(what == OPEN for _, _, what, _, _ in attempt):
+            for *_, data in attempt:
                 self._ring.pop()
-                self._size -= len(piece.data)
+                self._size -= len(data)
         self.record(OPEN, "-", b"")
 
     def ordered(self, page: Page) -> None:
@@ -139,11 +152,11 @@ class Recorder:
 
     def datagrams(self, direction: str, data: bytes, address: Address) -> None:
         """Take note of one datagram: the trace of a socket."""
-        self.record(direction, f"{address[0]}:{address[1]}", data)
+        self._record(direction, address, data)
 
     def pieces(self, number: int = 0) -> list[Piece]:
         """Return what is kept, from piece `number` on."""
-        newest_first = [piece for _, piece in takewhile(lambda entry: entry[0] >= number, reversed(self._ring))]
+        newest_first = [_piece(entry) for entry in takewhile(lambda entry: entry[0] >= number, reversed(self._ring))]
         return newest_first[::-1]
 
     async def wait_for(self, number: int) -> None:
