@@ -28,7 +28,7 @@ else:
 
 # What the head of our MESSAGE takes beside addresses and credentials: below this no need to measure the datagram.
 _HEAD_ALLOWANCE = 640
-_PLAIN_FORMS = frozenset({Form.TYPED, Form.PLAIN})
+_PLAIN_FORMS = (Form.TYPED, Form.PLAIN)
 # Answers after which this address will not take this page at another time either (RFC 3261 21.4 to 21.6).
 _FOR_GOOD = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 484, 485, 488, 493, 501, 505, 513}
@@ -132,7 +132,8 @@ class Attempt:
         self._flow = target.flow
         self._takes_streams = True
         self._cseq = 0
-        self._form = self._first_form = pager.habits.first_form(target, delivery.outgoing.forms)
+        self._forms = delivery.outgoing.forms
+        self._form = self._first_form = pager.habits.first_form(target, self._forms)
         self._answers = Answers()
         tokens = self._pager.tokens
         self._call_id, self._tag = _call_id(delivery.outgoing.reference) or tokens(12), tokens(6)
@@ -156,7 +157,7 @@ class Attempt:
         """RFC 3261 18.1.1: more than 1300 bytes go over TCP, where the phone takes connections."""
         outgoing = self._delivery.outgoing
         longest = 4 * len(outgoing.text)  # bytes, whatever the characters are
-        if outgoing.forms[self._form] in _PLAIN_FORMS and not self._answers.headers and not self.target.way:
+        if self._forms[self._form] in _PLAIN_FORMS and not self._answers.headers and not self.target.way:
             addresses = len(self._uri) + 4 * len(outgoing.to + self._pager.identity.from_)  # and Via, Reply-To
             if longest + addresses + _HEAD_ALLOWANCE <= MAX_DATAGRAM_REQUEST:
                 return False
@@ -192,7 +193,7 @@ class Attempt:
 
     def _request(self) -> Request:
         outgoing = self._delivery.outgoing
-        form = outgoing.forms[self._form]
+        form = self._forms[self._form]
         headers = {
             "max-forwards": ["70"],
             **({"route": list(route)} if (route := self.target.way) else {}),
@@ -232,12 +233,12 @@ class Attempt:
             habits.refuses_messages(self.target, now)
         elif response.status < 300:  # noqa: PLR2004 - the class of success
             fell_back = self._form != self._first_form
-            habits.took(self.target, self._delivery.outgoing.forms[self._form] if fell_back else None)
+            habits.took(self.target, self._forms[self._form] if fell_back else None)
 
     def _can_try_again(self, response: Response) -> bool:
         """With credentials, and in the next form when the phone does not know this one."""
         status = response.status
-        if status in _AGAIN_WITHOUT_FORM and self._form + 1 < len(self._delivery.outgoing.forms):
+        if status in _AGAIN_WITHOUT_FORM and self._form + 1 < len(self._forms):
             self._form += 1
             return True
         if status // 100 == 3 and self.target.route and self._uri == self.target.uri:  # noqa: PLR2004 - moved

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -141,14 +140,21 @@ def _token_or_quoted(value: str) -> str:
     return value if (value.isalnum() and value.isascii()) or _UNQUOTED.fullmatch(value) else quote(value)
 
 
-def remembered(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
-    """Keep the latest results of a parser for short texts; what it raises is raised anew."""
-    known = lru_cache(maxsize=REMEMBERED)(parse)
+class Remembered(dict[str, ResultT]):
+    """What a parser made of short texts lately: what is known is found without a call; what it raises is raised anew."""
 
-    def look_up(text: str) -> ResultT:
-        return known(text) if len(text) <= MAX_PLAIN else parse(text)
+    def __init__(self, parse: Callable[[str], ResultT]) -> None:
+        super().__init__()
+        self._parse = parse
 
-    return look_up
+    def __missing__(self, text: str) -> ResultT:
+        """Parse what is not known."""
+        result = self._parse(text)
+        if len(text) <= MAX_PLAIN:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[text] = result
+        return result
 
 
 class NameAddr(NamedTuple):
@@ -163,10 +169,10 @@ class NameAddr(NamedTuple):
         """Parse a From, To or Contact value. Raises Malformed."""
         address, separator, tag = value.rpartition(">;tag=")
         if separator and tag.isalnum() and tag.isascii():  # the address comes again, its tag does not
-            known = _parse_address(f"{address}>")
+            known = _ADDRESSES[f"{address}>"]
             if not known.params:
                 return NameAddr(known.uri, known.display, {"tag": tag})
-        return _parse_address(value)
+        return _ADDRESSES[value]
 
     @property
     def tag(self) -> str:
@@ -178,7 +184,6 @@ class NameAddr(NamedTuple):
         return f"{display}<{self.uri}>{format_params(self.params)}"
 
 
-@remembered
 def _parse_address(value: str) -> NameAddr:
     plain = _PLAIN_ADDRESS.fullmatch(value) if len(value) <= MAX_PLAIN else None
     if plain is not None:
@@ -210,7 +215,6 @@ def _parse_bare_address(text: str) -> NameAddr:
     return NameAddr(uri, "", parse_params(tail) if separator else {})
 
 
-@remembered
 def _parse_hop(text: str) -> tuple[str, str, int | None]:
     """Return transport, host and port of a Via value without its parameters. Raises Malformed."""
     match = _HOP.fullmatch(text) if len(text) <= MAX_PLAIN else None
@@ -221,6 +225,10 @@ def _parse_hop(text: str) -> tuple[str, str, int | None]:
     if number is not None and not 0 < number <= MAX_PORT:
         raise Malformed("Via has an impossible port")
     return transport.upper(), host.lower(), number
+
+
+_ADDRESSES = Remembered(_parse_address)
+_HOPS = Remembered(_parse_hop)
 
 
 class Via(NamedTuple):
@@ -235,7 +243,7 @@ class Via(NamedTuple):
     def parse(cls, value: str) -> Via:
         """Parse one Via value. Raises Malformed."""
         head, semicolon, tail = value.partition(";")
-        return cls(*_parse_hop(head), parse_params(tail) if semicolon else {})
+        return cls(*_HOPS[head], parse_params(tail) if semicolon else {})
 
     @property
     def branch(self) -> str:
@@ -271,6 +279,9 @@ class Via(NamedTuple):
 
 def parse_cseq(value: str) -> tuple[int, str]:
     """Return number and method. Raises Malformed."""
+    number, _, method = value.partition(" ")
+    if len(number) < FEW_DIGITS and number.isdigit() and method.isalpha() and value.isascii():
+        return int(number), method
     match = _CSEQ.fullmatch(value)
     if match is None or int(match[1]) >= MAX_CSEQ:
         raise Malformed("CSeq is not proper")

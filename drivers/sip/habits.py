@@ -45,24 +45,27 @@ class Habits:
 
     def first_form(self, target: Target, forms: tuple[Form, ...]) -> int:
         """Return which of the forms to begin with."""
-        known = self._known.get(_key(target), _UNKNOWN).form
+        known = self._habit(target).form
         return forms.index(known) if known in forms else 0
 
     def took(self, target: Target, form: Form | None) -> None:
         """Remember a device that took a page, in this form after it had refused another (else None)."""
-        known = self._known.get(_key(target), _UNKNOWN)
+        known = self._habit(target)
         if known.refuses_until or form not in {None, known.form}:
             self._learn(target, Habit(form or known.form))
 
     def refuses_messages(self, target: Target, now: float) -> None:
         """Remember a device that knows no MESSAGE (405)."""
-        known = self._known.get(_key(target), _UNKNOWN)
+        known = self._habit(target)
         self._learn(target, replace(known, refuses_until=now + REFUSAL_LIFETIME))
 
     def willing(self, targets: list[Target], now: float) -> list[Target]:
         """Leave out devices that know no MESSAGE, where there are others."""
-        willing = [each for each in targets if self._known.get(_key(each), _UNKNOWN).refuses_until <= now]
+        willing = [each for each in targets if self._habit(each).refuses_until <= now]
         return willing or targets
+
+    def _habit(self, target: Target) -> Habit:
+        return self._known.get(_key(target), _UNKNOWN) if self._known else _UNKNOWN
 
     def _learn(self, target: Target, habit: Habit) -> None:
         key = _key(target)

@@ -11,17 +11,15 @@ from drivers.sip.connection import Wires
 from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
-from drivers.sip.message import Request, Response, make_response, parse_message
+from drivers.sip.message import Key, Request, Response, make_response, parse_message
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
     ClientTransaction,
     Failure,
-    Key,
     Means,
     ServerTransaction,
     State,
     client_key,
-    server_key,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +112,7 @@ class TransactionLayer:
             if request.method != "ACK" and request.call_id and request.first("from"):
                 self.reply(request, flow, error.status)
             return
-        key = server_key(request)
+        key = request.transaction
         if (answer := self._answers.get(key)) is not None:
             self._around.count("retransmissions")
             self._send_response(answer, request, flow)
@@ -154,7 +152,7 @@ class TransactionLayer:
         if len(self._by_number) >= MAX_PENDING:
             return None
         self._numbers += 1
-        server = ServerTransaction(self._numbers, server_key(request), request, flow, now)
+        server = ServerTransaction(self._numbers, request.transaction, request, flow, now)
         self._servers[server.key] = self._by_number[server.number] = server
         return server
 
@@ -194,7 +192,7 @@ class TransactionLayer:
 
     def invite_is_known(self, cancel: Request) -> bool:
         """Return whether the INVITE that a CANCEL names is known."""
-        return server_key(replace(cancel, method="INVITE")) in self._servers
+        return replace(cancel, method="INVITE").transaction in self._servers
 
     def _resend_until_ack(self, server: ServerTransaction, now: float) -> None:
         timing = self._around.timing

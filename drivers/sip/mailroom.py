@@ -138,23 +138,24 @@ class Mailroom:
         """
         settings, account = self._settings, self._settings.accounts.get(user)
         profile = (account.profile if account else "") or settings.profile
+        wall = self._outside.wall()
         notify = settings.notifications if account is None or account.notifications is None else account.notifications
         return Outgoing(
             user,
             to,
             page.text,
-            f"{int(self._outside.wall() * 1000):011x}{self._outside.tokens(5)}.{user}",
-            self._headers(page, now),
+            f"{int(wall * 1000):011x}{self._outside.tokens(5)}.{user}",
+            self._headers(page, now, wall),
             PROFILES[profile],
             notify,
             f"<{self._own_address(through_pbx=through_pbx)}>",  # some phones refuse CPIM with a name in quotes
             page.priority,
-            self._outside.wall(),
+            wall,
         )
 
-    def _headers(self, page: Page, now: float) -> dict[str, list[str]]:
+    def _headers(self, page: Page, now: float, wall: float) -> dict[str, list[str]]:
         subject = printable(page.text.partition("\n")[0], MAX_SUBJECT)
-        headers = {"date": [http_date(self._outside.wall())], "priority": [PRIORITY[page.priority]]}
+        headers = {"date": [http_date(wall)], "priority": [PRIORITY[page.priority]]}
         if subject:
             headers["subject"] = [subject]
         if self._settings.reply_to:

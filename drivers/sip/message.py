@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from drivers.sip.grammar import TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
+from drivers.sip.grammar import MAGIC_COOKIE, TOKEN, Malformed, NameAddr, Via, parse_cseq, parse_delta, split_list
 from drivers.sip.lazy import lazy
 from gatewayd.errors import LocalProtocolError
 
@@ -75,6 +75,7 @@ REASONS = {
 }  # fmt: skip
 
 Headers = dict[str, list[str]]
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,16 @@ class Request(Message):
     method: str = ""
     uri: str = ""
     version: str = VERSION
+
+    @lazy
+    def transaction(self) -> Key:
+        """Name what identifies the transaction (17.2.3); an ACK belongs to that of its INVITE. Raises Malformed."""
+        via = self.via
+        method = "INVITE" if self.method == "ACK" else self.method
+        branch = via.branch
+        if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
+            return (branch, via.sent_by, method)
+        return (branch, via.sent_by, method, self.call_id, str(self.cseq[0]), self.from_.tag, self.uri)
 
     def start_line(self) -> str:
         """Return the request line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from drivers.sip.habits import Habits
 from gatewayd.driver import Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from drivers.sip.flow import Flow
     from drivers.sip.layer import TransactionLayer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 GRACE = 2.0
 # The better one counts when several devices of a user answer.
 _RANK = (Outcome.RECEIVED, Outcome.SENT, Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED)
-_ARRIVED = frozenset({Outcome.RECEIVED, Outcome.SENT})
+_ARRIVED = (Outcome.RECEIVED, Outcome.SENT)
 
 
 class Pager:
@@ -97,6 +98,17 @@ def _queue(lane: list[_Delivery], delivery: _Delivery) -> None:
     lane.insert(place, delivery)
 
 
+def _by_rank(targets: list[Target]) -> deque[list[Target]]:
+    """Return the devices of a user in groups of equal rank, the best first; most people have one device."""
+    if len(targets) == 1:
+        return deque((targets,))
+    return deque([list(group) for _, group in groupby(targets, key=lambda target: target.q)])
+
+
+def _best(receipts: list[Receipt]) -> Receipt:
+    return receipts[0] if len(receipts) == 1 else min(receipts, key=lambda receipt: _RANK.index(receipt.outcome))
+
+
 class _Delivery:
     """One page to all devices of one user: groups of equal rank one after the other, within a group all at once.
 
@@ -109,9 +121,7 @@ class _Delivery:
         self.handle = handle
         self.outgoing = outgoing
         self.over = False
-        self._groups: Iterator[list[Target]] = iter(
-            [list(group) for _, group in groupby(targets, key=lambda target: target.q)]
-        )
+        self._groups = _by_rank(targets)
         self._attempts: list[Attempt] = []
         self._timers: list[Deadline] = []
         self._outcome: Outcome | None = None
@@ -120,12 +130,14 @@ class _Delivery:
         """Begin with the best group; who has not answered after half the time must not keep the others waiting."""
         agenda, patience = self.pager.layer.agenda, self.pager.identity.patience
         self._timers.append(agenda.at(now + patience, self._give_up))
-        self._timers.append(agenda.at(now + patience / 2, self._next_group))
+        if len(self._groups) > 1:
+            self._timers.append(agenda.at(now + patience / 2, self._next_group))
         self._next_group(now)
 
     def _next_group(self, now: float) -> None:
         """Page the next group, and the one after it too when nothing can be expected of this one."""
-        attempts = [Attempt(self.pager, self, target) for target in next(self._groups, [])]
+        targets = self._groups.popleft() if self._groups else ()
+        attempts = [Attempt(self.pager, self, target) for target in targets]
         self._attempts += attempts
         for attempt in attempts:
             attempt.start(now)
@@ -139,13 +151,19 @@ class _Delivery:
         if self.over:
             self._tell_late(attempt)
             return
-        waiting_for = [each for each in self._attempts if each.receipt is None and not each.target.silent]
-        arrived = any(each.receipt is not None and each.receipt.outcome in _ARRIVED for each in self._attempts)
-        if arrived and not waiting_for:
+        arrived = is_waited_for = False
+        unsettled = 0
+        for each in self._attempts:
+            if each.receipt is None:
+                unsettled += 1
+                is_waited_for |= not each.target.silent
+            elif each.receipt.outcome in _ARRIVED:
+                arrived = True
+        if arrived and not is_waited_for:
             self._finish(now)
         elif arrived:
             self._timers.append(self.pager.layer.agenda.at(now + GRACE, self._finish))
-        elif all(each.receipt is not None for each in self._attempts):
+        elif not unsettled:
             self._next_group(now)
 
     def _give_up(self, now: float) -> None:
@@ -158,8 +176,7 @@ class _Delivery:
             return
         attempts = self._attempts
         self.stop()
-        receipts = [attempt.verdict() for attempt in attempts]
-        best = min(receipts, key=lambda receipt: _RANK.index(receipt.outcome))
+        best = _best([attempt.verdict() for attempt in attempts])
         self._outcome = best.outcome
         receipt = Receipt(best.outcome, best.detail, self.outgoing.reference, best.retry_after)
         if best.outcome is Outcome.UNKNOWN and all(attempt.target.silent for attempt in attempts):

@@ -117,7 +117,10 @@ class Registrar:
 
     def current(self, user: str, now: float) -> Bindings:
         """Return the live bindings of `user`, the preferred first."""
-        live = (binding for binding in self._bindings.get(user, ()) if binding.expires > now)
+        known = self._bindings.get(user)
+        if known is None:
+            return ()
+        live = (binding for binding in known if binding.expires > now)
         return tuple(sorted(live, key=lambda binding: -binding.q))
 
     def users(self) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gatewayd.driver import ForwardingLine
     from gatewayd.model import Page
 
-_NOT_REACHED = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
+_NOT_REACHED = (Outcome.FAILED, Outcome.UNKNOWN)
 # Users whose missed addresses are kept; more of them are still reached under their plain names, the rest when due.
 MAX_MISSED = 1_000
 

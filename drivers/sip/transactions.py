@@ -12,16 +12,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from drivers.sip.grammar import MAGIC_COOKIE
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from drivers.sip.flow import Flow
-    from drivers.sip.message import Request, Response
+    from drivers.sip.message import Key, Request, Response
     from drivers.sip.timing import Agenda, Deadline, Timing
-
-Key = tuple[str, ...]
 
 
 class State(Enum):
@@ -33,22 +29,14 @@ class State(Enum):
     CONFIRMED = "confirmed"
 
 
+_TRYING, _PROCEEDING, _COMPLETED = State.TRYING, State.PROCEEDING, State.COMPLETED  # looked up on every message
+
+
 class Failure(Enum):
     """Why a client transaction ended without an answer."""
 
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
-
-
-def server_key(request: Request) -> Key:
-    """Return what identifies the transaction of a request (17.2.3); an ACK belongs to its INVITE."""
-    via = request.via
-    method = "INVITE" if request.method == "ACK" else request.method
-    branch = via.branch
-    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-        return (branch, via.sent_by, method)
-    number = str(request.cseq[0])
-    return (branch, via.sent_by, method, request.call_id, number, request.from_.tag, request.uri)
 
 
 def client_key(response: Response) -> Key:
@@ -65,7 +53,7 @@ class ServerTransaction:
     request: Request
     flow: Flow
     created: float
-    state: State = State.TRYING
+    state: State = _TRYING
     response: bytes = b""
     timers: list[Deadline] = field(default_factory=list)
 
@@ -97,7 +85,7 @@ class ClientTransaction:
     ) -> None:
         self.key = key
         self.flow = flow
-        self.state = State.TRYING
+        self.state = _TRYING
         self._data = data
         self._means = means
         self._on_result = on_result
@@ -128,7 +116,7 @@ class ClientTransaction:
         if not self._silent:
             self._means.send(self.flow, self._data)
             t2 = self._means.timing.t2
-            self._interval = t2 if self.state is State.PROCEEDING else min(2 * self._interval, t2)
+            self._interval = t2 if self.state is _PROCEEDING else min(2 * self._interval, t2)
         self._wait(now)
 
     def silence(self) -> None:
@@ -137,10 +125,10 @@ class ClientTransaction:
 
     def receive(self, response: Response, now: float) -> None:
         """Take a response."""
-        if self.state is State.COMPLETED:
+        if self.state is _COMPLETED:
             return
         if response.status < 200:  # noqa: PLR2004 - the class of provisional responses
-            self.state = State.PROCEEDING
+            self.state = _PROCEEDING
             return
         self._complete()
         self._means.end(self, None if self.flow.is_stream else now + self._means.timing.t4)
@@ -148,12 +136,12 @@ class ClientTransaction:
 
     def fail(self, failure: Failure, now: float) -> None:
         """End without an answer."""
-        if self.state is not State.COMPLETED:
+        if self.state is not _COMPLETED:
             self._complete()
             self._means.end(self, None)
             self._on_result(failure, now)
 
     def _complete(self) -> None:
-        self.state = State.COMPLETED
+        self.state = _COMPLETED
         if self._timer is not None:
             self._timer.cancel()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drivers.sip.registrar import Registrar
 
 ALLOW = "MESSAGE, OPTIONS, REGISTER, INVITE, ACK, CANCEL"
+SERVED_METHODS = frozenset({"MESSAGE", "REGISTER", "OPTIONS", "INVITE"})
 # Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
 OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
 # A name that holds one of these could pass for the address of somebody else.
@@ -83,16 +84,17 @@ class UserAgentServer:
 
     def _dispatch(self, request: Request, flow: Flow, now: float) -> None:
         method = request.method
-        if method == "CANCEL":
+        if method in SERVED_METHODS:
+            if not self._refused_by_head(request, flow):
+                self._serve(request, flow, now)
+        elif method == "CANCEL":
             self._layer.reply(request, flow, 200 if self._layer.invite_is_known(request) else 481)
         elif method == "BYE":
             self._layer.reply(request, flow, 481)
         elif method in OTHER_METHODS:
             self._layer.reply(request, flow, 405, {"allow": [ALLOW]})
-        elif method not in {"MESSAGE", "REGISTER", "OPTIONS", "INVITE"}:
+        else:
             self._layer.reply(request, flow, 501)
-        elif not self._refused_by_head(request, flow):
-            self._serve(request, flow, now)
 
     def _refused_by_head(self, request: Request, flow: Flow) -> bool:
         """Whose domain, and which extensions: these need no password."""
@@ -102,6 +104,8 @@ class UserAgentServer:
         if not self._policy.is_ours(uri):
             self._layer.reply(request, flow, 404)
             return True
+        if "require" not in request.headers:
+            return False
         known = EXTENSIONS if request.method == "REGISTER" else frozenset()
         unsupported = [name for name in request.every("require") if name.lower() not in known]
         if unsupported:
@@ -115,9 +119,13 @@ class UserAgentServer:
         admitted = self._admit(request, flow, now)
         if admitted is None:
             return
-        handler = {"REGISTER": self._handle_register, "MESSAGE": self._handle_message, "INVITE": self._handle_invite}
         try:
-            handler[request.method](admitted, now)
+            if request.method == "MESSAGE":
+                self._handle_message(admitted, now)
+            elif request.method == "REGISTER":
+                self._handle_register(admitted, now)
+            else:
+                self._handle_invite(admitted, now)
         except Malformed as error:
             self._layer.respond(admitted.server, error.status, now)
         except Refusal as refusal:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from drivers.sip.grammar import MAX_PORT, REMEMBERED, Malformed, remembered
+from drivers.sip.grammar import MAX_PORT, REMEMBERED, Malformed, Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Uri:
     @staticmethod
     def parse(text: str) -> Uri:
         """Parse `text`. Raises Malformed, with status 416 for a scheme that is not SIP's."""
-        return _parse(text)
+        return _URIS[text]
 
     @classmethod
     def parse_sip(cls, scheme: str, rest: str) -> Uri:
@@ -75,7 +75,7 @@ class Uri:
     @property
     def numeric_host(self) -> str | None:
         """The host as an IP address without brackets, or None for a name."""
-        return _numeric(self.host)
+        return _NUMERIC[self.host]
 
     @property
     def transport(self) -> str:
@@ -99,7 +99,6 @@ class Uri:
         return f"{self.scheme}:{at}{self.host}{port}{_format_uri_params(self.params)}{headers}"
 
 
-@remembered
 def _parse(text: str) -> Uri:
     match = _SCHEME.match(text)
     if match is None or _FORBIDDEN.search(text):
@@ -112,12 +111,15 @@ def _parse(text: str) -> Uri:
     return Uri.parse_sip(scheme, rest)
 
 
-@remembered
 def _numeric(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host.strip("[]")))
     except ValueError:
         return None
+
+
+_URIS = Remembered(_parse)
+_NUMERIC = Remembered(_numeric)
 
 
 @lru_cache(maxsize=REMEMBERED)
