@@ -115,6 +115,8 @@ def unquote(text: str) -> str:
 
 def parse_params(text: str) -> dict[str, str]:
     """Parse `;name=value;flag`: names in lower case, values unquoted, the first of two equal names counts."""
+    if not text:
+        return {}
     params: dict[str, str] = {}
     hides = '"' in text or "<" in text
     parts = split_list(text, ";") if hides else text.split(";", MAX_LIST_ITEMS)
@@ -122,12 +124,14 @@ def parse_params(text: str) -> dict[str, str]:
         raise Malformed("a header lists too many items")
     for part in parts:
         name, _, value = part.partition("=")
-        name = name.strip().lower()
-        if name not in _KNOWN_PARAMS and not TOKEN.fullmatch(name):
-            if not part.strip():
-                continue
-            raise Malformed("a parameter has no proper name")
-        params.setdefault(name, unquote(value))
+        if name not in _KNOWN_PARAMS:
+            name = name.strip().lower()
+            if name not in _KNOWN_PARAMS and not TOKEN.fullmatch(name):
+                if not part.strip():
+                    continue
+                raise Malformed("a parameter has no proper name")
+        if name not in params:
+            params[name] = unquote(value) if hides else value.strip()
     return params
 
 
@@ -141,7 +145,7 @@ def _token_or_quoted(value: str) -> str:
 
 
 class Remembered(dict[str, ResultT]):
-    """What a parser made of short texts lately: what is known is found without a call; what it raises is raised anew."""
+    """What a parser made of short texts lately, found without a call. What it raises is raised anew."""
 
     def __init__(self, parse: Callable[[str], ResultT]) -> None:
         super().__init__()

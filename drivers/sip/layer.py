@@ -136,16 +136,11 @@ class TransactionLayer:
 
     def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> None:
         """Answer at once, without keeping state: for everything that costs nothing to answer again."""
-        data = self._draw_up_response(request, flow, status, headers)
+        data = make_response(request, status, self._tag(request), headers, flow.peer).to_bytes()
         if flow.is_stream or len(data) <= MOST_GAIN * self._heard:
             self._send_response(data, request, flow)
         else:
             self._around.count("would_amplify")
-
-    def _draw_up_response(
-        self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None
-    ) -> bytes:
-        return make_response(request, status, self._tag(request), headers, flow.peer).to_bytes()
 
     def begin(self, request: Request, flow: Flow, now: float) -> ServerTransaction | None:
         """Take the request on: its retransmissions are absorbed from now on. None when too many wait already."""
@@ -169,7 +164,8 @@ class TransactionLayer:
         if now - server.created >= limit:
             self._forget_server(server)
             return
-        server.response = self._draw_up_response(server.request, server.flow, status, headers)
+        tag = self._around.tokens(8)  # the answer itself is kept for retransmissions
+        server.response = make_response(server.request, status, tag, headers, server.flow.peer).to_bytes()
         self._send_response(server.response, server.request, server.flow)
         server.state = State.COMPLETED
         is_call = server.request.method == "INVITE"

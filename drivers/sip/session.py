@@ -128,14 +128,14 @@ class Session:
         match event:
             case MessageReceived():
                 self._start(self._clerk.take_text(event))
+            case PageDone():
+                self._sending.done(event.handle, event.receipt)
             case CallReceived():
                 self._start(self._clerk.take_call(event))
             case Notified():
                 self._start(self._clerk.take_notification(event))
             case BindingsChanged():
                 self._start(self._clerk.save_bindings(event))
-            case PageDone(handle, receipt):
-                self._sending.done(handle, receipt)
             case PageConfirmedLate():
                 self._start(self._clerk.take_late(event))
             case ConnectionWanted():

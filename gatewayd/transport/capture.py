@@ -99,13 +99,14 @@ class Recorder:
         kept = bytes(data[: self._most_bytes])
         ring.append((self.next_number, now, what, channel, kept))
         self.next_number += 1
-        self._size += len(kept)
-        self.forgotten_bytes += length - len(kept)
-        while self._size > self._most_bytes or len(ring) > self._most_pieces:
+        size, lost = self._size + len(kept), length - len(kept)
+        while size > self._most_bytes or len(ring) > self._most_pieces:
             oldest = len(ring.popleft()[-1])
-            self._size -= oldest
-            self.forgotten_bytes += oldest
+            size -= oldest
+            lost += oldest
             self.forgotten += 1
+        self._size = size
+        self.forgotten_bytes += lost
         for follower in self._followers:
             follower.set()
 
