@@ -48,6 +48,13 @@ class Case:
         """Return what an escalation says: the message of the case, or a notice that escalates itself."""
         return next((one for one in self.notices if one.id == run.message_id), self.message)
 
+    def page(self, page_id: int) -> Page | None:
+        """Return one of its pages or pushes."""
+        for page in self.pages:
+            if page.id == page_id:
+                return page
+        return next((push for push in self.pushes if push.id == page_id), None)
+
     @property
     def is_open(self) -> bool:
         """Whether somebody still has to take it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from gatewayd.driver import News
@@ -16,7 +15,6 @@ from gatewayd.model import (
     JournalKind,
     Message,
     Page,
-    PageState,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from gatewayd.store.rows import Recordable
 else:
     from gatewayd.values import dataclass
-
-_QUEUED = PageState.QUEUED  # the member of an Enum costs as much to look up as a call, on Python 3.11
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +68,39 @@ class About(TypedDict, total=False):
     recipient_id: int | None
 
 
-@dataclass(slots=True)
 class Change:
-    """A decision: `record` everything in one transaction, then `queue`, `withdraw` and `schedule`.
+    """A decision: everything to be written in one transaction, and what then takes effect.
 
     `announced` are events of which their users have to hear, `concerned` the users of an alarm that ended; `others` are
     rows without further effect; `news` is for the lines that reported something.
     """
 
-    ctx: Context
-    alarms: dict[int, Alarm] = field(default_factory=dict)
-    messages: dict[int, Message] = field(default_factory=dict)
-    events: dict[int, Event] = field(default_factory=dict)
-    pages: dict[int, Page] = field(default_factory=dict)
-    escalations: dict[int, Escalation] = field(default_factory=dict)
-    journal: list[JournalEntry] = field(default_factory=list)
-    announced: dict[int, None] = field(default_factory=dict)
-    concerned: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    others: list[Recordable] = field(default_factory=list)
-    news: list[tuple[str, News]] = field(default_factory=list)
+    __slots__ = (
+        "alarms",
+        "announced",
+        "concerned",
+        "ctx",
+        "escalations",
+        "events",
+        "journal",
+        "messages",
+        "news",
+        "others",
+        "pages",
+    )
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.alarms: dict[int, Alarm] = {}
+        self.messages: dict[int, Message] = {}
+        self.events: dict[int, Event] = {}
+        self.pages: dict[int, Page] = {}
+        self.escalations: dict[int, Escalation] = {}
+        self.journal: list[JournalEntry] = []
+        self.announced: dict[int, None] = {}
+        self.concerned: dict[int, tuple[int, ...]] = {}
+        self.others: list[Recordable] = []
+        self.news: list[tuple[str, News]] = []
 
     def announce(self, event: Event) -> None:
         """Take in an event that is new to its user, or that was paged again."""
@@ -132,14 +142,6 @@ class Change:
             *self.journal,
             *self.others,
         ]
-
-    def queued(self) -> list[Page]:
-        """Return the pages that go to their lines' queues."""
-        return [page for page in self.pages.values() if page.state is _QUEUED]
-
-    def settled(self) -> list[Page]:
-        """Return the pages that leave the queues."""
-        return [page for page in self.pages.values() if page.state is not _QUEUED]
 
     def running(self) -> list[Escalation]:
         """Return the escalations whose deadline has to be set."""

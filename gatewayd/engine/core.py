@@ -11,7 +11,7 @@ from gatewayd.engine.change import Change, Context, Policy
 from gatewayd.engine.changes import Changes
 from gatewayd.engine.locks import KeyedLocks
 from gatewayd.engine.queue import Agenda
-from gatewayd.model import JournalKind
+from gatewayd.model import JournalKind, PageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_QUEUED = PageState.QUEUED  # on Python 3.11 the member of an Enum costs as much to look up as a call
 CUT_TIMEOUT = 2.0  # seconds that a driver gets to stop a page that was taken back
 
 
@@ -109,7 +110,11 @@ class Core:
 
     def _hold(self, change: Change) -> list[Page]:
         """Hold the pages that a decision takes out of their queues; returns those that were there."""
-        return [page for page in change.settled() if page.line in self.lines and self.lines[page.line].hold(page.id)]
+        held = []
+        for page in change.pages.values():
+            if page.state is not _QUEUED and page.line in self.lines and self.lines[page.line].hold(page.id):
+                held.append(page)  # noqa: PERF401 - hardly ever
+        return held
 
     def _apply(self, change: Change) -> list[asyncio.Task[None]]:
         self.cases.apply(change)
@@ -129,19 +134,18 @@ class Core:
     def _move_pages(self, change: Change) -> list[asyncio.Task[None]]:
         """Take pages out of their queues and put others in; returns the attempts that end by that."""
         ending = []
-        touched: dict[str, None] = {}  # in the order of the pages
-        for page in change.settled():
+        touched: dict[str, RunningLine] = {}  # in the order of the pages
+        for page in change.pages.values():
             line = self.lines.get(page.line)
-            if line is not None:
-                touched[page.line] = None
-                if (task := line.drop(page.id)) is not None:
-                    ending.append(task)
-        for page in change.queued():
-            if page.line in self.lines:
-                self.lines[page.line].push(page)
-                touched[page.line] = None
-        for name in touched:
-            self.lines[name].pump()
+            if line is None:
+                continue
+            touched[page.line] = line
+            if page.state is _QUEUED:
+                line.push(page)
+            elif (task := line.drop(page.id)) is not None:
+                ending.append(task)
+        for line in touched.values():
+            line.pump()
         return ending
 
     def _tell(self, change: Change) -> None:

@@ -155,7 +155,7 @@ class Engine(Desk):
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             case = self._case(page.message_id)
-            current = next((one for one in (*case.pages, *case.pushes) if one.id == page.id), None)
+            current = case.page(page.id)
             if current is None:
                 current = core.store.paging.get(page.id) or page
             change = core.change()
@@ -171,7 +171,7 @@ class Engine(Desk):
         core = self._core
         async with core.locks(case_key(page.alarm_id, page.message_id)):
             case = self._case(page.message_id)
-            current = next((one for one in (*case.pages, *case.pushes) if one.id == page.id), None)
+            current = case.page(page.id)
             if current is None or current.state is not PageState.QUEUED:
                 return
             change = core.change()

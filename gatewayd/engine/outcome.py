@@ -17,6 +17,7 @@ else:
     from gatewayd.values import replace
 
 UNDELIVERED = "NOT DELIVERED: "
+NOT_THROUGH = (PageState.QUEUED, PageState.FAILED)
 PROGRESS = {
     PageState.SENT: Progress.PAGED,
     PageState.UNKNOWN: Progress.PAGED,
@@ -32,7 +33,7 @@ def page_moved(change: Change, case: Case, moved: Page) -> None:
         change.tell(case.message, progress, moved.user_id or moved.contact_id)
     pages = [moved if page.id == moved.id else page for page in case.pages]
     raise_events(change, case, pages)
-    if moved.state in (PageState.QUEUED, PageState.FAILED):
+    if moved.state in NOT_THROUGH:
         take_next_way(change, moved, pages)
     if moved.state is PageState.FAILED:
         text = f"page to {moved.line} {moved.address} failed: {moved.detail}"

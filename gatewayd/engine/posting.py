@@ -146,12 +146,13 @@ def _page(change: Change, occasion: Occasion, target: _Target, waiting: set[tupl
     waiting.add((contact.line, contact.address))
     ctx, message = change.ctx, occasion.message
     delay = user.ways[way].after if user else 0.0
+    capabilities = ctx.capabilities(contact.line)
     page = Page(
         id=ctx.new_id(Page),
         message_id=message.id,
         line=contact.line,
         address=contact.address,
-        text=page_text(message, ctx.capabilities(contact.line)),
+        text=page_text(message, capabilities),
         priority=message.priority,
         created=ctx.now,
         due=ctx.now + delay,
@@ -167,7 +168,7 @@ def _page(change: Change, occasion: Occasion, target: _Target, waiting: set[tupl
         tone=message.tone,
     )
     about: About = {"alarm_id": page.alarm_id, "message_id": message.id, "recipient_id": contact.id}
-    if ctx.capabilities(contact.line) is None:
+    if capabilities is None:
         page = replace(page, state=PageState.FAILED, detail=f"there is no line {contact.line!r}")
         change.note(JournalKind.PAGE, page.detail, **about)
     elif not page.text.startswith(message.text):

@@ -61,7 +61,8 @@ class Replies:
         if not report.reference:
             return await self._taken(line, report)
         async with self._core.locks(("text", line, report.sender, report.reference)):
-            await self._forget_old()
+            if self._core.clock.now() >= self._forget_at:
+                await self._forget_old()
             return Recorded.REPEAT if self._is_known(line, report) else await self._taken(line, report)
 
     def _is_known(self, line: str, report: TextReceived) -> bool:
@@ -72,11 +73,10 @@ class Replies:
         return before is not None and now - before.created <= REFERENCE_LIFETIME
 
     async def _forget_old(self) -> None:
-        """Forget references that are too old, now and then."""
+        """Forget references that are too old."""
         now = self._core.clock.now()
-        if now >= self._forget_at:
-            self._forget_at = now + FORGET_EVERY
-            await self._core.store.record(TakenOnceExpired(now - REFERENCE_LIFETIME))
+        self._forget_at = now + FORGET_EVERY
+        await self._core.store.record(TakenOnceExpired(now - REFERENCE_LIFETIME))
 
     async def _taken(self, line: str, report: TextReceived) -> Recorded:
         recipient_id = self._core.directory.addressed(report.recipient)

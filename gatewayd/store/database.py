@@ -86,8 +86,8 @@ def running_daemon(data_dir: Path) -> int | None:
     return None
 
 
-# Whatever sqlite3 has no adapter for it asks for methods, and each of them that is missing is an error thrown inside: the
-# eleven NULLs of a text that a phone sends took 2 % of the time that it costs.
+# What sqlite3 has no adapter for it asks for methods, and each that is missing is an error thrown inside: the eleven
+# NULLs of a text that a phone sends took 2 % of the time that it costs.
 _NOTHING: dict[None, None] = {}
 sqlite3.register_adapter(type(None), _NOTHING.get)
 sqlite3.register_adapter(bool, int)
