@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from drivers.sip.connection import Wires
 from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
-from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, Malformed
+from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, REMEMBERED, Malformed
 from drivers.sip.message import Key, Request, Response, make_response, parse_message
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
@@ -254,6 +255,7 @@ class TransactionLayer:
         return len(self._servers) + len(self._clients) + len(self._answers) + len(self._finished)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def datagram_flow(source: tuple[str, int]) -> Flow:
     """Return the flow of a datagram's sender."""
     return Flow(UDP, source)

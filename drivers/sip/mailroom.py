@@ -46,6 +46,7 @@ class Mailroom:
         self, settings: SipSettings, outside: Outside, pager: Pager, registrar: Registrar, liveness: Liveness
     ) -> None:
         self._settings = settings
+        self._domain = host_of_uri(settings.domain)
         self._outside = outside
         self._pager = pager
         self._registrar = registrar
@@ -77,7 +78,7 @@ class Mailroom:
 
     def address_of(self, user: str) -> str:
         """Return the address of record of one of our users."""
-        return address_of_record(user, host_of_uri(self._settings.domain))
+        return address_of_record(user, self._domain)
 
     def _resolve(self, address: str) -> tuple[str, Target | None]:
         """Return the user of an address; an address elsewhere with a numeric host is a target of its own."""

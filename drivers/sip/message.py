@@ -60,6 +60,7 @@ SINGLE = frozenset(
 )
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
+_ABSENT = [""]
 _FOLD = re.compile(r"\r\n[ \t]+")
 _AFTER_FLAG = frozenset({"", ";"})  # what follows a parameter without a value
 _NOT_IN_URI = re.compile(r"[ \t<>]")
@@ -97,7 +98,8 @@ class Message(ABC):
     @lazy
     def via(self) -> Via:
         """Parse the topmost Via. Raises Malformed."""
-        return Via.parse(split_list(self.first("via"))[0])
+        value = self.first("via")
+        return Via.parse(split_list(value)[0] if "," in value else value)
 
     @lazy
     def from_(self) -> NameAddr:
@@ -117,7 +119,8 @@ class Message(ABC):
     @property
     def call_id(self) -> str:
         """The Call-ID, or empty."""
-        return self.first("call-id")
+        values = self.headers.get("call-id")
+        return values[0] if values else ""
 
     @abstractmethod
     def start_line(self) -> str:
@@ -193,7 +196,8 @@ class Response(Message):
     def check(self, *, stream: bool = False) -> None:
         """Find what makes the response useless. Raises Malformed. A To without tag passes: Snom phones send it."""
         _check_headers(self, stream=stream)
-        if len(self.every("via")) != 1:
+        vias = self.headers.get("via", [])
+        if len(vias) != 1 or ("," in vias[0] and len(self.every("via")) != 1):
             raise Malformed("the response belongs to somebody else: it has not exactly one Via")
         _ = (self.cseq, self.via)
 
@@ -310,17 +314,20 @@ def make_response(
 
     The topmost Via says where the request really came from, its `source`. Raises Malformed.
     """
+    came = request.headers
     to = request.first("to")
     if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
         to = f"{to};tag={to_tag}"
     copied: Headers = {
-        "via": request.headers.get("via", []) if source is None else stamped(request, source),
-        "from": [request.first("from")],
+        "via": came.get("via", []) if source is None else stamped(request, source),
+        "from": came.get("from", _ABSENT)[:1],
         "to": [to],
-        "call-id": [request.call_id],
-        "cseq": [request.first("cseq")],
+        "call-id": came.get("call-id", _ABSENT)[:1],
+        "cseq": came.get("cseq", _ABSENT)[:1],
     }
-    return Response({**copied, **(headers or {})}, b"", status, REASONS.get(status, "Answer"))
+    if headers:
+        copied |= headers
+    return Response(copied, b"", status, REASONS.get(status, "Answer"))
 
 
 def stamped(request: Request, source: Address) -> list[str]:

@@ -47,10 +47,12 @@ class Sending:
     async def _attempt(self, page: Page) -> Receipt:
         """Make one attempt; a user who is not registered is waited for as long as the settings say."""
         clock = self._line.clock
-        until = clock.now() + self._patience
-        while isinstance(started := self._endpoint.send_page(page, clock.now()), Receipt):
+        now = clock.now()
+        until = now + self._patience
+        while isinstance(started := self._endpoint.send_page(page, now), Receipt):
             if started.outcome is not Outcome.FAILED or not await self._arrival(until):
                 return started
+            now = clock.now()
         return await self._finish(started)
 
     async def _finish(self, handle: int) -> Receipt:

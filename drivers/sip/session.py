@@ -104,11 +104,11 @@ class Session:
         async for event in self._sockets.events():
             self._handle(event)
 
-    async def send(self, page: Page) -> Receipt:
+    def send(self, page: Page) -> Coroutine[Any, Any, Receipt]:
         """Make one attempt to deliver a page. Raises LineDown when the sockets are closed meanwhile."""
         if changes := self._names.paged(self._endpoint.user_of(page.address), page.address):
             self._start(self._clerk.remember(changes))
-        return await self._sending.send(page)
+        return self._sending.send(page)
 
     def tell(self, news: News) -> None:
         """Tell a phone what became of its text."""

@@ -91,7 +91,8 @@ class Core:
         Raises StoreUnavailable; then nothing has changed. Whoever is cancelled meanwhile is cancelled afterwards: what
         is on disk has to take effect, or an alarm would lie there that nobody is paged for.
         """
-        self.changes.spread(change)
+        if change.announced or change.alarms:
+            self.changes.spread(change)
         rows = change.rows()
         if not rows:
             return []
@@ -120,9 +121,9 @@ class Core:
         self.cases.apply(change)
         if change.escalations:
             self._set_deadlines(change)
+            self.wake_at(self.agenda.next_due())
         ending = self._move_pages(change) if change.pages else []
         self._tell(change)
-        self.wake_at(self.agenda.next_due())
         return ending
 
     def _set_deadlines(self, change: Change) -> None:

@@ -143,12 +143,12 @@ class Engine(Desk):
 
     # --- what lines call ----------------------------------------------------------------------------------------------
 
-    async def report(self, line: str, report: Report) -> Recorded:
-        """Record what a device reported; it is on disk when this returns. Raises StoreUnavailable."""
+    def report(self, line: str, report: Report) -> Coroutine[Any, Any, Recorded]:
+        """Record what a device reported; it is on disk once this was awaited. Raises StoreUnavailable."""
         running = self.lines.get(line)
         if running is not None and running.pool is not None:
             line, report = attributed(line, running.pool.name, report, self.store.paging)
-        return await self._intake.report(line, report)
+        return self._intake.report(line, report)
 
     async def settle(self, page: Page, receipt: Receipt) -> None:
         """Record how an attempt ended, and go on to the next way or the next step where that is called for."""

@@ -79,7 +79,7 @@ class DatagramAdapter(Adapter[EventT], asyncio.DatagramProtocol):
             self.traffic.dropped += 1
             return
         self.traffic.bytes_in += len(data)
-        source = _readable(addr)
+        source = addr if len(addr) == 2 else _readable(addr)  # noqa: PLR2004 - IPv4
         if self._trace is not None:
             self._trace("in", data, source)
         self._datagram.receive_datagram(data, source, self._clock.now())
