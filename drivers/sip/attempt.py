@@ -28,6 +28,7 @@ else:
 
 # What the head of our MESSAGE takes beside addresses and credentials: below this no need to measure the datagram.
 _HEAD_ALLOWANCE = 640
+_SENT, _RECEIVED = Outcome.SENT, Outcome.RECEIVED
 _PLAIN_FORMS = (Form.TYPED, Form.PLAIN)
 # Answers after which this address will not take this page at another time either (RFC 3261 21.4 to 21.6).
 _FOR_GOOD = frozenset(
@@ -88,7 +89,7 @@ def judge(response: Response) -> Receipt:
     status = response.status
     detail = f"{status} {printable(response.reason, 60)}".strip()
     if status < 300:  # noqa: PLR2004 - the class of success
-        return Receipt(Outcome.SENT if status == 202 else Outcome.RECEIVED, detail)  # noqa: PLR2004 - Accepted
+        return Receipt(_SENT if status == 202 else _RECEIVED, detail)  # noqa: PLR2004 - Accepted
     if status < 400 or status >= 600 or status in _FOR_GOOD:  # noqa: PLR2004 - moved away, or refused everywhere
         return Receipt(Outcome.REFUSED, detail)
     match = re.match(r"[0-9]{1,6}", response.first("retry-after"))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from drivers.sip.grammar import Malformed, parse_params
 from gatewayd.model import PageState
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from gatewayd.values import dataclass
 
 ACCEPT = "text/plain, message/cpim, message/imdn+xml"
 # What a person types on a phone; what is cut off is seen to be.

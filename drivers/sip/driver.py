@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivers.sip.session import Session, SipLine
-from gatewayd.driver import Capabilities, Driver, Receipt
+from gatewayd.driver import Capabilities, Driver
 from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from drivers.sip.settings import SipSettings
-    from gatewayd.driver import Address, News
+    from gatewayd.driver import Address, News, Receipt
     from gatewayd.model import Page
 
 
@@ -73,8 +75,8 @@ class SipDriver(Driver):
         if self._session is not None:
             self._session.tell(news)
 
-    async def send(self, page: Page) -> Receipt:
+    def send(self, page: Page) -> Coroutine[Any, Any, Receipt]:
         """Deliver one page to every device of its user, and wait for what they answer. Raises LineDown."""
         if self._session is None:
             raise LineDown("the SIP port is not open")
-        return await self._session.send(page)
+        return self._session.send(page)

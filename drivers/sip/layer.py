@@ -168,9 +168,9 @@ class TransactionLayer:
         tag = self._around.tokens(8)  # the answer itself is kept for retransmissions
         server.response = make_response(server.request, status, tag, headers, server.flow.peer).to_bytes()
         self._send_response(server.response, server.request, server.flow)
-        server.state = State.COMPLETED
         is_call = server.request.method == "INVITE"
         if is_call and len(self._servers) - len(self._by_number) <= MAX_UNACKNOWLEDGED:
+            server.state = State.COMPLETED
             self._resend_until_ack(server, now)
             return
         self._forget_server(server)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from drivers.sip.profiles import Form, Profile
 from gatewayd.model import Priority
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from gatewayd.values import dataclass
+
+_ALERT, _CPIM = Form.ALERT, Form.CPIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,10 @@ class Outgoing:
 def render(outgoing: Outgoing, form: Form) -> bytes:
     """Return the body in this form."""
     text = outgoing.text.translate(_BRACES) if outgoing.profile.drop_braces else outgoing.text
-    if form is Form.ALERT:
+    if form is _ALERT:
         return _alert(text, outgoing.profile.patterns[outgoing.priority])
     data = text.encode("utf-8", "replace")
-    return _cpim(outgoing, data) if form is Form.CPIM else data
+    return _in_cpim(outgoing, data) if form is _CPIM else data
 
 
 _BRACES = str.maketrans("{}", "()")
@@ -50,7 +58,7 @@ def _alert(text: str, pattern: str) -> bytes:
     return whole.encode("utf-8", "replace")
 
 
-def _cpim(outgoing: Outgoing, data: bytes) -> bytes:
+def _in_cpim(outgoing: Outgoing, data: bytes) -> bytes:
     """RFC 3862 2, RFC 5438 6: header names are case-sensitive, the namespace is declared before it is used."""
     moment = datetime.fromtimestamp(outgoing.wall, UTC)
     head = (

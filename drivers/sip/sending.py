@@ -38,22 +38,21 @@ class Sending:
         self._arrivals: set[asyncio.Future[None]] = set()
 
     async def send(self, page: Page) -> Receipt:
-        """Make one attempt, and remember whom it did not reach: their return is told to the engine."""
-        receipt = await self._attempt(page)
-        if receipt.outcome in _NOT_REACHED and len(self._missed) < MAX_MISSED:
-            self._missed.setdefault(self._endpoint.user_of(page.address), set()).add(page.address)
-        return receipt
+        """Make one attempt; a user who is not registered is waited for as long as the settings say.
 
-    async def _attempt(self, page: Page) -> Receipt:
-        """Make one attempt; a user who is not registered is waited for as long as the settings say."""
+        Whom it does not reach is remembered: their return is told to the engine.
+        """
         clock = self._line.clock
         now = clock.now()
         until = now + self._patience
         while isinstance(started := self._endpoint.send_page(page, now), Receipt):
             if started.outcome is not Outcome.FAILED or not await self._arrival(until):
-                return started
+                break
             now = clock.now()
-        return await self._finish(started)
+        receipt = started if isinstance(started, Receipt) else await self._finish(started)
+        if receipt.outcome in _NOT_REACHED and len(self._missed) < MAX_MISSED:
+            self._missed.setdefault(self._endpoint.user_of(page.address), set()).add(page.address)
+        return receipt
 
     async def _finish(self, handle: int) -> Receipt:
         done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()

@@ -30,6 +30,7 @@ ALLOW = "MESSAGE, OPTIONS, REGISTER, INVITE, ACK, CANCEL"
 SERVED_METHODS = frozenset({"MESSAGE", "REGISTER", "OPTIONS", "INVITE"})
 # Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
 OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
+_RIGHT, _TEXT = Verdict.RIGHT, Kind.TEXT  # looked up on every message
 # A name that holds one of these could pass for the address of somebody else.
 _IN_ADDRESSES = frozenset(":@")
 # What a registration may require: that the proxies on its way are remembered (RFC 3327).
@@ -161,7 +162,7 @@ class UserAgentServer:
             self._layer.reply(request, flow, 503, {"retry-after": [str(ceil(wait))]})
             return None
         verdict, credentials = self._authenticator.check(values, request.method, now, request.body, source)
-        if verdict is Verdict.RIGHT and self._policy.is_ours(Uri.parse(credentials.get("uri", ""))):
+        if verdict is _RIGHT and self._policy.is_ours(Uri.parse(credentials.get("uri", ""))):
             self._brake.right(source)
             return credentials["username"]
         if verdict is Verdict.WRONG:
@@ -196,8 +197,6 @@ class UserAgentServer:
         if body is None:
             raise Refusal(415, {"accept-encoding": [ACCEPT_ENCODING]})
         content = read_content(request.first("content-type"), body)
-        if content.kind is Kind.UNKNOWN:
-            raise Refusal(415, {"accept": [ACCEPT]})
         self._take_content(content, admitted, recipient, now)
 
     def _recipient(self, request: Request, admitted: Admitted) -> str:
@@ -217,12 +216,14 @@ class UserAgentServer:
     def _take_content(self, content: Content, admitted: Admitted, recipient: str, now: float) -> None:
         """Hand on what the body says; only the phone that got a page may say what became of it."""
         number, request = admitted.server.number, admitted.request
-        if content.kind is Kind.TEXT:
+        if content.kind is _TEXT:
             sender = printable(admitted.user)
             reference, priority, lifetime = reference_of(request, sender), priority_of(request), lifetime_of(request)
             self._emit(MessageReceived(number, sender, recipient, content.text, reference, priority, lifetime))
         elif content.state is not None and content.reference.partition(".")[2] == admitted.user:
             self._emit(Notified(number, content.reference, content.state))
+        elif content.kind is Kind.UNKNOWN:
+            raise Refusal(415, {"accept": [ACCEPT]})
         else:
             self._layer.respond(admitted.server, 200, now)
 
