@@ -87,9 +87,9 @@ class Recorder:
 
     def record(self, what: str, channel: str, data: bytes) -> None:
         """Add a piece; the oldest go. Of a piece that is longer than the whole ring only the beginning is kept."""
-        self._record(what, channel, data)
+        self._record(what, data, channel)
 
-    def _record(self, what: str, channel: str | Address, data: bytes) -> None:
+    def _record(self, what: str, data: bytes, channel: str | Address) -> None:
         ring, now, length = self._ring, self._clock.now(), len(data)
         if what == IN:
             self.tallies["bytes_in"] += length
@@ -107,8 +107,9 @@ class Recorder:
             self.forgotten += 1
         self._size = size
         self.forgotten_bytes += lost
-        for follower in self._followers:
-            follower.set()
+        if self._followers:
+            for follower in self._followers:
+                follower.set()
 
     def tally(self, what: str, amount: int) -> None:
         """Add to the line's statistics of its transport."""
@@ -153,7 +154,7 @@ class Recorder:
 
     def datagrams(self, direction: str, data: bytes, address: Address) -> None:
         """Take note of one datagram: the trace of a socket."""
-        self._record(direction, address, data)
+        self._record(direction, data, address)
 
     def pieces(self, number: int = 0) -> list[Piece]:
         """Return what is kept, from piece `number` on."""
