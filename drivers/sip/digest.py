@@ -30,10 +30,12 @@ if "sha512_256" in hashlib.algorithms_available:
     _HASHES["SHA-512-256"] = _sha_512_256
 # An answer names ten parameters; a header line that is longer than this is an attack on the parser.
 MAX_CREDENTIALS = 2048
-# What nearly everybody sends: no comma or escape in quotes, no blanks but before a name.
-_PLAIN_PAIR = r'([A-Za-z0-9]++)=(?:"([^",\\]*+)"|([^\s",\\]++))'
-_PLAIN_PAIRS = re.compile(rf"(?:[ \t]*+{_PLAIN_PAIR}(?:,|\Z))++")
-_EACH_PLAIN_PAIR = re.compile(_PLAIN_PAIR)
+# The names that nearly everybody sends, as they stand behind a comma or at the beginning.
+_NAMES = {
+    before + name: name
+    for before in ("", " ")
+    for name in ("username", "realm", "nonce", "uri", "response", "algorithm", "qop", "nc", "cnonce", "opaque")
+}
 _PAIR = re.compile(r"""\s*+([A-Za-z0-9\-.!%*_+`'~]+)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*+(?:,\s*+|$)""", re.DOTALL)
 
 
@@ -99,10 +101,26 @@ def parse_scheme(value: str) -> dict[str, str] | None:
 
 
 def _parse_pairs(text: str) -> dict[str, str]:
-    if _PLAIN_PAIRS.fullmatch(text):
-        found = reversed(_EACH_PLAIN_PAIR.findall(text))  # of two equal names the first counts
-        return {name.lower(): quoted or token for name, quoted, token in found}
-    return _parse_rare_pairs(text)
+    pairs = _parse_plain_pairs(text)
+    return _parse_rare_pairs(text) if pairs is None else pairs
+
+
+def _parse_plain_pairs(text: str) -> dict[str, str] | None:
+    """Parse what nearly everybody sends; None when it needs a closer look: a comma or an escape in quotes, say."""
+    pairs: dict[str, str] = {}
+    quotes = 0
+    for part in text.split(","):
+        written, _, value = part.partition("=")
+        name = _NAMES.get(written)
+        if name is None or name in pairs:
+            return None
+        if value[:1] == '"' == value[-1:]:
+            quotes += 2
+            value = value[1:-1]
+        elif not value or " " in value or "\t" in value:
+            return None
+        pairs[name] = value
+    return pairs if "\\" not in text and text.count('"') == quotes else None
 
 
 def _parse_rare_pairs(text: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from drivers.sip.connection import Wires
 from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, REMEMBERED, Malformed
-from drivers.sip.message import Key, Request, Response, make_response, parse_message
+from drivers.sip.message import Key, Request, Response, parse_message, write_response
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
     ClientTransaction,
@@ -137,7 +137,7 @@ class TransactionLayer:
 
     def reply(self, request: Request, flow: Flow, status: int, headers: Mapping[str, list[str]] | None = None) -> None:
         """Answer at once, without keeping state: for everything that costs nothing to answer again."""
-        data = make_response(request, status, self._tag(request), headers, flow.peer).to_bytes()
+        data = write_response(request, status, self._tag(request), headers, flow.peer)
         if flow.is_stream or len(data) <= MOST_GAIN * self._heard:
             self._send_response(data, request, flow)
         else:
@@ -166,7 +166,7 @@ class TransactionLayer:
             self._forget_server(server)
             return
         tag = self._around.tokens(8)  # the answer itself is kept for retransmissions
-        server.response = make_response(server.request, status, tag, headers, server.flow.peer).to_bytes()
+        server.response = write_response(server.request, status, tag, headers, server.flow.peer)
         self._send_response(server.response, server.request, server.flow)
         is_call = server.request.method == "INVITE"
         if is_call and len(self._servers) - len(self._by_number) <= MAX_UNACKNOWLEDGED:

@@ -60,7 +60,6 @@ SINGLE = frozenset(
 )
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
-_ABSENT = [""]
 _FOLD = re.compile(r"\r\n[ \t]+")
 _AFTER_FLAG = frozenset({"", ";"})  # what follows a parameter without a value
 _NOT_IN_URI = re.compile(r"[ \t<>]")
@@ -140,10 +139,7 @@ class Message(ABC):
             if name != "content-length"
             for value in values
         ]
-        if _has_line_break(lines):
-            raise LocalProtocolError("a header value carries a line break")
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        return _joined(lines, self.body)
 
 
 @dataclass(frozen=True)
@@ -303,31 +299,39 @@ def _parse_status(line: str, headers: Headers, body: bytes) -> Response:
     return Response(headers, body, int(status), reason)
 
 
-def make_response(
+def _joined(lines: list[str], body: bytes = b"") -> bytes:
+    if _has_line_break(lines):
+        raise LocalProtocolError("a header value carries a line break")
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+
+
+def write_response(
     request: Request,
     status: int,
     to_tag: str = "",
     headers: Mapping[str, list[str]] | None = None,
     source: Address | None = None,
-) -> Response:
-    """Build the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came.
+) -> bytes:
+    """Write the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came.
 
     The topmost Via says where the request really came from, its `source`. Raises Malformed.
     """
-    came = request.headers
-    to = request.first("to")
+    came, to = request.headers, request.first("to")
     if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
         to = f"{to};tag={to_tag}"
-    copied: Headers = {
-        "via": came.get("via", []) if source is None else stamped(request, source),
-        "from": came.get("from", _ABSENT)[:1],
-        "to": [to],
-        "call-id": came.get("call-id", _ABSENT)[:1],
-        "cseq": came.get("cseq", _ABSENT)[:1],
-    }
+    lines = [f"{VERSION} {status} {REASONS.get(status, 'Answer')}"]
+    for via in came.get("via", ()) if source is None else stamped(request, source):
+        lines.append(f"Via: {via}")  # noqa: PERF401 - hardly ever more than one
+    lines += (
+        f"From: {request.first('from')}",
+        f"To: {to}",
+        f"Call-ID: {request.call_id}",
+        f"CSeq: {request.first('cseq')}",
+    )
     if headers:
-        copied |= headers
-    return Response(copied, b"", status, REASONS.get(status, "Answer"))
+        lines += [_LABELS[name] + value for name, values in headers.items() for value in values]
+    return _joined(lines)
 
 
 def stamped(request: Request, source: Address) -> list[str]:

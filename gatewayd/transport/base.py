@@ -81,15 +81,18 @@ class Adapter(ABC, Generic[EventT]):
                 raise LineDown(str(self.lost)) from self.lost
             self._wake.clear()
             await self._wake.wait()
-        event = self._events.popleft()
-        if len(self._events) == EVENTS_LOW:
-            self._caught_up()
-        return event
+        return self._first_event()
 
     async def events(self) -> AsyncIterator[EventT]:
         """Yield events for ever; ends only by LineDown."""
         while True:
-            yield await self.next_event()
+            yield self._first_event() if self._events else await self.next_event()
+
+    def _first_event(self) -> EventT:
+        event = self._events.popleft()
+        if len(self._events) == EVENTS_LOW:
+            self._caught_up()
+        return event
 
     async def wait_closed(self) -> None:
         """Wait until the device or socket is free to be opened again: at most CLOSE_LIMIT after `close`."""

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.sip.events import BindingsChanged, ConnectionWanted, PageDone, Reachability
 from drivers.sip.flow import Flow
-from drivers.sip.message import Request, make_response, parse_message
+from drivers.sip.message import Request, parse_message, write_response
 from drivers.sip.registrar import Binding
 from gatewayd.driver import Outcome
 from tests.drivers.sip.net import START, Site, page
@@ -60,7 +60,7 @@ def answer(connection: Connection, now: float) -> Request:
     """Let the phone answer what was sent to it; returns that."""
     asked = parse_message(connection.data_to_send())
     assert isinstance(asked, Request)
-    connection.receive_data(make_response(asked, 200, "tag").to_bytes(), now)
+    connection.receive_data(write_response(asked, 200, "tag"), now)
     return asked
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.sip.grammar import Malformed, NameAddr, Via, parse_cseq, split_list
-from drivers.sip.message import MAX_HEAD, Request, Response, make_response, parse_message, stamped
+from drivers.sip.message import MAX_HEAD, Request, Response, parse_message, stamped, write_response
 from drivers.sip.uri import Uri
 from gatewayd.errors import LocalProtocolError
 from tests.drivers.sip.samples import request
@@ -138,10 +138,10 @@ def test_a_line_break_in_a_value_of_ours_is_refused() -> None:
 
 def test_a_response_copies_what_it_has_to_and_adds_a_tag_once() -> None:
     message = parsed(request(to='"x;tag=fake" <sip:alarm@gateway.local>'))
-    response = make_response(message, 200, "mine")
+    response = parse_message(write_response(message, 200, "mine"))
     assert response.to.tag == "mine"
     assert response.headers["via"] == message.headers["via"]
-    assert make_response(parsed(request(to="<sip:a@b>;tag=theirs")), 200, "mine").to.tag == "theirs"
+    assert parse_message(write_response(parsed(request(to="<sip:a@b>;tag=theirs")), 200, "mine")).to.tag == "theirs"
 
 
 @pytest.mark.parametrize(

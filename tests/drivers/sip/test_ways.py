@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from drivers.sip.events import ConnectionWanted, PageDone, Reachability
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST
-from drivers.sip.message import make_response, parse_message
+from drivers.sip.message import parse_message, write_response
 from drivers.sip.phone import TextArrived
 from gatewayd.driver import Outcome, Receipt
 from tests.drivers.sip.net import PHONE, Site, page, settings
@@ -93,7 +93,7 @@ def test_credentials_of_a_phone_that_asks_for_long_ones_are_measured() -> None:
     site.net.run()
     asked = site.net.requests(PHONE)[-1]
     challenge = {"www-authenticate": [f'Digest realm="phone", nonce="{"n" * 1000}", qop="auth"']}
-    site.gateway.receive_datagram(make_response(asked, 401, "t", challenge).to_bytes(), PHONE, site.net.now)
+    site.gateway.receive_datagram(write_response(asked, 401, "t", challenge), PHONE, site.net.now)
     site.net.run()
     assert site.of(ConnectionWanted) == [ConnectionWanted(PHONE, "TCP")]
     assert len(datagrams(site, PHONE)) == 1
