@@ -91,5 +91,9 @@ class StoreUnavailable(GatewayError):
     """The change could not be written to disk and was not made; nothing may be acknowledged."""
 
 
+class NotDurable(StoreUnavailable):
+    """It has taken effect, but is not on disk yet: whoever wants it acknowledged has to come again."""
+
+
 class StorageDegraded(StoreUnavailable):
     """The disk is full: what can wait is refused, so that alarms find room. Says why, to whoever asked."""

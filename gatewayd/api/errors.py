@@ -11,6 +11,7 @@ from gatewayd.errors import (
     GatewayError,
     Invalid,
     NotAllowed,
+    NotDurable,
     NotFound,
     StorageDegraded,
     StoreUnavailable,
@@ -85,6 +86,6 @@ def describe(error: GatewayError) -> Failure:
 def _reason(error: GatewayError) -> str:
     if isinstance(error, Unauthenticated):
         return INVALID_TOKEN
-    if isinstance(error, StoreUnavailable) and not isinstance(error, StorageDegraded):
+    if isinstance(error, StoreUnavailable) and not isinstance(error, StorageDegraded | NotDurable):
         return "the change could not be written to disk and was not made"
     return str(error)

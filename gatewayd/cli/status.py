@@ -27,6 +27,8 @@ def status(arguments: argparse.Namespace) -> int:
     say(f"queued   {answer['pages_waiting']} pages")
     if answer["storage"] != "sound":
         say(f"storage  {answer['storage']}")
+    if answer["owed"]:
+        say(f"memory   {answer['owed']} decisions that are not on disk")
     return Exit.OK
 
 

@@ -27,6 +27,7 @@ def status(engine: Engine, url: str, began: float) -> Json:
         "lines": len(lines),
         "lines_down": sorted(line.name for line in lines if not line.is_up),
         "storage": engine.store.storage.reason or "sound",
+        "owed": len(engine.store.owed),
         "pages_waiting": sum(line.depth() for line in lines),
     }
 

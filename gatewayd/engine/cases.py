@@ -94,6 +94,11 @@ class Cases:
         if change.messages:
             self._drop_old()
 
+    def forget(self) -> None:
+        """Drop everything: it is read again when it is needed."""
+        for known in (self._cases, self._keys, self._messages, self._runs):
+            known.clear()
+
     def _moved(self, change: Change) -> dict[CaseKey, Rows]:
         """Return the rows of a decision by the case in memory that they belong to."""
         known = self._keys

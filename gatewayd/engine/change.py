@@ -14,6 +14,7 @@ from gatewayd.model import (
     JournalEntry,
     JournalKind,
     Message,
+    MessageKind,
     Page,
 )
 
@@ -142,6 +143,21 @@ class Change:
             *self.journal,
             *self.others,
         ]
+
+    @property
+    def opens(self) -> bool:
+        """Whether something new begins: an alarm, or a text from a line."""
+        new = (MessageKind.ACTIVATION, MessageKind.USER)
+        return any(message.kind in new for message in self.messages.values())
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it may be refused while the disk is down: it pages nobody, or a user of the box sees that it failed.
+
+        Texts from lines may not: nobody knows whether a person wrote them or a nurse-call system.
+        """
+        own = any(message.from_user_id is not None for message in self.messages.values())
+        return own or not (self.alarms or self.messages or self.pages or self.escalations)
 
     def running(self) -> list[Escalation]:
         """Return the escalations whose deadline has to be set."""

@@ -11,19 +11,21 @@ from gatewayd.engine.change import Change, Context, Policy
 from gatewayd.engine.changes import Changes
 from gatewayd.engine.locks import KeyedLocks
 from gatewayd.engine.queue import Agenda
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import JournalKind, PageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gatewayd.clock import Clock
-    from gatewayd.driver import Capabilities
+    from gatewayd.driver import Capabilities, News
     from gatewayd.engine.case import Case
     from gatewayd.engine.directory import Directory
     from gatewayd.engine.line import RunningLine
     from gatewayd.engine.wakeup import WakeUp
     from gatewayd.model import Page
     from gatewayd.store import Store
+    from gatewayd.store.rows import Recordable
     from gatewayd.store.writer import Commit
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Core:
         self.locks = KeyedLocks()
         self.agenda: Agenda[int] = Agenda()
         self.wake_up: WakeUp | None = None
+        self._untold: list[tuple[str, News]] = []  # until it is on disk
 
     def capabilities(self, line: str) -> Capabilities | None:
         """Return what a line can do; None when there is no such line."""
@@ -88,6 +91,8 @@ class Core:
         """Record a decision, then let it take effect; returns the attempts that were cut short and are ending.
 
         Pages that the decision takes back are held while it is being written: none of them leaves meanwhile.
+        While the disk is down what cannot wait takes effect at once and is written later; nothing of that may be
+        acknowledged (`acknowledge`).
         Raises StoreUnavailable; then nothing has changed. Whoever is cancelled meanwhile is cancelled afterwards: what
         is on disk has to take effect, or an alarm would lie there that nobody is paged for.
         """
@@ -98,7 +103,10 @@ class Core:
             return []
         held = self._hold(change) if change.pages else ()
         try:
-            cancelled = await _finished(self.store.submit(*rows))
+            written = self.store.submit(*rows)
+            cancelled = await _finished(written)
+            if (error := written.exception()) is not None:
+                self._take_over(change, rows, error)
         except BaseException:
             for page in held:
                 self.lines[page.line].release(page.id)
@@ -108,6 +116,22 @@ class Core:
         if cancelled:
             raise asyncio.CancelledError
         return ending
+
+    def _take_over(self, change: Change, rows: list[Recordable], error: BaseException) -> None:
+        """Go on from memory with a decision that the disk did not take. Raises `error` where that may not be."""
+        if not self.store.writer.is_down or change.can_wait:
+            raise error
+        self.store.owe(rows, opens=change.opens)
+
+    def acknowledge(self) -> None:
+        """Make sure that everything which has taken effect is on disk. Raises NotDurable."""
+        if self.store.owed:
+            raise NotDurable("it has taken effect, but nothing can be stored at the moment: it has to come again")
+
+    def refuse_while_down(self) -> None:
+        """Refuse what would only fill the memory while nothing can be stored. Raises StoreUnavailable."""
+        if self.store.writer.is_down:
+            raise StoreUnavailable(self.store.storage.reason)
 
     def _hold(self, change: Change) -> list[Page]:
         """Hold the pages that a decision takes out of their queues; returns those that were there."""
@@ -123,7 +147,8 @@ class Core:
             self._set_deadlines(change)
             self.wake_at(self.agenda.next_due())
         ending = self._move_pages(change) if change.pages else []
-        self._tell(change)
+        if change.news:
+            self._tell(change)
         return ending
 
     def _set_deadlines(self, change: Change) -> None:
@@ -150,9 +175,22 @@ class Core:
         return ending
 
     def _tell(self, change: Change) -> None:
-        for name, news in change.news:
+        self._untold += change.news
+        if not self.store.owed:  # what is not on disk is not acknowledged to anybody
+            self.tell_lines()
+
+    def tell_lines(self) -> None:
+        """Let lines know what became of what they reported."""
+        told, self._untold = self._untold, []
+        for name, news in told:
             if name in self.lines:
                 self.lines[name].tell(news)
+
+    def settled(self, *, contradicted: bool) -> None:
+        """Go on after what was owed is on disk; `contradicted`: the disk may hold what nobody could read meanwhile."""
+        if contradicted:
+            self.cases.forget()
+        self.tell_lines()
 
     def wake_at(self, when: float | None) -> None:
         """Have everything looked at again at `when` at the latest."""
@@ -170,10 +208,11 @@ class Core:
 
 
 async def _finished(written: Commit) -> bool:
-    """Wait for a commit; returns whether somebody wanted to cancel the wait. Raises StoreUnavailable."""
+    """Wait for a commit, however it ends; returns whether somebody wanted to cancel the wait."""
     try:
         await written
     except asyncio.CancelledError:
-        written.result()
         return True
+    except Exception:  # noqa: BLE001 - whoever waits asks for it
+        return False
     return False

@@ -90,6 +90,7 @@ class Desk:
             endings.clear(change, case, cancelled_by=actor.id)
             ending = await core.carry_out(change)
         await core.ended(ending)
+        core.acknowledge()
 
     async def _act(self, actor: User, event_id: int, decide: Callable[[Change, Case, Event], MsgStatus]) -> MsgStatus:
         core = self._core
@@ -107,6 +108,7 @@ class Desk:
             status = decide(change, case, event)
             ending = await core.carry_out(change)
         await core.ended(ending)
+        core.acknowledge()
         return status
 
     def _read(self, change: Change, case: Case, event: Event) -> MsgStatus:
@@ -232,6 +234,7 @@ class Desk:
     def _case(self, message_id: int) -> Case:
         case = self._core.case(message_id)
         if case is None:
+            self._core.refuse_while_down()  # it may be on a disk that cannot be read
             text = f"there is no message {message_id}"
             raise NotFound(text)
         return case

@@ -114,11 +114,17 @@ class Engine(Desk):
         for line in self.lines.values():
             self._spawn(line.supervise())
         self.wake_at(self._core.agenda.next_due())
-        stands = self.store.alarms.active_with_key(OWN_LINE, supervision.STORAGE) is not None
-        self._spawn(StorageWatch(self.store, self.clock, partial(self.report, OWN_LINE)).run(stands=stands))
+        self._watch_storage()
+
+    def _watch_storage(self) -> None:
+        keys = (supervision.STORAGE, supervision.STORAGE_DOWN)
+        stands = [key for key in keys if self.store.alarms.active_with_key(OWN_LINE, key) is not None]
+        watch = StorageWatch(self.store, self.clock, partial(self.report, OWN_LINE), self._core.settled)
+        self._spawn(watch.run(stands))
 
     def reload_site(self) -> None:
-        """Read what people edited: from now on every decision uses it."""
+        """Read what people edited: from now on every decision uses it. Raises StoreUnavailable: the last one stays."""
+        self._core.refuse_while_down()  # the disk may not be readable, and nobody can have written to it
         self.people.reload()
 
     def beat(self, interval: float, callback: Callable[[], None]) -> None:
@@ -144,7 +150,10 @@ class Engine(Desk):
     # --- what lines call ----------------------------------------------------------------------------------------------
 
     def report(self, line: str, report: Report) -> Coroutine[Any, Any, Recorded]:
-        """Record what a device reported; it is on disk once this was awaited. Raises StoreUnavailable."""
+        """Record what a device reported; it is on disk once this was awaited.
+
+        Raises StoreUnavailable; NotDurable where it took effect all the same.
+        """
         running = self.lines.get(line)
         if running is not None and running.pool is not None:
             line, report = attributed(line, running.pool.name, report, self.store.paging)
@@ -236,6 +245,7 @@ class Engine(Desk):
         core = self._core
         run = core.cases.escalation(escalation_id)
         if run is None:
+            core.refuse_while_down()  # it may be on a disk that cannot be read
             return
         async with core.locks(case_key(run.alarm_id, run.message_id)):
             run = core.cases.escalation(escalation_id) or run

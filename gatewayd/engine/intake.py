@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from gatewayd.engine import endings, routing
 from gatewayd.engine.bounds import bounded
 from gatewayd.engine.posting import page_somebody
 from gatewayd.engine.replies import Replies, remember, source_of
+from gatewayd.errors import StoreUnavailable
 from gatewayd.model import (
     Alarm,
     AlarmActivated,
@@ -32,6 +34,9 @@ else:
     from gatewayd.values import replace
 
 
+log = logging.getLogger(__name__)
+
+
 class Intake:
     """Takes reports, one method a kind of report."""
 
@@ -40,17 +45,24 @@ class Intake:
         self._replies = Replies(core, self._activated)
 
     async def report(self, line: str, report: Report) -> Recorded:
-        """Record a report and let it take effect. Raises StoreUnavailable; then it has to come again."""
+        """Record a report and let it take effect. Raises StoreUnavailable; then it has to come again.
+
+        NotDurable: it took effect, but nobody may be told so yet.
+        """
         report = bounded(report)
         if isinstance(report, AlarmActivated):
-            return await self._activated(line, report)
-        if isinstance(report, AlarmReset):
-            return await self._reset(line, report)
-        if isinstance(report, TextReceived):
-            return await self._replies.text(line, report)
-        if isinstance(report, PageAnswered):
-            return await self._replies.page_answered(line, report)
-        return await self._replies.page_confirmed(line, report)
+            recorded = await self._activated(line, report)
+        elif isinstance(report, AlarmReset):
+            recorded = await self._reset(line, report)
+        elif isinstance(report, TextReceived):
+            recorded = await self._replies.text(line, report)
+        elif isinstance(report, PageAnswered):
+            recorded = await self._replies.page_answered(line, report)
+        else:
+            recorded = await self._replies.page_confirmed(line, report)
+        if self._core.store.owed:
+            self._core.acknowledge()
+        return recorded
 
     # --- alarms -------------------------------------------------------------------------------------------------------
 
@@ -58,7 +70,7 @@ class Intake:
         """Open an alarm, or count one that stands already; `written` is the person's text that it was made of."""
         core = self._core
         async with core.locks(("condition", line, report.key)):
-            active = core.store.alarms.active_with_key(line, report.key)
+            active = self._standing(line, report.key)
             if active is not None and written is not None and self._is_settled(active):
                 await self._make_room(active)
             elif active is not None and await self._repeated(active, report, written):
@@ -74,6 +86,14 @@ class Intake:
             page_somebody(change, message, matched.recipient_id)
             await core.carry_out(change)
             return Recorded.NEW
+
+    def _standing(self, line: str, key: str) -> Alarm | None:
+        """Return the active alarm of a condition; a disk that cannot be read keeps nobody from being paged."""
+        try:
+            return self._core.store.alarms.active_with_key(line, key)
+        except StoreUnavailable as error:
+            log.critical("nobody knows whether %s of line %s is active already: %s", key[:80], line, error)
+            return None
 
     def _is_settled(self, alarm: Alarm) -> bool:
         """Return whether paging for an alarm is over: somebody took it, or nobody is left to be asked."""
@@ -95,7 +115,10 @@ class Intake:
     async def _recall_reset(self, line: str, key: str) -> None:
         """Take back what still waits of the condition's last reset text: arriving after the new alarm it would lie."""
         core = self._core
-        last = core.store.alarms.latest_reset(line, key)
+        try:
+            last = core.store.alarms.latest_reset(line, key)
+        except StoreUnavailable:  # as above
+            return
         if last is None:
             return
         async with core.locks(("alarm", last.id)):
@@ -118,6 +141,7 @@ class Intake:
             alarm = core.store.alarms.get(active.id)
             if alarm is None or not alarm.is_active:
                 return False
+            core.refuse_while_down()
             change = core.change()
             change.save(replace(alarm, repeats=alarm.repeats + 1, last_seen_time=change.ctx.wall))
             said = routing.match(alarm.line, report, core.directory, source_of(written)).text

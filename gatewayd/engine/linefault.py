@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gatewayd.clock import sleep
 from gatewayd.engine import supervision
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 
 if TYPE_CHECKING:
     from gatewayd.engine.line import LineHost, RunningLine
@@ -38,6 +38,8 @@ class LineFault:
                 fault = supervision.fault(line.name, line.down_reason) if wanted else supervision.fault_over(line.name)
                 try:
                     await self._host.report(line.name, fault)
+                except NotDurable:  # people have been told; it is written when the disk is back
+                    self._stands = wanted
                 except StoreUnavailable as error:
                     line.log.error("the state of line %s could not be recorded yet: %s", line.name, error)  # noqa: TRY400 - once a second is enough without a trace
                     await sleep(line.clock, STORE_RETRY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gatewayd.driver import Progress
@@ -11,6 +12,7 @@ from gatewayd.engine.case import DELIVERED, case_key
 from gatewayd.engine.outcome import page_moved
 from gatewayd.engine.posting import page_somebody
 from gatewayd.engine.references import MOST, References
+from gatewayd.errors import StoreUnavailable
 from gatewayd.model import (
     Answer,
     JournalKind,
@@ -42,6 +44,8 @@ else:
 
 REFERENCE_LIFETIME = 86_400.0  # seconds for which a text is known again by its device's reference
 SHORTEST_LIFETIME = 1.0  # seconds; a text that is to be delivered at once or never still takes a moment
+SAID_AGAIN = 60.0  # seconds for which a text is not paged again that its device repeats for want of an acknowledgement
+MOST_SAID = 1000  # such texts
 FORGET_EVERY = 300.0  # seconds between two looks at references that are too old
 
 
@@ -52,6 +56,7 @@ class Replies:
         self._core = core
         self._activate = activate
         self._forget_at = 0.0
+        self._said: dict[tuple[str, str, str, str], float] = {}  # texts that were paged while nothing can be stored
         self._references = References(core.store.changes.all_taken_once(MOST), REFERENCE_LIFETIME, core.clock.now())
 
     # --- texts --------------------------------------------------------------------------------------------------------
@@ -76,7 +81,8 @@ class Replies:
         """Forget references that are too old."""
         now = self._core.clock.now()
         self._forget_at = now + FORGET_EVERY
-        await self._core.store.record(TakenOnceExpired(now - REFERENCE_LIFETIME))
+        with suppress(StoreUnavailable):  # an answer is worth more than the room that this would make
+            await self._core.store.record(TakenOnceExpired(now - REFERENCE_LIFETIME))
 
     async def _taken(self, line: str, report: TextReceived) -> Recorded:
         recipient_id = self._core.directory.addressed(report.recipient)
@@ -104,6 +110,7 @@ class Replies:
 
     async def _forward(self, line: str, report: TextReceived, recipient_id: int | None) -> Recorded:
         """Hand text to the person whom it is for, as it came; to the fallback recipient where that is nobody."""
+        self._refuse_at_once_again(line, report)
         change = self._core.change()
         ctx = change.ctx
         message_id = ctx.new_id(Message)
@@ -131,7 +138,24 @@ class Replies:
         if report.lifetime is not None:
             _expire(change, report.lifetime)
         await self._core.carry_out(change)
+        self._keep_in_mind(line, report)
         return Recorded.FORWARDED
+
+    def _refuse_at_once_again(self, line: str, report: TextReceived) -> None:
+        """Refuse what a device repeats because nothing can be stored; only for a moment: it may be another call.
+
+        Raises StoreUnavailable.
+        """
+        if self._core.clock.now() < self._said.get((line, report.sender, report.recipient, report.text), 0.0):
+            self._core.refuse_while_down()
+
+    def _keep_in_mind(self, line: str, report: TextReceived) -> None:
+        """Note that a text was paged which its device will repeat, as nothing acknowledges it."""
+        if not self._core.store.owed or len(self._said) >= MOST_SAID:
+            self._said.clear()
+        if self._core.store.owed:
+            name = (line, report.sender, report.recipient, report.text)
+            self._said[name] = self._core.clock.now() + SAID_AGAIN
 
     # --- answers ------------------------------------------------------------------------------------------------------
 

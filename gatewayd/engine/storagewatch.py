@@ -1,18 +1,18 @@
-"""The watch over the disk: people are told when it is full, and it is looked at until it takes everything again."""
+"""The watch over the disk: people are told when it is full or dead, and it is looked at until it takes everything."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gatewayd.engine import supervision
-from gatewayd.errors import GatewayError
+from gatewayd.errors import GatewayError, NotDurable
 from gatewayd.store.storage import Disk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from gatewayd.clock import Clock
     from gatewayd.model import Report
@@ -20,37 +20,63 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STEADY = 60.0  # seconds that a disk has to take what it is given before it is said that it is not down any more
+PATIENCE = 2.0  # seconds of real time until a look that takes long is not waited for
 LOOKS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between looks at a disk that is not sound, the last for ever
 
 
-class StorageWatch:
-    """Raises and clears the fault of the disk. `report` records a report of the box about itself."""
+class Settled(Protocol):
+    """What hears that nothing is owed to the disk any more."""
 
-    def __init__(self, store: Store, clock: Clock, report: Callable[[Report], Awaitable[object]]) -> None:
+    def __call__(self, *, contradicted: bool) -> None:
+        """Go on; `contradicted`: the disk may hold what could not be read when it was decided."""
+
+
+class StorageWatch:
+    """Raises and clears the faults of the disk.
+
+    `report` records a report of the box about itself; `settled` hears that what was owed is on disk.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        report: Callable[[Report], Awaitable[object]],
+        settled: Settled,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._report = report
+        self._settled = settled
         self._wake = asyncio.Event()
-        self._told = ""  # the reason that people know; empty: there is none
+        self._stands: set[str] = set()  # faults that people know of
+        self._steady_at = 0.0  # when the disk has not been down for long enough
+        self._looking: asyncio.Task[None] | None = None
 
-    async def run(self, *, stands: bool) -> None:
-        """Watch for ever. `stands`: the fault was raised before this start."""
-        loop = asyncio.get_running_loop()
-        storage, looks = self._store.storage, 0
-        storage.changed = partial(_from_any_thread, loop, self._wake)
-        self._told = "before the start" if stands else ""
+    async def run(self, stands: Iterable[str]) -> None:
+        """Watch for ever. `stands` are the faults that were raised before this start."""
+        storage, last, looks = self._store.storage, Disk.SOUND, 0
+        storage.changed = partial(_from_any_thread, asyncio.get_running_loop(), self._wake)
+        self._stands.update(stands)
         try:
             while True:
+                if storage.disk is Disk.DOWN and last is not Disk.DOWN:
+                    await self._look()  # a hiccup is over already: nobody needs to be told
+                if storage.disk is not last:
+                    last, looks = storage.disk, 0
                 await self._tell()
-                if storage.disk is Disk.SOUND and not self._told:
-                    looks = 0
+                if storage.disk is Disk.SOUND and not self._stands:
                     await self._woken(None)
-                else:
-                    await self._woken(LOOKS[min(looks, len(LOOKS) - 1)])
-                    looks += 1
+                    continue
+                await self._woken(LOOKS[min(looks, len(LOOKS) - 1)])
+                looks += 1
+                if storage.disk is last is not Disk.SOUND:
                     await self._look()
         finally:
-            storage.changed = lambda: None
+            storage.changed = None
+            if self._looking is not None:
+                self._looking.cancel()
 
     async def _woken(self, after: float | None) -> None:
         """Wait until the disk has changed, or for so many seconds."""
@@ -63,21 +89,48 @@ class StorageWatch:
         self._wake.clear()
 
     async def _look(self) -> None:
-        if self._store.storage.disk is not Disk.SOUND:
-            await self._store.look_for_room()
+        """Look at the disk; a look that takes long goes on beside the watch, and is the next one too."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look_once())
+        await asyncio.wait({self._looking}, timeout=PATIENCE)
+
+    async def _look_once(self) -> None:
+        was_down = self._store.storage.disk is Disk.DOWN
+        try:
+            contradicted = await self._store.look()
+        except Exception:
+            log.exception("the disk cannot be looked at")
+            return
+        if was_down and not self._store.owed:
+            self._settled(contradicted=contradicted)
 
     async def _tell(self) -> None:
-        """Raise or clear the fault, so that what stands is what is so; what cannot be recorded is tried again."""
+        """Raise and clear faults, so that what stands is what is so; what cannot be recorded is tried again."""
         storage = self._store.storage
-        sound = storage.disk is Disk.SOUND
-        if sound == (not self._told):
-            return
-        try:
-            await self._report(supervision.storage_over() if sound else supervision.storage_fault(storage.reason))
-        except GatewayError as error:
-            log.error("the state of the disk could not be recorded yet: %s", error)  # noqa: TRY400 - the error says it all
-        else:
-            self._told = "" if sound else storage.reason
+        for key in sorted(self._wanted() ^ self._stands):
+            raised = key not in self._stands
+            report = supervision.storage_fault(key, storage.reason) if raised else supervision.storage_over(key)
+            try:
+                await self._report(report)
+            except NotDurable:
+                pass  # people have been told; it is written when the disk is back
+            except GatewayError as error:
+                log.error("the state of the disk could not be recorded yet: %s", error)  # noqa: TRY400 - the error says it all
+                continue
+            except Exception:
+                log.exception("the state of the disk cannot be recorded")
+                continue
+            self._stands ^= {key}
+
+    def _wanted(self) -> set[str]:
+        """Return the faults that should stand; one that comes and goes with the last free block stays for a while."""
+        disk, now = self._store.storage.disk, self._clock.now()
+        if disk is Disk.SOUND:
+            return set()
+        if disk is Disk.DOWN:
+            self._steady_at = now + STEADY
+            return {supervision.STORAGE_DOWN, *self._stands}
+        return {supervision.STORAGE, *(self._stands if now < self._steady_at else ())}
 
 
 def _from_any_thread(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ from gatewayd.model import AlarmActivated, AlarmReset, Priority
 BACK_OFF = (0.25, 0.5, 1.0, 2.0, 3.0)  # seconds; the last one for ever: a device that returns is served within 5 s
 STEADY = 30.0  # seconds that a line has to stand before its next loss counts as the first again
 LINE_DOWN = "line-down"
-STORAGE = "storage"
+STORAGE, STORAGE_DOWN = "storage", "storage-down"  # there is little room; nothing can be stored
 
 
 def back_off(failures: int) -> float:
@@ -25,15 +25,16 @@ def poison(key: str, text: str) -> AlarmActivated:
     return AlarmActivated(key, text, "", Priority.HIGH, {}, fault=True)
 
 
-def storage_fault(reason: str) -> AlarmActivated:
-    """Return the technical alarm of a disk that does not take everything."""
-    text = f"Storage degraded: {reason}. Make room on the disk of the gateway, or replace it"
-    return AlarmActivated(STORAGE, text, "", Priority.HIGH, {}, fault=True)
+def storage_fault(key: str, reason: str) -> AlarmActivated:
+    """Return the technical alarm of a disk that does not take everything, or nothing at all (`STORAGE_DOWN`)."""
+    what = "paged from memory and forgotten by a restart" if key == STORAGE_DOWN else "all that is stored"
+    text = f"Storage degraded: {reason}. Alarms are {what}. Make room on the disk of the gateway, or replace it"
+    return AlarmActivated(key, text, "", Priority.HIGH, {}, fault=True)
 
 
-def storage_over() -> AlarmReset:
-    """Return the reset of the fault of the disk."""
-    return AlarmReset(STORAGE, "", "The disk of the gateway takes everything again")
+def storage_over(key: str) -> AlarmReset:
+    """Return the reset of a fault of the disk."""
+    return AlarmReset(key, "", "The disk of the gateway takes what it is given again")
 
 
 def fault_over(line: str) -> AlarmReset:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from contextlib import suppress
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ OWNER_LENGTH = 16  # bytes of the lock file: a process id and blanks
 LOCK_ATTEMPTS, LOCK_PAUSE = 20, 0.01  # seconds
 APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
 CHECKPOINT_AFTER = 4000  # pages (16 MB): under load the same ones are written again and again, and copied only then
+MOST_COPIED = 1 << 26  # bytes of a database that are copied into memory when its disk cannot be written
 BUSY_TIMEOUT = 5000  # ms that an import waits for the daemon's commit and the other way round
 CACHED_STATEMENTS = 256  # every statement of the hot path stays compiled
 
@@ -111,11 +113,29 @@ def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA cache_size = -16384")
     if readonly:
         connection.execute("PRAGMA query_only = ON")
+    return _with_our_words(connection)
+
+
+def in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy of a database in memory; where it is large or cannot be read, an empty one of the same schema."""
+    connection = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
+    with suppress(sqlite3.Error):
+        pages, size = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        if pages * size <= MOST_COPIED:
+            source.backup(connection)
+    migrate(connection)
+    return _with_our_words(connection)
+
+
+def _with_our_words(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.create_function("folded", 1, folded, deterministic=True)
     connection.create_collation("PEOPLE", compare)
     return connection
 
 
+@cache  # they are needed once more when no disk can be read
 def migrations() -> list[tuple[int, str]]:
     """Return the numbered migrations that come with the code, oldest first."""
     folder = resources.files("gatewayd.store") / "migrations"

@@ -21,7 +21,8 @@ class Reader:
     """A connection that only reads. Every method raises StoreUnavailable when the file cannot be read."""
 
     def __init__(self, connection: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
-        self._connection = connection
+        self._connection = self._own = connection
+        self._lost_its_place: Callable[[], bool] = lambda: False
         self._version = version
         self._counts: dict[tuple[str, Row], int] = {}
         self._counts_version = 0
@@ -31,6 +32,8 @@ class Reader:
         try:
             row: Row | None = self._connection.execute(sql, values).fetchone()
         except sqlite3.Error as error:
+            if self._lost_its_place():
+                return self.one(sql, values)
             raise _unreadable(error) from error
         return row
 
@@ -39,6 +42,8 @@ class Reader:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
+            if self._lost_its_place():
+                return self.all(sql, values)
             raise _unreadable(error) from error
 
     def count(self, sql: str, values: Row = ()) -> int:
@@ -56,9 +61,22 @@ class Reader:
             known = self._counts[sql, values] = row[0] if row else 0
         return known
 
+    @property
+    def own(self) -> sqlite3.Connection:
+        """The connection that reads what is on disk."""
+        return self._own
+
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._own.close()
+
+    def see(self, connection: sqlite3.Connection | None, lost_its_place: Callable[[], bool] = lambda: False) -> None:
+        """Read what stands on another connection, or on the own one again.
+
+        `lost_its_place` is asked after an error whether it is to be read once more.
+        """
+        self._connection = connection or self._own
+        self._lost_its_place = lost_its_place
 
 
 def _unreadable(error: sqlite3.Error) -> StoreUnavailable:

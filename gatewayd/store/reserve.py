@@ -43,6 +43,22 @@ class Reserve:
         finally:
             os.close(handle)
 
+    def probe(self) -> None:
+        """Write and sync a few bytes, and take them away. Raises OSError where the disk is not merely full."""
+        if self._path is None:
+            return
+        path = self._path.with_suffix(".probe")
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, bytes(BLOCK))
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # SQLite may have room in its own files
+                raise
+        finally:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+
     def is_laid(self) -> bool:
         """Return whether the whole reserve is there, with blocks behind it. Raises OSError."""
         if self._path is None:

@@ -21,21 +21,26 @@ class Disk(Enum):
     """How the disk is.
 
     SOUND: it takes everything. SCARCE: the reserve is in use, or there is none; only alarms and what belongs to them
-    are stored.
+    are stored. DOWN: it takes nothing; alarms go on from memory, and are not acknowledged (`gatewayd.store.owed`).
     """
 
     SOUND = "sound"
     SCARCE = "scarce"
+    DOWN = "down"
 
 
 class Storage:
-    """The state of the disk and its reserve. `changed` is called, in any thread, whenever the state moved."""
+    """The state of the disk and its reserve.
+
+    `changed` is called, in any thread, whenever the state moved. Only a disk that is watched goes down: somebody has to
+    find out that it takes something again.
+    """
 
     def __init__(self, reserve: Reserve) -> None:
         self.reserve = reserve
         self.disk = Disk.SOUND
         self.reason = ""
-        self.changed: Callable[[], None] = _nobody
+        self.changed: Callable[[], None] | None = None
 
     def make_room(self, error: Exception) -> bool:
         """Give the reserve back if `error` says that the disk is full; return whether trying again is worth it."""
@@ -50,7 +55,7 @@ class Storage:
         try:
             self.reserve.lay()
         except OSError as error:
-            if self.disk is Disk.SOUND:
+            if self.disk is not Disk.SCARCE:
                 self.move(Disk.SCARCE, f"there is no room for the reserve: {error.strerror}")
         else:
             self.move(Disk.SOUND, "")
@@ -64,13 +69,15 @@ class Storage:
             log.warning("the disk takes everything again")
         else:
             log.critical("storage degraded: %s", reason)
-        self.changed()
+        if self.changed is not None:
+            self.changed()
+
+    def fail(self, error: Exception) -> None:
+        """Note that the disk takes nothing."""
+        if self.changed is not None:
+            self.move(Disk.DOWN, f"nothing can be stored: {error}")
 
     def refuse_what_can_wait(self) -> None:
         """Raise StorageDegraded unless the disk is sound: the room that is left is for alarms."""
         if self.disk is not Disk.SOUND:
             raise StorageDegraded(f"{self.reason}; until there is room again only alarms are stored")
-
-
-def _nobody() -> None:
-    """Tell nobody."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import Anchor
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import GatewayError, StoreUnavailable
 from gatewayd.model import Site
 from gatewayd.records import Notification, Token
 from gatewayd.store import database, rows
@@ -18,6 +18,7 @@ from gatewayd.store.alarms import Alarms
 from gatewayd.store.changes import Changes
 from gatewayd.store.inbox import Inbox
 from gatewayd.store.journal import Journal
+from gatewayd.store.owed import Owed
 from gatewayd.store.paging import Paging
 from gatewayd.store.people import People
 from gatewayd.store.reader import Reader
@@ -84,6 +85,7 @@ class Store:
         self.storage = storage
         self.writer = Writer(connection, storage)
         reader = self._reader = Reader(reader_connection, lambda: self.writer.commits)
+        self.owed = Owed(self.writer, reader)
         self.alarms = Alarms(reader)
         self.inbox = Inbox(reader)
         self.paging = Paging(reader)
@@ -105,18 +107,40 @@ class Store:
         """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
         return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
 
-    async def look_for_room(self) -> None:
-        """Lay the reserve down again where there is room; a disk that takes its time holds nobody up."""
+    def owe(self, values: Iterable[rows.Recordable], *, opens: bool) -> None:
+        """Have domain values, all or none, seen by every query although the disk is down, and written when it is back.
+
+        `opens`: they begin something new. Raises StoreUnavailable: there are too many already.
+        """
+        self.owed.take([rows.TABLES[type(value)].save(value) for value in values], opens=opens)
+
+    async def look(self) -> bool:
+        """Find out whether a disk that is not sound takes everything again, and write what is owed to it.
+
+        A disk that takes its time holds nobody up. Returns whether it could not be read meanwhile.
+        """
+        anew = False
+        if self.storage.disk is Disk.DOWN:
+            try:
+                await self.writer.aside(self.storage.reserve.probe)
+                anew = self.owed.settle()
+            except (GatewayError, OSError) as error:
+                log.debug("the disk is still down: %s", error)
+                return False
+            self.storage.move(Disk.SCARCE, "what was taken over is stored, the reserve is missing")
         await self.writer.aside(self.storage.lay_reserve)
         self.writer.spare_the_log(sparing=self.storage.disk is not Disk.SOUND)
+        return anew
 
     async def written(self) -> None:
         """Wait until everything that was submitted before is on disk, or was refused. Raises StoreUnavailable."""
-        await self.writer.commit([])
+        if not self.writer.is_down:  # then nothing is on its way: what is owed can be read already
+            await self.writer.commit([])
 
     def close(self) -> None:
         """Write what is pending and close the file."""
         self.writer.close()
+        self.owed.close()
         self._reader.close()
         self._connection.close()
 

@@ -25,11 +25,12 @@ from gatewayd.store.batches import run_all
 from gatewayd.store.database import CHECKPOINT_AFTER
 from gatewayd.store.faults import DiskFault, NoRoom, as_ours
 from gatewayd.store.reserve import Reserve
-from gatewayd.store.storage import Storage
+from gatewayd.store.storage import Disk, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gatewayd.errors import GatewayError
     from gatewayd.store.rows import Statement
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ class Writer:
         error = self._transact(statements)
         if error is not None and self._has_room_now(error):
             error = self._transact(statements)
+        if isinstance(error, DiskFault):
+            self.storage.fail(error)
         self.commits += 1
         if error is not None:
             raise error
@@ -129,6 +132,8 @@ class Writer:
         group = self._take()
         if not group:
             self._scheduled = False
+        elif self.is_down:
+            self._after([(submission, self._refusal()) for submission in group], self.mean_commit)
         elif self.in_thread:
             error = self._begin(group)
             work = asyncio.get_running_loop().run_in_executor(self._thread, self._finish, group, error)
@@ -202,9 +207,14 @@ class Writer:
             if again is None:
                 return [(submission, None) for submission in group]
             failed = again
-        if len(group) == 1 or (isinstance(failed, DiskFault) and not isinstance(failed, NoRoom)):
-            return [(submission, failed) for submission in group]
-        return [(submission, self._transact(submission[0])) for submission in group]
+        results: Results = [(submission, failed) for submission in group]
+        if len(group) > 1 and (isinstance(failed, NoRoom) or not isinstance(failed, DiskFault)):
+            results = [(submission, self._transact(submission[0])) for submission in group]
+        for _, error in results:
+            if isinstance(error, DiskFault):
+                self.storage.fail(error)
+                break
+        return results
 
     def _has_room_now(self, failed: Exception) -> bool:
         found = self.storage.make_room(failed)
@@ -220,6 +230,8 @@ class Writer:
     def _transact(self, statements: Sequence[Statement]) -> Exception | None:
         """Run one transaction; whatever goes wrong comes back as a value."""
         with self._transaction:
+            if self.is_down:
+                return self._refusal()
             try:
                 self._execute(statements)
             except Exception as error:  # noqa: BLE001 - a value that SQLite cannot take is a ValueError, OverflowError, …
@@ -230,7 +242,7 @@ class Writer:
         self._connection.execute("BEGIN IMMEDIATE")
         run_all(self._connection, statements)
 
-    def _end(self, error: Exception | None) -> Exception | None:
+    def _end(self, error: Exception | None) -> GatewayError | None:
         """Commit, or take back what `error` made useless; returns what went wrong, as an error of ours."""
         if error is None:
             try:
@@ -239,7 +251,35 @@ class Writer:
                 error = failed
             else:
                 return None
+        self.roll_back()
+        return as_ours(error)
+
+    # --- while the disk is down ---------------------------------------------------------------------------------------
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing is written, until `gatewayd.store.owed` finds that the disk takes it again."""
+        return self.storage.disk is Disk.DOWN
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection that writes, for whoever keeps a transaction open on it while the disk is down."""
+        return self._connection
+
+    def begin(self) -> None:
+        """Begin a transaction that stays open, after the last one of the thread. Raises sqlite3.Error."""
+        with self._transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit_now(self) -> GatewayError | None:
+        """Commit that transaction; returns what went wrong."""
+        return self._end(None)
+
+    def roll_back(self) -> None:
+        """Take back what is not committed."""
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.rollback()
-        return as_ours(error)
+
+    def _refusal(self) -> DiskFault:
+        return DiskFault(self.storage.reason)

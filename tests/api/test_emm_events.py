@@ -202,8 +202,13 @@ async def test_E13_A23_the_second_one_to_accept_gets_the_code_but_the_first_stay
 async def test_E13_accept_is_not_2xx_unless_it_is_on_disk(gateway: Gateway, nurse: Person) -> None:
     await gateway.activates("12")
     with gateway.full_disk():
+        answer = await nurse.post(f"{EVENTS}/1/accept")
+        assert answer.status == 507
+        assert "has taken effect" in answer.error["description"]
         assert (await nurse.post(f"{EVENTS}/1/accept")).status == 507
-    assert (await nurse.get("/api/alarms/active/1")).json["accepted_by"] == 0
+    await gateway.passes(2)
+    assert (await nurse.post(f"{EVENTS}/1/accept")).status == 200
+    assert (await nurse.get("/api/alarms/active/1")).json["accepted_by"] == NURSE
 
 
 async def test_E14_cancel_ends_the_alarm(gateway: Gateway, nurse: Person) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -30,6 +31,7 @@ from gatewayd.model import (
     Way,
 )
 from gatewayd.store import open_store
+from gatewayd.store.database import FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -235,6 +237,12 @@ class Box:
 
     def pages(self, alarm_id: int = 1) -> list[Page]:
         return self.store.paging.of_alarm(alarm_id)
+
+    def on_disk(self, sql: str) -> int:
+        """Return the number that another process would read."""
+        with closing(sqlite3.connect(f"file:{self.data / FILE}?mode=ro", uri=True)) as connection:
+            found: int = connection.execute(sql).fetchone()[0]
+            return found
 
     def journal(self, alarm_id: int = 1) -> list[str]:
         return [entry.text for entry in self.store.journal.of_alarm(alarm_id)]

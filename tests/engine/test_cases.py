@@ -11,6 +11,7 @@ from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine.case import load_case
 from gatewayd.engine.cases import Cases
 from gatewayd.engine.orders import SendOrder
+from gatewayd.errors import NotDurable
 from gatewayd.model import EscalationState, Priority
 from tests.engine.conftest import DOCTOR, NURSE, PLAN, WARD_PAGER
 
@@ -67,16 +68,28 @@ async def test_a_message_of_a_person_and_its_answer_stay_what_the_disk_holds(box
     expect_sound(box)
 
 
-async def test_a_decision_that_is_not_on_disk_changes_no_case(box: Box) -> None:
+async def test_a_decision_that_may_wait_and_is_not_on_disk_changes_no_case(box: Box) -> None:
     await box.activates("12")
     box.disk.full = True
     with pytest.raises(Exception, match="full"):
+        await box.engine.read(box.user(NURSE), box.event_of(NURSE))
+    expect_sound(box)
+    box.disk.full = False
+    await box.passes(2)
+    await box.accepts(NURSE)
+    expect_sound(box)
+
+
+async def test_the_case_of_a_decision_that_is_owed_to_the_disk_is_what_is_read_there(box: Box) -> None:
+    await box.activates("12")
+    box.disk.full = True
+    with pytest.raises(NotDurable):
         await box.accepts(NURSE)
     expect_sound(box)
     box.disk.full = False
-    assert box.engine.directory.recipient_name(box.alarm().accepted_by) != "nurse"
-    await box.accepts(NURSE)
+    await box.passes(2)
     expect_sound(box)
+    assert box.alarm().accepted_by == NURSE
 
 
 async def test_after_a_restart_a_case_is_read_once_and_kept(box: Box) -> None:

@@ -180,17 +180,29 @@ async def test_E09_a_user_who_never_asks_has_a_bounded_number_of_changes(box: Bo
     assert box.engine.changes._fresh[NURSE] == 2
 
 
-async def test_a_decision_that_cannot_be_written_tells_nobody(box: Box, push: PushDevice) -> None:
+async def test_a_message_that_cannot_be_written_tells_nobody(box: Box, push: PushDevice) -> None:
     from gatewayd.errors import StoreUnavailable
 
     await subscribe(box, NURSE)
     box.disk.full = True
     with pytest.raises(StoreUnavailable):
-        await box.activates("12")
+        await sends(box, NURSE, "lunch")
     box.disk.full = False
-    await settle()
+    await box.passes(2)
     assert push.pages == []
     assert waiting(box, NURSE) == waiting(box, ADMIN) == []
+
+
+async def test_an_alarm_that_cannot_be_written_is_pushed_all_the_same(box: Box, push: PushDevice) -> None:
+    from gatewayd.errors import NotDurable
+
+    await subscribe(box, NURSE)
+    box.disk.full = True
+    with pytest.raises(NotDurable):
+        await box.activates("12", "ROOM 12", Priority.HIGH)
+    await settle()
+    assert "user_event" in [one["type"] for one in push.told(NURSE)]
+    box.disk.full = False
 
 
 # --- pushes -----------------------------------------------------------------------------------------------------------

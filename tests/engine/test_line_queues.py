@@ -101,10 +101,12 @@ async def test_a_fault_is_cleared_although_the_disk_was_full_when_the_line_retur
     box.disk.full = True
     box.phones.plug_in()
     await box.passes(10)
-    assert box.alarm().is_active
-    box.disk.full = False
-    await box.passes(2)
     assert not box.alarm().is_active
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE id = 1 AND cleared_time IS NULL") == 1
+    box.disk.full = False
+    await box.passes(10)
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE id = 1 AND cleared_time IS NULL") == 0
+    assert box.alarm().repeats == 0
 
 
 async def test_what_is_more_urgent_goes_first_when_a_device_may_send_again(box: Box) -> None:

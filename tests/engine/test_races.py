@@ -12,7 +12,7 @@ from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine.attempts import SEND_LIMIT
 from gatewayd.engine.orders import SendOrder
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable
 from gatewayd.model import AlarmActivated, AlarmReset, EscalationState, MsgStatus, PageState, Priority, Recorded
 from gatewayd.store import Query
 from tests.engine.conftest import ADMIN, NURSE, PHONE_B, PHONE_C
@@ -138,19 +138,21 @@ async def test_locks_are_held_until_a_cancelled_decision_is_on_disk(box: Box) ->
     assert box.alarm().accepted_by == NURSE
 
 
-async def test_an_accept_that_the_disk_refuses_lets_the_pages_go_on(box: Box) -> None:
+async def test_an_accept_that_the_disk_refuses_counts_and_is_not_acknowledged(box: Box) -> None:
     box.phones.hold_back()
     await box.engine.send(box.user(ADMIN), SendOrder("first", Priority.NORMAL, (PHONE_B,)))
     await box.activates("3-12")
     box.disk.full = True
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(NotDurable):
         await box.accepts(NURSE)
-    box.disk.full = False
     assert box.phones.gate is not None
     box.phones.gate.set()
     await settle()
-    assert box.phones.texts == ["first #1", "ROOM 12 #2"]
+    assert box.phones.texts == ["first #1"]
+    await box.is_killed()
+    await settle()
     assert box.alarm().accepted_by is None
+    assert "ROOM 12 #2" in box.phones.texts
 
 
 async def test_a_receipt_that_the_disk_refuses_is_written_down_later(box: Box) -> None:

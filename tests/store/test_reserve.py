@@ -101,7 +101,7 @@ async def test_the_reserve_is_for_rows_and_not_for_the_log(kept: Store, disk: Sm
     assert kept.alarms.get(1500) is not None
     assert state(kept) is Disk.SCARCE
     disk.make_room()
-    await kept.look_for_room()
+    await kept.look()
     assert kept.writer._connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (CHECKPOINT_AFTER,)
 
 
@@ -136,10 +136,10 @@ async def test_what_can_wait_is_refused_while_the_reserve_is_in_use(kept: Store,
 async def test_the_reserve_is_laid_anew_when_there_is_room_and_not_before(kept: Store, disk: SmallDisk) -> None:
     disk.fill()
     await asyncio.gather(*(kept.record(samples.alarm(number)) for number in range(1, 301)))
-    await kept.look_for_room()
+    await kept.look()
     assert state(kept) is Disk.SCARCE
     disk.make_room()
-    await kept.look_for_room()
+    await kept.look()
     assert state(kept) is Disk.SOUND
     assert kept.storage.reason == ""
     assert kept.storage.reserve.is_laid()

@@ -1,0 +1,213 @@
+"""What is owed to the disk: decisions that took effect while it takes nothing, in order, bounded, and to be read.
+
+As long as the disk can be read they lie in a transaction of the store's own connection that stays open: every query
+sees them beside what is on disk. Where that cannot be they lie in a database apart, in memory, which begins as a copy
+of the other if that can be read.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gatewayd.errors import GatewayError, StoreUnavailable
+from gatewayd.store import database
+from gatewayd.store.batches import run_all
+from gatewayd.store.faults import DiskFault, as_ours
+from gatewayd.store.rows import ALARMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatewayd.store.reader import Reader
+    from gatewayd.store.rows import Statement
+    from gatewayd.store.writer import Writer
+
+log = logging.getLogger(__name__)
+
+MEBIBYTE = 1 << 20
+MOST_OPENED, MOST_OPENED_BYTES = 1_000, 8 * MEBIBYTE  # until new alarms are refused: what stands has to go on
+MOST, MOST_BYTES = 20_000, 24 * MEBIBYTE  # until everything is refused
+PER_VALUE = 8  # bytes that a value counts beside its text
+LOOKED = ("INSERT INTO meta (key, value) VALUES ('looked', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1", ())
+ALARM = "INSERT INTO alarms "
+OTHERS = "line = :line AND key = :key AND cleared_time IS NULL AND id <> :id"
+END_OTHERS = f"UPDATE alarms SET cleared_time = :active_time WHERE {OTHERS}"  # noqa: S608 - our own words
+END_PAGING = "UPDATE escalations SET state = 'cleared' WHERE state = 'running' AND alarm_id IN "
+END_OTHERS_PAGING = f"{END_PAGING}(SELECT id FROM alarms WHERE {OTHERS})"  # noqa: S608 - as above
+
+
+class Owed:
+    """Decisions that are not on disk. Everything here happens on the loop, and only while the writer stands still."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._decisions: list[Sequence[Statement]] = []
+        self._bytes = 0
+        self._opened = 0
+        self._stage: sqlite3.Connection | None = None  # where the decisions are to be read
+        self._is_apart = False  # whether that is a database in memory
+
+    def __len__(self) -> int:
+        """Return how many decisions are not on disk."""
+        return len(self._decisions)
+
+    def take(self, statements: Sequence[Statement], *, opens: bool) -> None:
+        """Take a decision over; `opens`: it begins something new. Raises StoreUnavailable, Conflict, Invalid."""
+        size = _size(statements)
+        most_bytes = MOST_OPENED_BYTES if opens else MOST_BYTES
+        many = len(self._decisions) >= MOST or (opens and self._opened >= MOST_OPENED)
+        if many or self._bytes + size > most_bytes:
+            raise StoreUnavailable(
+                f"nothing can be stored, and {len(self._decisions)} decisions wait in memory already"
+            )
+        try:
+            self._show(statements)
+        except Exception as error:
+            raise as_ours(error) from error
+        self._decisions.append(statements)
+        self._bytes += size
+        self._opened += opens
+        self._writer.commits += 1  # what was counted before counts no more
+
+    def settle(self) -> bool:
+        """Write everything that is owed, and prove that the disk takes it. Raises StoreUnavailable: then it waits on.
+
+        Returns whether the disk may hold what contradicts what was decided, as it could not be read meanwhile.
+        """
+        try:
+            error = self._committed()
+        except sqlite3.Error as failed:
+            error = as_ours(failed)
+        if error is not None:
+            if self._stage is not None and not self._is_apart:
+                self._begin_again()
+            raise error
+        if self._decisions:
+            log.warning("%d decisions that were taken meanwhile are on disk now", len(self._decisions))
+        was_apart = self._is_apart
+        self._forget()
+        return was_apart
+
+    def close(self) -> None:
+        """Write what is owed if that is possible at last."""
+        if self._stage is None:
+            return
+        try:
+            self.settle()
+        except GatewayError as error:
+            log.critical("%d decisions were never stored and are lost: %s", len(self._decisions), error)
+            self._forget()
+
+    # --- where decisions are to be read -------------------------------------------------------------------------------
+
+    def _show(self, statements: Sequence[Statement]) -> None:
+        if self._stage is None or not (self._is_apart or self._stage.in_transaction):
+            self._begin_again()
+        try:
+            self._run(statements)
+        except sqlite3.Error as error:
+            if self._is_apart or not isinstance(as_ours(error), DiskFault):
+                raise
+            self._begin_apart()
+            self._run(statements)
+
+    def _run(self, statements: Sequence[Statement]) -> None:
+        if self._stage is not None:
+            _within(self._stage, statements)
+
+    def _lost_its_place(self) -> bool:
+        """Return whether reading failed because the transaction is gone, and everything is to be read elsewhere now."""
+        if self._stage is None or self._is_apart or self._stage.in_transaction:
+            return False
+        self._begin_again()
+        return True
+
+    def _begin_again(self) -> None:
+        """Have every decision to be read: in the store itself, else in a database in memory."""
+        connection = self._writer.connection
+        try:
+            self._writer.roll_back()
+            connection.execute("PRAGMA cache_spill = OFF")  # or a large transaction would write before its end
+            self._writer.begin()
+            for statements in self._decisions:
+                _within(connection, statements)
+        except sqlite3.Error as error:
+            log.critical("what is owed goes to a database in memory: %s", error)
+            self._begin_apart()
+        else:
+            self._put(connection, is_apart=False)
+
+    def _begin_apart(self) -> None:
+        self._writer.roll_back()
+        apart = database.in_memory(self._reader.own)
+        apart.execute("BEGIN")
+        for statements in self._decisions:
+            _within(apart, statements)
+        self._put(apart, is_apart=True)
+
+    def _put(self, stage: sqlite3.Connection, *, is_apart: bool) -> None:
+        if self._is_apart and self._stage is not None:
+            self._stage.close()
+        self._stage, self._is_apart = stage, is_apart
+        self._reader.see(stage, self._lost_its_place)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def _committed(self) -> GatewayError | None:
+        """Commit; returns what went wrong. Raises sqlite3.Error."""
+        connection = self._writer.connection
+        if self._stage is not connection or not connection.in_transaction:
+            self._writer.begin()
+            for statements in self._decisions:
+                _forced(connection, statements)
+        connection.execute(*LOOKED)
+        return self._writer.commit_now()
+
+    def _forget(self) -> None:
+        self._reader.see(None)
+        if self._is_apart and self._stage is not None:
+            self._stage.close()
+        with suppress(sqlite3.Error):
+            self._writer.connection.execute("PRAGMA cache_spill = ON")
+        self._stage, self._is_apart = None, False
+        self._decisions, self._bytes, self._opened = [], 0, 0
+        self._writer.commits += 1
+
+
+def _within(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+    """Run a decision inside the transaction that is open, all of it or nothing. Raises what SQLite raises."""
+    connection.execute("SAVEPOINT decision")
+    try:
+        run_all(connection, statements)
+    except Exception:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO decision")
+            connection.execute("RELEASE decision")
+        raise
+    connection.execute("RELEASE decision")
+
+
+def _forced(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+    """Run a decision; an alarm that stands against it gives way: nobody could read it when this one was taken."""
+    try:
+        _within(connection, statements)
+    except sqlite3.IntegrityError:
+        for sql, values in statements:
+            if sql.startswith(ALARM):
+                named = dict(zip(ALARMS.columns, values, strict=True))
+                connection.execute(END_OTHERS_PAGING, named)
+                connection.execute(END_OTHERS, named)
+        try:
+            _within(connection, statements)
+        except sqlite3.IntegrityError as error:
+            log.critical("a decision contradicts what the disk holds, and is lost: %s", error)
+
+
+def _size(statements: Sequence[Statement]) -> int:
+    """Return about how many bytes of memory a decision holds."""
+    rows = (values.values() if isinstance(values, dict) else values for _, values in statements)
+    return sum(PER_VALUE + (len(value) if isinstance(value, str) else 0) for row in rows for value in row)
