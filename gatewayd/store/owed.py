@@ -161,6 +161,7 @@ class Owed:
         """Commit; returns what went wrong. Raises sqlite3.Error."""
         connection = self._writer.connection
         if self._stage is not connection or not connection.in_transaction:
+            self._writer.roll_back()  # of the transaction that could not be ended when the disk was lost
             self._writer.begin()
             for statements in self._decisions:
                 _forced(connection, statements)

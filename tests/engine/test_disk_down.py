@@ -362,3 +362,28 @@ async def test_a_disk_that_is_down_every_other_moment_is_told_of_once(box: Box) 
     box.store.storage.reserve.size = 0
     await box.passes(61)
     assert len([text for text in box.texts_of(ADMIN) if text.startswith("RESET gatewayd")]) == 2
+
+
+async def test_what_is_owed_is_still_read_when_the_disk_dies_for_good(box: Box) -> None:
+    box.disk.full = True
+    await refused(lambda: box.activates("3-12"))
+    disk = Unplugged(box)
+    box.store._reader._connection = box.store.owed._stage = box.store.writer._connection
+    assert box.alarm().key == "3-12"
+    assert box.store.alarms.listing(Query()).total == 2
+    disk.plug_in()
+    await back(box)
+
+
+async def test_a_line_that_fails_and_returns_while_the_disk_is_down_leaves_no_fault(box: Box) -> None:
+    box.disk.full = True
+    box.phones.unplug()
+    await box.passes(1)
+    fault = box.store.alarms.active_with_key("phones", "line-down")
+    assert fault is not None
+    box.phones.plug_in()
+    await box.passes(10)
+    assert not box.alarm(fault.id).is_active
+    await back(box)
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'phones' AND cleared_time IS NULL") == 0
+    assert box.alarm(fault.id).repeats == 0
