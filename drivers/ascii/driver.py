@@ -18,7 +18,7 @@ from drivers.ascii.events import (
 from drivers.ascii.protocol import Receiver
 from gatewayd.clock import sleep
 from gatewayd.driver import Capabilities, Driver, Progress
-from gatewayd.errors import GatewayError, LineDown, StoreUnavailable
+from gatewayd.errors import GatewayError, LineDown, NotDurable, StoreUnavailable
 from gatewayd.model import AlarmActivated, Recorded
 from gatewayd.rules import Ruled, RuleResult
 from gatewayd.transport.adapter import StreamAdapter
@@ -185,10 +185,16 @@ class AsciiDriver(Driver, Ruled):
         return recorded
 
     async def _report(self, report: Report) -> Recorded | None:
-        """Have a report recorded; return what became of it, None where it cannot be recorded at all."""
+        """Have a report recorded; return what became of it, None where it cannot be recorded, or not yet.
+
+        What has taken effect holds up nobody: the sender hears nothing either way, and the store writes it by itself.
+        """
         while True:
             try:
                 return await self.line.report(report)
+            except NotDurable as error:
+                self.line.log.warning("a line of text is not on disk: %s", error)
+                return None
             except StoreUnavailable as error:
                 self.line.log.warning("a line of text could not be recorded yet: %s", error)
                 await sleep(self.line.clock, STORE_RETRY)
@@ -202,6 +208,8 @@ class AsciiDriver(Driver, Ruled):
         while changes:
             try:
                 await self.line.memory.save(changes)
+            except NotDurable:
+                return
             except StoreUnavailable as error:
                 self.line.log.warning("open alarms could not be remembered yet: %s", error)
                 await sleep(self.line.clock, STORE_RETRY)

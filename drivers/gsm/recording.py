@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.clock import sleep
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,8 @@ class Recorder:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._asking = 0  # jobs that took effect and are asked for again
 
     def put(
         self,
@@ -47,7 +48,7 @@ class Recorder:
         Before the report, `changes` of the line's memory are written down: a crash between the two forgets nothing.
         Returns False when far too many wait: then it is not taken, and should be left where it is.
         """
-        if self._jobs.full():
+        if self._jobs.qsize() + self._asking >= MAX_WAITING:
             self._line.log.error("too many reports wait to be recorded")
             return False
         self._jobs.put_nowait(_Job(report, recorded, changes))
@@ -65,6 +66,10 @@ class Recorder:
         while job.report is not None or job.changes:
             try:
                 await self._write(job)
+            except NotDurable as error:
+                self._line.log.warning("what the modem brought is not on disk yet: %s", error)
+                self._again(job)
+                return False
             except StoreUnavailable as error:
                 self._line.log.error("what the modem brought could not be recorded yet: %s", error)  # noqa: TRY400 - once a second is enough without a trace
                 await sleep(self._line.clock, RETRY_AFTER)
@@ -75,8 +80,25 @@ class Recorder:
                 return True
         return True
 
+    def _again(self, job: _Job) -> None:
+        """Ask later whether it is on disk; what else the modem brings does not wait for that."""
+        self._asking += 1
+
+        def ask() -> None:
+            self._asking -= 1
+            self._jobs.put_nowait(job)
+
+        self._line.clock.call_at(self._line.clock.now() + RETRY_AFTER, ask)
+
     async def _write(self, job: _Job) -> None:
-        if job.changes:
-            await self._line.memory.save(dict(job.changes))
+        """Write a report and what belongs to it. Raises StoreUnavailable; NotDurable: it took effect all the same."""
+        late: NotDurable | None = None
+        try:
+            if job.changes:
+                await self._line.memory.save(dict(job.changes))
+        except NotDurable as error:
+            late = error
         if job.report is not None:
             await self._line.report(job.report)
+        if late is not None:
+            raise late

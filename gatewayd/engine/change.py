@@ -151,6 +151,11 @@ class Change:
         return any(message.kind in new for message in self.messages.values())
 
     @property
+    def is_a_note(self) -> bool:
+        """Whether nothing comes of it but lines of the journal."""
+        return not (self.alarms or self.messages or self.events or self.pages or self.escalations)
+
+    @property
     def can_wait(self) -> bool:
         """Whether it may be refused while the disk is down: it pages nobody, or a user of the box sees that it failed.
 

@@ -119,7 +119,11 @@ class Core:
 
     def _take_over(self, change: Change, rows: list[Recordable], error: BaseException) -> None:
         """Go on from memory with a decision that the disk did not take. Raises `error` where that may not be."""
-        if not self.store.writer.is_down or change.can_wait:
+        if not self.store.writer.is_down:
+            raise error
+        if change.is_a_note:
+            raise NotDurable("nothing can be stored, and it would only stand in the journal")
+        if change.can_wait:
             raise error
         self.store.owe(rows, opens=change.opens)
 
@@ -129,9 +133,14 @@ class Core:
             raise NotDurable("it has taken effect, but nothing can be stored at the moment: it has to come again")
 
     def refuse_while_down(self) -> None:
-        """Refuse what would only fill the memory while nothing can be stored. Raises StoreUnavailable."""
+        """Refuse what cannot be known while nothing can be stored. Raises StoreUnavailable."""
         if self.store.writer.is_down:
             raise StoreUnavailable(self.store.storage.reason)
+
+    def refuse_repeat(self) -> None:
+        """Refuse what has taken effect already and would only fill the memory. Raises NotDurable."""
+        if self.store.writer.is_down:
+            raise NotDurable("it has taken effect already, and nothing can be stored: it has to come again")
 
     def _hold(self, change: Change) -> list[Page]:
         """Hold the pages that a decision takes out of their queues; returns those that were there."""

@@ -141,7 +141,7 @@ class Intake:
             alarm = core.store.alarms.get(active.id)
             if alarm is None or not alarm.is_active:
                 return False
-            core.refuse_while_down()
+            core.refuse_repeat()
             change = core.change()
             change.save(replace(alarm, repeats=alarm.repeats + 1, last_seen_time=change.ctx.wall))
             said = routing.match(alarm.line, report, core.directory, source_of(written)).text

@@ -144,10 +144,10 @@ class Replies:
     def _refuse_at_once_again(self, line: str, report: TextReceived) -> None:
         """Refuse what a device repeats because nothing can be stored; only for a moment: it may be another call.
 
-        Raises StoreUnavailable.
+        Raises NotDurable.
         """
         if self._core.clock.now() < self._said.get((line, report.sender, report.recipient, report.text), 0.0):
-            self._core.refuse_while_down()
+            self._core.refuse_repeat()
 
     def _keep_in_mind(self, line: str, report: TextReceived) -> None:
         """Note that a text was paged which its device will repeat, as nothing acknowledges it."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections import Counter
 from contextlib import suppress
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from gatewayd.errors import GatewayError, StoreUnavailable
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEBIBYTE = 1 << 20
-MOST_OPENED, MOST_OPENED_BYTES = 1_000, 8 * MEBIBYTE  # until new alarms are refused: what stands has to go on
-MOST, MOST_BYTES = 20_000, 24 * MEBIBYTE  # until everything is refused
+MOST, MOST_BYTES = 20_000, 24 * MEBIBYTE  # of all decisions
+MOST_NEW, MOST_BYTES_FOR_NEW = 1_000, 8 * MEBIBYTE  # alarms and texts; the rest is there for what stands to go on
+MOST_SIDE = 2_000  # what lines want remembered
 PER_VALUE = 8  # bytes that a value counts beside its text
 LOOKED = ("INSERT INTO meta (key, value) VALUES ('looked', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1", ())
 ALARM = "INSERT INTO alarms "
@@ -37,6 +40,14 @@ OTHERS = "line = :line AND key = :key AND cleared_time IS NULL AND id <> :id"
 END_OTHERS = f"UPDATE alarms SET cleared_time = :active_time WHERE {OTHERS}"  # noqa: S608 - our own words
 END_PAGING = "UPDATE escalations SET state = 'cleared' WHERE state = 'running' AND alarm_id IN "
 END_OTHERS_PAGING = f"{END_PAGING}(SELECT id FROM alarms WHERE {OTHERS})"  # noqa: S608 - as above
+
+
+class Sort(Enum):
+    """What is owed: something new (an alarm, a text), what follows from it, or what a line wants remembered."""
+
+    NEW = "new"
+    FOLLOWING = "following"
+    SIDE = "side"
 
 
 class Owed:
@@ -47,7 +58,7 @@ class Owed:
         self._reader = reader
         self._decisions: list[Sequence[Statement]] = []
         self._bytes = 0
-        self._opened = 0
+        self._counts: Counter[Sort] = Counter()
         self._stage: sqlite3.Connection | None = None  # where the decisions are to be read
         self._is_apart = False  # whether that is a database in memory
 
@@ -55,11 +66,11 @@ class Owed:
         """Return how many decisions are not on disk."""
         return len(self._decisions)
 
-    def take(self, statements: Sequence[Statement], *, opens: bool) -> None:
-        """Take a decision over; `opens`: it begins something new. Raises StoreUnavailable, Conflict, Invalid."""
+    def take(self, statements: Sequence[Statement], sort: Sort) -> None:
+        """Take a decision over. Raises StoreUnavailable, Conflict, Invalid."""
         size = _size(statements)
-        most_bytes = MOST_OPENED_BYTES if opens else MOST_BYTES
-        many = len(self._decisions) >= MOST or (opens and self._opened >= MOST_OPENED)
+        most_bytes = MOST_BYTES if sort is Sort.FOLLOWING else MOST_BYTES_FOR_NEW
+        many = len(self._decisions) >= MOST or self._counts[sort] >= _most(sort)
         if many or self._bytes + size > most_bytes:
             raise StoreUnavailable(
                 f"nothing can be stored, and {len(self._decisions)} decisions wait in memory already"
@@ -70,7 +81,7 @@ class Owed:
             raise as_ours(error) from error
         self._decisions.append(statements)
         self._bytes += size
-        self._opened += opens
+        self._counts[sort] += 1
         self._writer.commits += 1  # what was counted before counts no more
 
     def settle(self) -> bool:
@@ -175,8 +186,13 @@ class Owed:
         with suppress(sqlite3.Error):
             self._writer.connection.execute("PRAGMA cache_spill = ON")
         self._stage, self._is_apart = None, False
-        self._decisions, self._bytes, self._opened = [], 0, 0
+        self._decisions, self._bytes = [], 0
+        self._counts.clear()
         self._writer.commits += 1
+
+
+def _most(sort: Sort) -> int:
+    return {Sort.NEW: MOST_NEW, Sort.SIDE: MOST_SIDE}.get(sort, MOST)
 
 
 def _within(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:

@@ -10,15 +10,16 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import Anchor
-from gatewayd.errors import GatewayError, StoreUnavailable
+from gatewayd.errors import GatewayError, NotDurable, StoreUnavailable
 from gatewayd.model import Site
 from gatewayd.records import Notification, Token
 from gatewayd.store import database, rows
 from gatewayd.store.alarms import Alarms
 from gatewayd.store.changes import Changes
+from gatewayd.store.faults import DiskFault
 from gatewayd.store.inbox import Inbox
 from gatewayd.store.journal import Journal
-from gatewayd.store.owed import Owed
+from gatewayd.store.owed import Owed, Sort
 from gatewayd.store.paging import Paging
 from gatewayd.store.people import People
 from gatewayd.store.reader import Reader
@@ -112,7 +113,8 @@ class Store:
 
         `opens`: they begin something new. Raises StoreUnavailable: there are too many already.
         """
-        self.owed.take([rows.TABLES[type(value)].save(value) for value in values], opens=opens)
+        statements = [rows.TABLES[type(value)].save(value) for value in values]
+        self.owed.take(statements, Sort.NEW if opens else Sort.FOLLOWING)
 
     async def look(self) -> bool:
         """Find out whether a disk that is not sound takes everything again, and write what is owed to it.
@@ -225,8 +227,18 @@ class Store:
         return {key: json.loads(value) for key, value in found}
 
     async def save_line_memory(self, line: str, changes: dict[str, Any]) -> None:
-        """Record what a line wants remembered, all or nothing; None forgets a key."""
-        await self.writer.commit([_remember(line, key, value) for key, value in changes.items()])
+        """Record what a line wants remembered, all or nothing; None forgets a key.
+
+        Raises StoreUnavailable; NotDurable where it is written when the disk takes something again.
+        """
+        statements = [_remember(line, key, value) for key, value in changes.items()]
+        try:
+            await self.writer.commit(statements)
+        except DiskFault as error:
+            if not self.writer.is_down:
+                raise
+            self.owed.take(statements, Sort.SIDE)
+            raise NotDurable(str(error)) from error
 
     def anchor(self) -> tuple[Anchor | None, float]:
         """Return where the timeline lay last, and the latest time on it that is known to have been reached."""

@@ -186,7 +186,7 @@ async def test_a_stop_writes_what_is_owed_when_the_disk_takes_it_at_last(box: Bo
 
 
 async def test_memory_is_bounded_and_what_stands_goes_on(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owed, "MOST_OPENED", 4)
+    monkeypatch.setattr(owed, "MOST_NEW", 4)
     box.disk.full = True
     await refused(lambda: box.activates("1"))  # the second one is the fault of the disk
     await refused(lambda: box.activates("2"))
@@ -201,7 +201,7 @@ async def test_memory_is_bounded_and_what_stands_goes_on(box: Box, monkeypatch: 
 
 
 async def test_memory_is_bounded_in_bytes_too(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owed, "MOST_OPENED_BYTES", 10_000)
+    monkeypatch.setattr(owed, "MOST_BYTES_FOR_NEW", 10_000)
     box.disk.full = True
     await refused(lambda: box.activates("1"))
     with pytest.raises(StoreUnavailable, match="wait in memory already"):

@@ -114,10 +114,15 @@ async def test_reset_of_an_alarm_that_nobody_knows_only_stands_in_the_journal(st
     assert station.fire.counters["kind_reset"] == 1
 
 
-async def test_line_that_comes_while_the_disk_is_full_is_recorded_when_it_is_not(station: FireStation) -> None:
+async def test_lines_that_come_while_nothing_can_be_stored_hold_each_other_up_in_nothing(station: FireStation) -> None:
     station.disk.full = True
-    await station.prints("FIRE 3")
+    await station.prints("FIRE 3", "FIRE 3", "OK 9", "FIRE 4", "OK 3", "FIRE 5")
+    assert station.on_disk("SELECT COUNT(*) FROM alarms") == 0
     assert station.standing("3") is None
+    assert station.standing("4") is not None
+    assert station.standing("5") is not None
     station.disk.full = False
     await station.passes(2)
-    assert station.standing("3") is not None
+    assert station.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'fire'") == 3
+    await station.is_killed()
+    assert set(station.fire.memory.items()) == {"open 4", "open 5"}
