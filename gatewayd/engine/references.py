@@ -1,8 +1,8 @@
-"""Which texts may have been taken before: one that is surely new costs no look at the disk.
+"""When which texts were taken: a new one costs no look at the disk, and one that comes again is found there at once.
 
 A device that did not hear our answer sends the same text again, known by its reference; what was taken is written in
-the commit of the text itself. In memory lies only a number for each, of the last day or two. Where one matches the
-store is asked; where none does the text is new.
+the commit of the text itself. In memory lies only a number for each, with the time. Where one matches, the store is
+asked for that time: the text may not have been written after all.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST = 50_000  # numbers in each half, some 5 MB
+MOST = 50_000  # numbers in each half, some 7 MB; a device repeats within seconds or minutes, and knows of no flood
 
 Name = tuple[str, str, str]
 
 
 class References:
-    """Numbers of what was taken, in two halves: the older one is dropped when all of it is older than `lifetime`.
+    """The newest that were taken within `lifetime`, `MOST` of them at least, in two halves: the older one is dropped.
 
-    `stored` are the names that were on disk at the start, or None when they are too many to be kept.
+    `stored` are those on disk at the start, with their times.
     """
 
-    def __init__(self, stored: Iterable[Name] | None, lifetime: float, now: float) -> None:
+    def __init__(self, stored: Iterable[tuple[Name, float]], lifetime: float, now: float) -> None:
         self._lifetime = lifetime
-        self._young: set[int] = set()
-        self._old = {hash(name) for name in stored or ()}
+        self._young: dict[int, float] = {}
+        self._old = {hash(name): when for name, when in stored}
         self._turned = now
-        self._complete_from = now + lifetime if stored is None else now
 
-    def may_know(self, name: Name, now: float) -> bool:
-        """Return whether line, sender and reference may have been taken during the last `lifetime` seconds."""
+    def taken(self, name: Name, now: float) -> float | None:
+        """Return when line, sender and reference were taken, if that is less than a lifetime ago."""
         number = hash(name)
-        return now < self._complete_from or number in self._young or number in self._old
+        when = self._young.get(number)
+        if when is None:
+            when = self._old.get(number)
+        return when if when is not None and now - when <= self._lifetime else None
 
     def add(self, name: Name, now: float) -> None:
-        """Take note of a name that is being taken; of too many at once none is kept, and the store is asked."""
-        if now - self._turned >= self._lifetime:
-            self._turned, self._young, self._old = now, set(), self._young
-        elif len(self._young) >= MOST:
-            self._young.clear()
-            self._complete_from = now + self._lifetime
-        self._young.add(hash(name))
+        """Take note of a name that is being taken."""
+        if now - self._turned >= self._lifetime or len(self._young) >= MOST:
+            self._turned, self._young, self._old = now, {}, self._young
+        self._young[hash(name)] = now

@@ -43,6 +43,7 @@ else:
     from gatewayd.values import replace
 
 REFERENCE_LIFETIME = 86_400.0  # seconds for which a text is known again by its device's reference
+LONGEST_DECISION = 60.0  # seconds from the look at a text to the time that is written with it
 SHORTEST_LIFETIME = 1.0  # seconds; a text that is to be delivered at once or never still takes a moment
 SAID_AGAIN = 60.0  # seconds for which a text is not paged again that its device repeats for want of an acknowledgement
 MOST_SAID = 1000  # such texts
@@ -57,7 +58,7 @@ class Replies:
         self._activate = activate
         self._forget_at = 0.0
         self._said: dict[tuple[str, str, str, str], float] = {}  # texts that were paged while nothing can be stored
-        self._references = References(core.store.changes.all_taken_once(MOST), REFERENCE_LIFETIME, core.clock.now())
+        self._references = References(core.store.changes.newest_taken(MOST), REFERENCE_LIFETIME, core.clock.now())
 
     # --- texts --------------------------------------------------------------------------------------------------------
 
@@ -73,9 +74,11 @@ class Replies:
     def _is_known(self, line: str, report: TextReceived) -> bool:
         """Return whether a text was taken before; from now on it is known."""
         name, now = (line, report.sender, report.reference), self._core.clock.now()
-        before = self._core.store.changes.taken_once(*name) if self._references.may_know(name, now) else None
+        before = self._references.taken(name, now)
+        if before is not None and self._core.store.changes.was_taken(name, before, before + LONGEST_DECISION):
+            return True
         self._references.add(name, now)
-        return before is not None and now - before.created <= REFERENCE_LIFETIME
+        return False
 
     async def _forget_old(self) -> None:
         """Forget references that are too old."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE, TAKEN_ONCE
+from gatewayd.store.rows import NOTIFICATIONS, SENT_ONCE
 
 if TYPE_CHECKING:
-    from gatewayd.records import Notification, SentOnce, TakenOnce
+    from gatewayd.records import Notification, SentOnce
     from gatewayd.store.reader import Reader
 
 
@@ -38,13 +38,12 @@ class Changes:
         row = self._reader.one(SENT_ONCE.select("WHERE user_id = ? AND key = ?"), (user_id, key))
         return SENT_ONCE.load(row) if row else None
 
-    def taken_once(self, line: str, sender: str, reference: str) -> TakenOnce | None:
-        """Return when a text was taken that its device named with this reference."""
-        condition = "WHERE line = ? AND sender = ? AND reference = ?"
-        row = self._reader.one(TAKEN_ONCE.select(condition), (line, sender, reference))
-        return TAKEN_ONCE.load(row) if row else None
+    def was_taken(self, name: tuple[str, str, str], after: float, before: float) -> bool:
+        """Return whether the text with this line, sender and reference was taken between two moments."""
+        condition = "created BETWEEN ? AND ? AND line = ? AND sender = ? AND reference = ?"
+        return self._reader.one(f"SELECT 1 FROM taken_once WHERE {condition}", (after, before, *name)) is not None  # noqa: S608
 
-    def all_taken_once(self, most: int) -> list[tuple[str, str, str]] | None:
-        """Return line, sender and reference of every text that is known again; None where they are more than `most`."""
-        found = self._reader.all("SELECT line, sender, reference FROM taken_once LIMIT ?", (most + 1,))
-        return None if len(found) > most else [(line, sender, reference) for line, sender, reference in found]
+    def newest_taken(self, most: int) -> list[tuple[tuple[str, str, str], float]]:
+        """Return line, sender and reference of the newest texts that were taken, and when."""
+        sql = "SELECT line, sender, reference, created FROM taken_once ORDER BY created DESC LIMIT ?"
+        return [((line, sender, reference), when) for line, sender, reference, when in self._reader.all(sql, (most,))]

@@ -82,8 +82,9 @@ def _is_enum(hint: object) -> bool:
 class Table(Generic[RowT]):
     """One table and the dataclass of its rows; columns are the fields, in order.
 
-    A row with the `key` of an existing one (a column, or several separated by commas) changes that one. What is `fixed`
-    stays as it was first written: then SQLite does not touch the indexes that it stands in.
+    A row with the `key` of an existing one (a column, or several separated by commas) changes that one; without a key
+    every row is a new one. What is `fixed` stays as it was first written: then SQLite does not touch the indexes that
+    it stands in.
     """
 
     def __init__(self, name: str, row: type[RowT], key: str = "id", fixed: str = "") -> None:
@@ -98,10 +99,9 @@ class Table(Generic[RowT]):
         self._decoders = [(i, decode) for i, column in enumerate(self.columns) if (decode := _decoder(hints[column]))]
         stays = {*key.split(", "), *fixed.split()}
         changed = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in stays)
-        self._upsert = (
-            f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
-            f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
-        )
+        self._upsert = f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608
+        if key:
+            self._upsert += f" ON CONFLICT ({key}) DO UPDATE SET {changed}"
 
     def select(self, condition: str = "", alias: str = "") -> str:
         """Return a SELECT of whole rows; `condition` is everything after the table's name."""
@@ -162,7 +162,7 @@ JOURNAL = Table("journal", model.JournalEntry)
 TOKENS = Table("tokens", records.Token, key="hash")
 NOTIFICATIONS = Table("notifications", records.Notification, key="user_id, kind, object_id")
 SENT_ONCE = Table("sent_once", records.SentOnce, key="user_id, key")
-TAKEN_ONCE = Table("taken_once", records.TakenOnce, key="line, sender, reference")
+TAKEN_ONCE = Table("taken_once", records.TakenOnce, key="")
 
 ERASURES = (
     Erasure(

@@ -9,13 +9,15 @@ import pytest
 
 from gatewayd.clock import settle
 from gatewayd.driver import Capabilities, News, Outcome, Progress, Receipt
-from gatewayd.errors import NotDurable
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import AlarmDefinition, Contact, PageConfirmed, PageState, Priority, Recorded, Route, TextReceived
 from tests.engine.conftest import ADMIN, DOCTOR, NURSE, PHONE_C, PLAN, SITE, Box, DeskDevice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from gatewayd.engine.change import Change
 
 DAY = 86_400.0
 
@@ -99,7 +101,20 @@ async def test_the_same_text_from_its_device_is_taken_once(box: Box) -> None:
     assert len(box.texts_of(DOCTOR)) == 2
 
 
-async def test_a_reference_is_forgotten_after_an_hour(box: Box) -> None:
+async def test_a_text_that_was_not_written_is_taken_when_it_comes_again(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Change) -> None:
+        raise StoreUnavailable("the disk takes nothing")
+
+    with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
+        broken.setattr(box.engine._core, "carry_out", refuse)
+        await says(box, "boiler is leaking", "doctor", "call-1")
+    assert await says(box, "boiler is leaking", "doctor", "call-1") is Recorded.FORWARDED
+    assert await says(box, "boiler is leaking", "doctor", "call-1") is Recorded.REPEAT
+
+
+async def test_a_reference_is_forgotten_after_a_day(box: Box) -> None:
     await says(box, "boiler is leaking", "doctor", "call-1")
     await box.passes(DAY + 1)
     assert await says(box, "boiler is leaking", "doctor", "call-1") is Recorded.FORWARDED

@@ -12,6 +12,8 @@ from gatewayd.records import (
     NotificationsTaken,
     SentOnce,
     SentOnceExpired,
+    TakenOnce,
+    TakenOnceExpired,
 )
 from gatewayd.store import database, open_store
 
@@ -80,4 +82,27 @@ def test_a_file_from_before_gets_its_new_columns(tmp_path: Path) -> None:
     connection.close()
     store = open_store(tmp_path)
     assert store.load_site().contacts == (Contact(1, "porter", "pager", "1"),)
+    store.close()
+
+
+async def test_a_text_that_was_taken_is_found_by_its_time(store: Store) -> None:
+    await store.record(*(TakenOnce("phones", "2001", f"call-{number}", float(number)) for number in range(5)))
+    assert store.changes.was_taken(("phones", "2001", "call-3"), 3.0, 4.0)
+    assert not store.changes.was_taken(("phones", "2001", "call-3"), 0.0, 2.0)
+    assert not store.changes.was_taken(("phones", "2002", "call-3"), 0.0, 9.0)
+    assert store.changes.newest_taken(2) == [(("phones", "2001", "call-4"), 4.0), (("phones", "2001", "call-3"), 3.0)]
+    await store.record(TakenOnceExpired(4.0))
+    assert store.changes.newest_taken(9) == [(("phones", "2001", "call-4"), 4.0)]
+
+
+def test_what_an_older_gateway_had_taken_is_still_known(tmp_path: Path) -> None:
+    connection = database.connect(tmp_path)
+    for number, script in database.migrations()[:3]:
+        database.apply(connection, number, script)
+    for reference, when in (("call-2", 2.0), ("call-1", 1.0)):
+        connection.execute("INSERT INTO taken_once VALUES ('phones', '2001', ?, ?)", (reference, when))
+    connection.close()
+    store = open_store(tmp_path)
+    assert [name[2] for name, _ in store.changes.newest_taken(9)] == ["call-2", "call-1"]
+    assert store.changes.was_taken(("phones", "2001", "call-1"), 1.0, 1.0)
     store.close()
