@@ -218,6 +218,20 @@ class RatedLine(Line, Protocol):
         """Say that the line works but another one is better, or with an empty reason that this is over."""
 
 
+class Upcoming(Protocol):
+    """The pages that wait for a line, for a driver whose device must not idle between two of them."""
+
+    def peek(self) -> Page | None:
+        """Return the page that would be next as things stand, to prepare it. In the end another one may be."""
+
+    def take(self, after: int) -> Page | None:
+        """Take the page that is next now, because the device is just done with page `after`; None: there is none.
+
+        It counts as given to the driver, which may begin with it at once; `send` is called for it in the next turn of
+        the loop in any case, to see it through.
+        """
+
+
 class Driver(ABC):
     """One line's code. `run` serves the line until it is cancelled; `send` makes exactly one delivery attempt.
 
@@ -260,6 +274,9 @@ class Driver(ABC):
         """
         del text, seconds, force
         raise Conflict(f"a {self.kind} line takes no commands")
+
+    def look_ahead(self, upcoming: Upcoming) -> None:  # noqa: B027 - most devices take longer than we do
+        """Take note of where the next page can be looked at before `send` is called for it. Called before `run`."""
 
     def held_back(self) -> float:
         """Return for how many seconds `send` would hold the next page back; in a pool another line gets it then."""

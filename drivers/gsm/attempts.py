@@ -25,10 +25,14 @@ Ending = tuple[MessageSettled, str]  # how a message ended, and the reference by
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One message that waits to be settled."""
+class Attempt:
+    """One message, from when it is made until it is settled; `page_id` is 0 for one that is no page."""
 
+    outgoing: Outgoing
     number: str
+    note: str
+    page_id: int
+    connection: Connection
     settled: asyncio.Future[Ending]
 
 
@@ -39,24 +43,45 @@ class Attempts:
         self.tracker = Tracker(validity)
         self._clock = clock
         self._numbers = itertools.count(1)
-        self._waiting: dict[str, _Attempt] = {}
+        self._waiting: dict[str, Attempt] = {}
         self._unanswered: tuple[str, str] = ("", "")  # the message whose answer is missing: our reference, its number
 
-    async def make(self, number: str, composed: Composed, connection: Connection) -> Ending:
-        """Hand a message to the modem and wait for its end; cancelled, nothing more of it leaves. Raises LineDown."""
-        ref = str(next(self._numbers))
-        attempt = _Attempt(number, asyncio.get_running_loop().create_future())
-        self._waiting[ref] = attempt
+    def make(self, number: str, composed: Composed, connection: Connection, page_id: int = 0) -> Attempt:
+        """Return an attempt at a message; nothing comes of it unless it is begun."""
+        commands = connection.core.commands(composed.parts)
+        outgoing = Outgoing(str(next(self._numbers)), composed.parts, commands)
+        return Attempt(outgoing, number, composed.note, page_id, connection, asyncio.get_running_loop().create_future())
+
+    def begin(self, attempt: Attempt) -> Outgoing:
+        """Take note of a message that leaves now; `end` has to be waited for."""
+        self._waiting[attempt.outgoing.ref] = attempt
+        return attempt.outgoing
+
+    def hand_over(self, attempt: Attempt) -> None:
+        """Begin, and hand the message to the modem; `end` has to be waited for. Raises LineDown."""
+        connection = attempt.connection
+        connection.core.send_message(self.begin(attempt), self._clock.now())
         try:
-            connection.core.send_message(Outgoing(ref, composed.parts), self._clock.now())
             connection.adapter.flush()
+        except LineDown:
+            del self._waiting[attempt.outgoing.ref]
+            raise
+
+    async def end(self, attempt: Attempt) -> Ending:
+        """Wait for the end of a message; cancelled, nothing more of it leaves. Raises LineDown."""
+        try:
             return await attempt.settled
         except asyncio.CancelledError:
-            connection.core.withdraw(ref, self._clock.now())
-            connection.flush()
+            attempt.connection.core.withdraw(attempt.outgoing.ref, self._clock.now())
+            attempt.connection.flush()
             raise
         finally:
-            del self._waiting[ref]
+            self._waiting.pop(attempt.outgoing.ref, None)
+
+    def page_of(self, ref: str) -> int:
+        """Return the page that a message under way carries; 0: none."""
+        attempt = self._waiting.get(ref)
+        return attempt.page_id if attempt is not None else 0
 
     def lost(self, connection: Connection, reason: LineDown) -> None:
         """End what waits on a port that is gone; whether a text arrived that had left whole is honestly unknown."""
@@ -67,6 +92,7 @@ class Attempts:
                 attempt.settled.set_result((MessageSettled(ref, Outcome.UNKNOWN, LOST), ""))
             else:
                 attempt.settled.set_exception(LineDown(str(reason)))
+                attempt.settled.exception()  # asked for here: nobody may be waiting any more
 
     def may_mean(self, report: StatusReport) -> bool:
         """Return whether a report may be faster than the modem's answer, which tells the reference of what it sends."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from drivers.gsm.attempts import Attempts, unanswered_reference
 from drivers.gsm.composing import Composer
 from drivers.gsm.connection import Connection
+from drivers.gsm.drafts import Drafts
 from drivers.gsm.events import (
     CannotStart,
     CommandAnswered,
@@ -43,10 +44,10 @@ from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
-    from drivers.gsm.attempts import Ending
-    from drivers.gsm.composing import Composed
+    from drivers.gsm.attempts import Attempt
+    from drivers.gsm.events import Outgoing
     from drivers.gsm.settings import GsmSettings
-    from gatewayd.driver import Line, RatedLine
+    from gatewayd.driver import Line, RatedLine, Upcoming
     from gatewayd.model import Page
 
 Opener = Callable[[SerialSettings, StreamAdapter[GsmEvent]], Awaitable[None]]
@@ -70,18 +71,25 @@ class GsmDriver(Driver):
         self._settings = settings
         self._open = opener
         self._composer = Composer(settings)
+        self._capabilities = self._can_do()
         self._attempts = Attempts(line.clock, settings.validity)
         self._throttle = Throttle(settings.per_minute)
         self._tidings = Tidings(settings)
         self._starter = Starter(line, settings, power)
         self._operator = Operator(line.clock)
         self._inbox = Inbox(line, self._attempts, self._tidings)
+        self._drafts = Drafts(line, self._composer, self._attempts)
+        self._upcoming: Upcoming | None = None
+        self._begun: dict[int, Attempt] = {}  # by page: those that left before `send` was called for them
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
 
     @property
     def capabilities(self) -> Capabilities:
         """What this line can do: both directions, reports where they are asked for, answers as text."""
+        return self._capabilities
+
+    def _can_do(self) -> Capabilities:
         parts = self._settings.max_parts
         return Capabilities(
             receives=True,
@@ -102,14 +110,19 @@ class GsmDriver(Driver):
 
     def held_back(self) -> float:
         """Return for how many seconds the SIM may not send."""
-        return self._throttle.wait(self.line.clock.now())
+        return self._throttle.wait(self.line.clock.now()) if self._settings.per_minute else 0.0
+
+    def look_ahead(self, upcoming: Upcoming) -> None:
+        """Take note of where the next page is to be found when a message has been sent."""
+        self._upcoming = upcoming
 
     async def send(self, page: Page) -> Receipt:
         """Make one attempt. Raises LineDown when the modem is not ready or is lost meanwhile."""
-        self._ready()
-        lifetime = page.expires - self.line.clock.now()
+        begun = self._begun.pop(page.id, None)
+        if begun is not None:
+            return await self._see_through(begun)
         try:
-            composed = self._compose(page.address, page.text, lifetime)
+            attempt = self._drafts.take(page, self._ready())
         except ValueError as error:
             return Receipt(Outcome.REFUSED, str(error))
         if not self._tidings.coverage.registered:
@@ -120,16 +133,30 @@ class GsmDriver(Driver):
         async with self._turn:
             if wait:
                 await sleep(self.line.clock, wait)
-            self._note_address(page.address)
-            settled, reference = await self._attempt(page.address, composed)
-        return self._receipt(settled, reference, composed.note)
+            if attempt.connection is not self._ready():  # the modem has come back meanwhile, and may be another one
+                attempt = self._drafts.take(page, self._ready())
+            return await self._hand_over(attempt)
 
-    def _note_address(self, number: str) -> None:
-        """Know the people who are paged when they answer, though the network writes their numbers in its own way."""
-        self._tidings.guard.paged(number, self.line.clock.now())
-        changes = self._tidings.book.paged(number)
-        if changes:
-            self._ready().recorder.put(None, changes=changes)
+    def _follow(self, ref: str) -> Outgoing | None:
+        """Begin with the page that is next, now that the network has taken a message; `send` sees it through."""
+        connection = self._connection
+        if self._upcoming is None or connection is None or not self._tidings.coverage.registered:
+            return None
+        page = self._upcoming.take(self._attempts.page_of(ref))
+        if page is None or (attempt := self._drafts.take_safely(page, connection)) is None:
+            return None  # or `send` says what is wrong with it
+        self._begun[page.id] = attempt
+        self._book(attempt)
+        return self._attempts.begin(attempt)
+
+    async def _hand_over(self, attempt: Attempt) -> Receipt:
+        self._book(attempt)
+        self._attempts.hand_over(attempt)
+        return await self._see_through(attempt)
+
+    def _book(self, attempt: Attempt) -> None:
+        if self._settings.per_minute:
+            self._throttle.book(len(attempt.outgoing.parts), self.line.clock.now())
 
     def _ready(self) -> Connection:
         connection = self._connection
@@ -137,19 +164,25 @@ class GsmDriver(Driver):
             raise LineDown("the modem is not ready")
         return connection
 
-    def _compose(self, number: str, text: str, lifetime: float) -> Composed:
-        text_mode = self._ready().core.text_mode
-        return self._composer.compose(number, text, lifetime, text_mode=text_mode)
-
-    async def _attempt(self, number: str, composed: Composed) -> Ending:
-        """Send a message; what its reports will mean is on disk when this returns."""
-        connection = self._ready()
-        self._throttle.book(len(composed.parts), self.line.clock.now())
-        ending = await self._attempts.make(number, composed, connection)
+    async def _see_through(self, attempt: Attempt) -> Receipt:
+        """Wait for the end of a message; what its reports will mean is on disk, or on its way there, by then."""
+        recorder = attempt.connection.recorder
+        if attempt.page_id:
+            self._note_address(attempt.number, recorder)
+        if self._upcoming is not None:
+            self._drafts.prepare(self._upcoming.peek(), attempt.connection)
+        settled, reference = await self._attempts.end(attempt)
         changes = self._attempts.tracker.changes()
         if changes:
-            connection.recorder.put(None, changes=changes)
-        return ending
+            recorder.put(None, changes=changes)
+        return self._receipt(settled, reference, attempt.note)
+
+    def _note_address(self, number: str, recorder: Recorder) -> None:
+        """Know the people who are paged when they answer, though the network writes their numbers in its own way."""
+        self._tidings.guard.paged(number, self.line.clock.now())
+        changes = self._tidings.book.paged(number)
+        if changes:
+            recorder.put(None, changes=changes)
 
     def _receipt(self, settled: MessageSettled, reference: str, note: str) -> Receipt:
         detail = f"{settled.detail} ({note})" if note else settled.detail
@@ -166,9 +199,8 @@ class GsmDriver(Driver):
 
     async def run(self) -> None:
         """Serve the line until cancelled."""
-        core = Modem(self._settings.profile())
-        adapter: StreamAdapter[GsmEvent] = StreamAdapter(core, self.line.clock)
-        connection = Connection(core, adapter, Recorder(self.line))
+        connection = self._connect()
+        core, adapter = connection.core, connection.adapter
         connection.spawn(connection.recorder.run())
         self._attempts.tracker.load(self.line.memory.items(), self.line.clock.now())
         self._tidings.book.load(self.line.memory.items())
@@ -186,9 +218,14 @@ class GsmDriver(Driver):
             raise
         finally:
             self._connection = None
+            self._take_leftovers(connection)
             self._attempts.lost(connection, reason)
             self._operator.lost(reason)
             await connection.close()
+
+    def _connect(self) -> Connection:
+        core = Modem(self._settings.profile(), self._follow)
+        return Connection(core, StreamAdapter(core, self.line.clock), Recorder(self.line))
 
     async def _handle_event(self, event: GsmEvent, connection: Connection) -> None:
         match event:
@@ -225,6 +262,12 @@ class GsmDriver(Driver):
             self._tidings.work_done(connection.recorder)
             self._rate()
 
+    def _take_leftovers(self, connection: Connection) -> None:
+        """Take note of messages that were sent before the port was lost, or they would be sent again."""
+        for event in connection.core.leftovers():
+            if isinstance(event, MessageSettled | PartSent):
+                self._handle_sending(event, connection)
+
     def _rate(self) -> None:
         self._rated.degraded(self._tidings.weakness(self.line.clock.now()))
 
@@ -254,8 +297,10 @@ class GsmDriver(Driver):
         number = self._tidings.selftest.number
         with suppress(LineDown):
             async with self._turn:
-                settled, _ = await self._attempt(number, self._compose(number, text, WITHIN))
-            self.line.log.info("self-test: %s", settled.detail)
+                connection = self._ready()
+                composed = self._composer.compose(number, text, WITHIN, text_mode=connection.core.text_mode)
+                receipt = await self._hand_over(self._attempts.make(number, composed, connection))
+            self.line.log.info("self-test: %s", receipt.detail)
 
     async def _handle_ready(self, event: Ready) -> None:
         self._tidings.book.centre = event.centre

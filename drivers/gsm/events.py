@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from drivers.gsm.pdu import StatusReport, Submit
     from drivers.gsm.reassembly import Text
     from gatewayd.driver import Outcome
+    from gatewayd.hayes.script import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,14 @@ Token = Stored | Passed
 
 @dataclass(slots=True)
 class Outgoing:
-    """A message between `send_message` and its settlement; `taken` parts of it are with the network."""
+    """A message between `send_message` and its settlement; `taken` parts of it are with the network.
+
+    `commands` are those of its parts, where they were prepared.
+    """
 
     ref: str
     parts: tuple[Submit, ...]
+    commands: tuple[Command, ...] = ()
     withdrawn: bool = False
     taken: int = 0
 

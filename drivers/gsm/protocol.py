@@ -29,11 +29,14 @@ from gatewayd.hayes.runner import Runner
 from gatewayd.hayes.script import ESCAPE, Reply, Script, Unresponsive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from drivers.gsm.pdu import Submit
     from drivers.gsm.profile import Profile
+    from gatewayd.hayes.script import Command
 
 RESTART = b"AT+CFUN=1,1\r"
+QUIET = 0.003  # seconds for which nothing is told when one message follows another: the modem asks for its text
 MOST_CHORES = 3  # done before a page that waits: a memory full of texts takes minutes to empty
 
 
@@ -50,10 +53,11 @@ class Stage(Enum):
 class Modem:
     """Our end of the line to a modem: a `StreamProtocol[GsmEvent]` with `start`, `send_message`, `withdraw`, `settle`.
 
-    At most one message is under way.
+    At most one message is under way. `following` is asked for the next one when the network took one (its `ref`) and
+    nothing else is to be done: so that leaves with the same turn.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, following: Callable[[str], Outgoing | None] = lambda _: None) -> None:
         self._profile = profile
         self._channel = Channel(words.PDU_WORDS)
         self._session = Session(profile, self._channel)
@@ -62,6 +66,8 @@ class Modem:
         self._runner = Runner(self._channel)
         self._wanted: Script[None] | None = None
         self._waiting: Outgoing | None = None
+        self._following = following
+        self._quiet_until: float | None = None
         self._asked: Asked | None = None
         self._chores = 0  # done since something is wanted of the modem
 
@@ -74,6 +80,11 @@ class Modem:
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs: every part is a message of its own."""
         return self._session.text_mode
+
+    @property
+    def dialect(self) -> tuple[bool, str]:
+        """What commands depend on: text mode, and the character set in it."""
+        return self._session.text_mode, self._session.character_set
 
     def may_have_sent(self, ref: str) -> bool:
         """Return whether the whole of a message has left, without the modem's answer yet."""
@@ -98,6 +109,10 @@ class Modem:
         """Have the modem reboot itself (TS 27.007, clause 8.2); its port, or at least this session, is lost by that."""
         self._fall_silent("it restarts")
         self._channel.out += ESCAPE + RESTART
+
+    def commands(self, parts: tuple[Submit, ...]) -> tuple[Command, ...]:
+        """Return what sends these parts, for `Outgoing`; of use as long as `dialect` stays what it is."""
+        return sending.commands(self._session, parts)
 
     def send_message(self, message: Outgoing, now: float) -> None:
         """Send a message as soon as the modem is free; ends in MessageSettled unless it is withdrawn."""
@@ -141,7 +156,8 @@ class Modem:
         """Take bytes from the modem."""
         reply = self._channel.receive(data, now)
         self._session.now = now
-        self._arrivals.hear(now)
+        if self._channel.unsolicited:
+            self._arrivals.hear(now)
         if reply is not None:
             self._resume(reply, now)
         else:
@@ -155,17 +171,25 @@ class Modem:
 
     def next_event(self) -> GsmEvent | None:
         """Return the next thing that happened, or None."""
-        return self._session.events.popleft() if self._session.events else None
+        return self._session.events.popleft() if self._session.events and self._quiet_until is None else None
+
+    def leftovers(self) -> list[GsmEvent]:
+        """Return, and forget, what happened and was not told before the port was lost."""
+        left = list(self._session.events)
+        self._session.events.clear()
+        return left
 
     def get_timer(self) -> float | None:
         """Return when something has to be done without being told."""
-        due = [self._runner.due(), self._arrivals.due()]
+        due = [self._runner.due(), self._arrivals.due(), self._quiet_until]
         if not self._runner.busy and self._stage is Stage.READY:
             due += [self._session.check_due, self._session.sweep_due]
         return min((time for time in due if time is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Deal with silence, go on after a pause, give out what stayed incomplete."""
+        if self._quiet_until is not None and now >= self._quiet_until:
+            self._quiet_until = None
         self._arrivals.expire(now)
         reply = self._runner.expire(now)
         if reply is not None:
@@ -221,7 +245,7 @@ class Modem:
                 self._chores += wanted
                 return chore
         self._chores = 0
-        return self._next_order() or self._next_message()
+        return self._next_message() if self._asked is None else self._next_order(self._asked)
 
     def _next_chore(self, now: float) -> Script[None] | None:
         session = self._session
@@ -237,18 +261,26 @@ class Modem:
             return mailbox.fetch(session, session.to_read.popleft())
         return mailbox.delete(session, session.to_delete.popleft()) if session.to_delete else None
 
-    def _next_order(self) -> Script[None] | None:
-        order, self._asked = self._asked, None
-        if order is None:
-            return None
+    def _next_order(self, order: Asked) -> Script[None]:
+        self._asked = None
         if order.changes:
             self._stage = Stage.OPENING
         return asked.answer(self._session, order)
 
     def _next_message(self) -> Script[None] | None:
         message, self._waiting = self._waiting, None
+        sent, self._session.just_sent = self._session.just_sent, ""
+        if message is None and sent:
+            message = self._follow(sent)
         self._session.under_way = message
         return sending.send(self._session, message) if message is not None else None
+
+    def _follow(self, sent: str) -> Outgoing | None:
+        """Let another message follow at once; what is to be told of the one before waits until there is time for it."""
+        message = self._following(sent)
+        if message is not None and self._quiet_until is None:
+            self._quiet_until = self._session.now + QUIET
+        return message
 
     def _script_ended(self, now: float) -> None:
         self._session.under_way = None
@@ -257,7 +289,8 @@ class Modem:
             self._stage = _STAGES.get(type(last), self._stage)
         while self._session.arrivals:
             self._arrivals.take(*self._session.arrivals.popleft(), now)
-        self._arrivals.make_room()
+        if self._session.full:
+            self._arrivals.make_room()
 
     def _fall_silent(self, reason: str, *, useless: bool = False) -> None:
         self._stage = Stage.SILENT

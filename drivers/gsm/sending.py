@@ -9,7 +9,7 @@ from drivers.gsm.disposition import Disposition, ModemError, error_of
 from drivers.gsm.events import DeviceTrouble, MessageSettled, PartSent
 from drivers.gsm.userdata import MAX_OCTETS
 from gatewayd.driver import Outcome
-from gatewayd.hayes.script import Command, Unresponsive, fields, number, resync
+from gatewayd.hayes.script import Command, Unresponsive, number, resync
 
 if TYPE_CHECKING:
     from drivers.gsm.events import Outgoing
@@ -36,20 +36,27 @@ def send(session: Session, message: Outgoing) -> Script[None]:
     references: list[int | None] = []
     if len(message.parts) > 1:
         yield from session.ask("AT+CMMS=1")
-    for part in message.parts:
+    for command in message.commands or commands(session, message.parts):
         if message.withdrawn:
             return
-        reply = yield _command(session, part)
-        if not (reply.ok and reply.first):
+        reply = yield command
+        said = reply.first
+        if not (said and reply.ok):
             yield from _give_up(session, message, references, reply)
             return
-        reference = number(fields(reply.first)[0])
+        reference = number(said.removeprefix("+CMGS:").partition(",")[0].strip())
         references.append(reference)
         message.taken += 1
         session.events.append(PartSent(message.ref, reference))
+    session.just_sent = message.ref
     session.failures = session.setbacks = 0
     session.refused.clear()
     _settle(session, message, Outcome.SENT, "taken by the network", references)
+
+
+def commands(session: Session, parts: tuple[Submit, ...]) -> tuple[Command, ...]:
+    """Return what sends each part, as the modem is to be spoken to now."""
+    return tuple(_command(session, part) for part in parts)
 
 
 def _command(session: Session, part: Submit) -> Command:

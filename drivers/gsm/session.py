@@ -38,7 +38,9 @@ class Session:
     that was chosen for new messages, `drains` are others in which messages may lie from the time before it was.
     `routing` is what the modem shows of how it announces messages, empty where it does not tell; `forgetful`: it was
     found without it. `failures` and `setbacks` count messages in a row that were not sent, `refused` are the numbers of
-    those that never will be. `complained` is when the modem last had its memory looked through.
+    those that never will be. `just_sent` is the message that
+    the network took last, until another one is asked for. `complained` is when the modem last had its memory looked
+    through.
     """
 
     profile: Profile
@@ -66,6 +68,7 @@ class Session:
     setbacks: int = 0
     refused: set[str] = field(default_factory=set)
     under_way: Outgoing | None = None
+    just_sent: str = ""
     unanswered: str = ""
     sweep_due: float = 0.0
     complained: float = float("-inf")

@@ -35,8 +35,10 @@ class Attempts:
         self._tasks: dict[int, asyncio.Task[Any]] = {}  # by page, until the receipt is on disk
         self._in_hand: set[int] = set()  # pages that the driver has
         self._cut_reasons: dict[int, str] = {}
-        self._limits: dict[int, float] = {}  # until when the driver may have a page, the oldest first
+        self._limits: dict[int, float] = {}  # until when `send` may take for a page, the oldest first
         self._guard: TimerHandle | None = None  # rings at the first of these limits
+        self._taken: dict[int, Callable[[], None]] = {}  # begins the attempt of a page that the driver took itself
+        self._unheard: set[int] = set()  # those pages until `send` is called for them
         self.interrupted: set[int] = set()  # pages that were the first time on their way when the line was lost
 
     def __len__(self) -> int:
@@ -53,20 +55,41 @@ class Attempts:
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """Return the attempts, and what writes down how they ended."""
+        self._begin_taken()
         return list(self._tasks.values())
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
     def deliver(self, driver: Driver, page: Page, ended: Callable[[Page], None]) -> None:
         """Begin an attempt and write down how it ended; then `ended` is called."""
+        self._in_hand.add(page.id)
+        self._see_through(driver, page, ended)
+
+    def take(self, driver: Driver, page: Page, ended: Callable[[Page], None], after: int) -> None:
+        """Take note of a page that the driver begins with by itself, because it is done with the page `after`.
+
+        Its attempt begins when that of the other one ends, which is said a little later: now there is no time.
+        """
+        self._unheard.add(page.id)
+        self._in_hand.discard(after)
+        self._in_hand.add(page.id)
+        self._tasks[page.id] = self._tasks[after]
+        self._taken[page.id] = partial(self._see_through, driver, page, ended)
+        self._line.recorder.ordered(page)
+
+    def _see_through(self, driver: Driver, page: Page, ended: Callable[[Page], None]) -> None:
         self._begin(page, self._deliver(driver, page), ended)
+
+    def _begin_taken(self) -> None:
+        while self._taken:
+            self._taken.pop(next(iter(self._taken)))()
 
     def relay(self, driver: Driver, page: Page, ended: Callable[[Page], None]) -> asyncio.Task[Receipt]:
         """Begin an attempt for somebody who writes down himself how it ended."""
+        self._in_hand.add(page.id)
         return self._begin(page, self._relay(driver, page), ended)
 
     def _begin(self, page: Page, work: Coroutine[Any, Any, Any], ended: Callable[[Page], None]) -> asyncio.Task[Any]:
-        self._in_hand.add(page.id)
         task = self._tasks[page.id] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(partial(self._ended, page, ended))
         return task
@@ -75,6 +98,7 @@ class Attempts:
         self._tasks.pop(page.id, None)
         self._in_hand.discard(page.id)
         self._cut_reasons.pop(page.id, None)
+        self._begin_taken()
         ended(page)
 
     # --- the attempt --------------------------------------------------------------------------------------------------
@@ -82,6 +106,7 @@ class Attempts:
     async def _deliver(self, driver: Driver, page: Page) -> None:
         receipt = await self._relay(driver, page)
         self._in_hand.discard(page.id)
+        self._begin_taken()
         self._moved()
         if receipt.outcome is not Outcome.FAILED:
             await asyncio.sleep(0)  # the next page leaves first: a commit may hold up the loop, the device would idle
@@ -95,10 +120,13 @@ class Attempts:
 
     async def _attempt(self, driver: Driver, page: Page) -> Receipt:
         line, now = self._line, self._line.clock.now()
-        if now > page.expires:
+        if page.id in self._unheard:
+            self._unheard.discard(page.id)
+        elif now > page.expires:
             return Receipt(Outcome.REFUSED, "expired before it could be sent")
+        else:
+            line.recorder.ordered(page)
         self._limit(page.id, now + SEND_LIMIT)
-        line.recorder.ordered(page)
         try:
             return await driver.send(page)
         except LineDown as error:
@@ -154,20 +182,19 @@ class Attempts:
         """Stop a page that is on its way, and return the task that is ending; None when the driver has it no more."""
         if page_id not in self._in_hand:
             return None
-        task = self._tasks[page_id]
-        task.cancel()
-        return task
+        self._cancel(page_id)
+        return self._tasks[page_id]
 
     def cut(self, page_id: int, reason: str) -> None:
         """End an attempt that nothing can come of any more; whether the page arrived is honestly unknown."""
-        if page_id in self._in_hand:
+        if page_id in self._in_hand or page_id in self._limits:
             self._line.log.error("page %d on line %s: %s", page_id, self._line.name, reason)
             self._cut_reasons[page_id] = reason
-            self._tasks[page_id].cancel()
+            self._cancel(page_id)
 
     def cut_all(self, reason: str) -> None:
         """End every attempt of a device that is gone."""
-        for page_id in tuple(self._in_hand):
+        for page_id in self._in_hand | self._limits.keys():
             self.cut(page_id, reason)
 
     def close(self) -> list[asyncio.Task[None]]:
@@ -175,5 +202,13 @@ class Attempts:
         if self._guard is not None:
             self._guard.cancel()
         for page_id in self._in_hand:
-            self._tasks[page_id].cancel()
+            self._cancel(page_id)
         return [task for page_id, task in self._tasks.items() if page_id not in self._in_hand]
+
+    def _cancel(self, page_id: int) -> None:
+        """Cancel an attempt. One that the driver has begun must have its turn first, or the driver would not hear."""
+        if page_id in self._unheard:
+            self._begin_taken()
+            asyncio.get_running_loop().call_soon(self._tasks[page_id].cancel)
+        else:
+            self._tasks[page_id].cancel()

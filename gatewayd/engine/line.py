@@ -171,6 +171,7 @@ class RunningLine:
         if self.driver is None:
             return "it has no driver"
         self.recorder.opening()
+        self.driver.look_ahead(self)
         try:
             await self.driver.run()
         except LineDown as error:
@@ -258,6 +259,28 @@ class RunningLine:
                 self._host.wake_at(self._queue.next_due())
                 return
             self._attempts.deliver(driver, page, self._sent)
+
+    # --- what the driver may look at (`gatewayd.driver.Upcoming`) -----------------------------------------------------
+
+    def peek(self) -> Page | None:
+        """Return the page that would be next as things stand."""
+        return self._queue.peek() if self.pool is None else self.pool.peek()
+
+    def take(self, after: int) -> Page | None:
+        """Take the page that is next, now that the driver is done with page `after`."""
+        driver, attempts = self.driver, self._attempts
+        if driver is None or not self.is_up or self._closed or self.pool is not None or after not in attempts:
+            return None  # a pool chooses in its own way
+        if len(attempts) > driver.capabilities.parallel or driver.held_back() > 0:
+            return None
+        page = self._queue.pop()
+        if page is None:
+            return None
+        if page.expires < self.clock.now():
+            attempts.deliver(driver, page, self._sent)  # where it is refused for that
+            return None
+        attempts.take(driver, page, self._sent, after)
+        return page
 
     def _sent(self, page: Page) -> None:
         """Free the address: an attempt ended and is written down, or it was cut short."""

@@ -57,8 +57,18 @@ class LineQueue:
                 del self._pages[page_id]
                 self._busy.add(page.address)
                 return page
-            parked = self._parked.setdefault(page.address, PriorityQueue())
-            parked.push(page_id, page.priority, page.created)
+            self._park(page)
+        return None
+
+    def peek(self) -> Page | None:
+        """Return the page that `pop` would take now, and leave it where it is."""
+        now = self._clock.now()
+        while (page_id := self._queue.peek(now)) is not None:
+            page = self._pages[page_id]
+            if page.address not in self._busy:
+                return page
+            self._queue.pop(now)
+            self._park(page)
         return None
 
     def free(self, address: str) -> None:
@@ -118,6 +128,10 @@ class LineQueue:
     def next_due(self) -> float | None:
         """Return when the next page that waits for its time becomes ready."""
         return self._queue.next_due()
+
+    def _park(self, page: Page) -> None:
+        parked = self._parked.setdefault(page.address, PriorityQueue())
+        parked.push(page.id, page.priority, page.created)
 
     def _unpark(self, page_id: int, address: str) -> bool:
         parked = self._parked.get(address)

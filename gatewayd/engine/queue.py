@@ -57,6 +57,15 @@ class PriorityQueue(Generic[ItemT]):
                 return item
         return None
 
+    def peek(self, now: float) -> ItemT | None:
+        """Return what `pop` would take, and leave it where it is."""
+        if self._waiting and self._waiting[0][0] <= now:
+            self._promote(now)
+        ready, live = self._ready, self._live
+        while ready and live.get(ready[0][3]) != ready[0][2]:
+            heappop(ready)
+        return ready[0][3] if ready else None
+
     def withdraw(self, item: ItemT) -> bool:
         """Take an item out wherever it is; return whether it was queued."""
         if self._live.pop(item, None) is None:

@@ -167,7 +167,11 @@ class Channel:
         if self._skip_ok and result is Result.OK:
             self._skip_ok = False
             return None
-        if result in results.OF_CALLS and (self._command is None or not self._command.dials):
+        if (
+            result is not Result.OK
+            and result in results.OF_CALLS
+            and (self._command is None or not self._command.dials)
+        ):
             self.unsolicited.append(Unsolicited(line))
             return None
         if self._command is None:

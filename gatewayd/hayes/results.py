@@ -46,6 +46,7 @@ _BEGINNINGS = {
     "DELAYED": Result.BARRED,  # some say how long
     "BLACKLISTED": Result.BARRED,
 }
+_STARTS = tuple(_BEGINNINGS)
 _DIGITS = {
     "0": Result.OK,
     "1": Result.CONNECT,
@@ -68,7 +69,9 @@ def final(line: str, *, numeric: bool = False) -> Result | None:
         return _DIGITS[line]
     if line in _WORDS:
         return _WORDS[line]
-    return next((result for beginning, result in _BEGINNINGS.items() if line.startswith(beginning)), None)
+    if not line.startswith(_STARTS):
+        return None
+    return next(result for beginning, result in _BEGINNINGS.items() if line.startswith(beginning))
 
 
 def is_ring(line: str, *, numeric: bool = False) -> bool:

@@ -122,5 +122,5 @@ class Link(asyncio.Transport, asyncio.Protocol):
         """Close at once."""
         self.below.abort()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray | memoryview) -> None:
         self.below.write(data)

@@ -137,6 +137,7 @@ class SerialLink(Link):
         self, adapter: StreamAdapter[Any], port: Port, framing: SevenBits | None, settings: SerialSettings
     ) -> None:
         super().__init__(adapter, framing, _echo(settings))
+        self._plain = framing is None and self._echo is None  # nothing is recoded on its way
         self._port = port
         self._writer = FdWriter(port.fileno(), lambda error: port.lose(error.strerror or "write failed"))
         self._closing = self._aborted = False
@@ -149,7 +150,10 @@ class SerialLink(Link):
     def data_received(self, data: bytes) -> None:
         """Pass on what arrived."""
         self._guard.received()
-        super().data_received(data)
+        if self._plain:
+            self._adapter.data_received(data)
+        else:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the port is closed."""
@@ -218,7 +222,14 @@ class SerialLink(Link):
         self._writer.stop()
         self.below.abort()
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes, at once as far as the kernel takes them."""
+        if self._plain:
+            self._write(data)
+        else:
+            super().write(data)
+
+    def _write(self, data: bytes | bytearray | memoryview) -> None:
         self._writer.write(data)
         self._guard.wrote(len(data))
 

@@ -126,6 +126,7 @@ class Site:
 
     async def start(self, within: float = 1.0) -> None:
         self.running = asyncio.create_task(self.driver.run())
+        self.running.add_done_callback(_look)
         await self.clock.advance(within)
 
     async def restart(self) -> None:
@@ -165,3 +166,9 @@ class Site:
         """Let the modem's end say something that the simulated modem does not."""
         assert self.ends is not None
         self.ends[1].write(text.encode("latin-1"))
+
+
+def _look(ended: asyncio.Task[None]) -> None:
+    """Take note of how a line ended: not every test asks, and asyncio complains of what nobody asked for."""
+    if not ended.cancelled():
+        ended.exception()
