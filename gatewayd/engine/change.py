@@ -134,15 +134,11 @@ class Change:
 
     def rows(self) -> list[Recordable]:
         """Return everything that has to be written."""
-        return [
-            *self.alarms.values(),
-            *self.messages.values(),
-            *self.events.values(),
-            *self.pages.values(),
-            *self.escalations.values(),
-            *self.journal,
-            *self.others,
-        ]
+        found: list[Recordable] = []
+        for rows in (self.alarms, self.messages, self.events, self.pages, self.escalations):
+            if rows:
+                found += rows.values()
+        return found + self.journal + self.others
 
     @property
     def opens(self) -> bool:

@@ -86,7 +86,12 @@ def reaches(ctx: Context, step: Step) -> bool:
 
 def _anybody(ctx: Context, targets: Targets) -> bool:
     """Return whether there is an inbox, or an address on a line that exists."""
-    return bool(targets.users) or any(ctx.capabilities(contact.line) is not None for contact in targets.contacts)
+    if targets.users:
+        return True
+    for contact in targets.contacts:  # noqa: SIM110 - a generator takes twice the time for the one there mostly is
+        if ctx.capabilities(contact.line) is not None:
+            return True
+    return False
 
 
 def page_step(change: Change, message: Message, run: Escalation, step: Step, case: Case | None) -> None:

@@ -133,14 +133,13 @@ class Recorder:
 
     def ordered(self, page: Page) -> None:
         """Note that the driver was given a page."""
-        self._words(PAGE, str(page.id), page.address, str(int(page.priority)), page.tone, page.text)
+        words = f"{page.address}{SEPARATOR}{page.priority:d}{SEPARATOR}{page.tone}{SEPARATOR}{page.text}"
+        self.record(PAGE, str(page.id), words.encode("utf-8", "replace"))
 
     def told(self, news: News) -> None:
         """Note that the driver was told something."""
-        self._words(NEWS, "-", news.key, news.progress.value, news.who, str(news.message_id))
-
-    def _words(self, what: str, channel: str, *words: str) -> None:
-        self.record(what, channel, SEPARATOR.join(words).encode("utf-8", "replace"))
+        words = (news.key, news.progress.value, news.who, str(news.message_id))
+        self.record(NEWS, "-", SEPARATOR.join(words).encode("utf-8", "replace"))
 
     def stream(self) -> Callable[[str, bytes], None]:
         """Return the trace of a new connection."""
