@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from gatewayd.driver import Outcome
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import PageConfirmed, PageState, Recorded, TextReceived
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Clerk:
         saved = False
         try:
             await self._line.memory.save(event.changes)
+            saved = True
+        except NotDurable:  # a phone that was turned away now could not be paged while nothing can be stored
             saved = True
         except StoreUnavailable:
             self._line.count("not_recorded")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.snpp.tags import PREFIX, Tag, TagBook
 from gatewayd.clock import sleep
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 
 if TYPE_CHECKING:
     from drivers.snpp.draft import Wishes
@@ -31,13 +31,15 @@ class Following:
         self._saving: asyncio.Task[None] | None = None
 
     async def begin(self, wishes: Wishes) -> Tag:
-        """Return a new tag; it is on disk. Raises StoreUnavailable."""
+        """Return a new tag; it is on disk before the message is. Raises StoreUnavailable."""
         now = self._line.clock.now()
         expires = now + (wishes.lifetime or self._lifetime)
         tag = Tag.of(self._new_number(), _random(PASS_CODES), wishes, self._line.clock.wall(), expires)
         changes = self.tags.expire(now) | self.tags.keep(tag)
         try:
             await self._line.memory.save(changes)
+        except NotDurable:  # the message itself says so too, once it is paged
+            self._line.count("not_recorded")
         except StoreUnavailable:
             self.tags.drop(tag.number)
             raise

@@ -106,7 +106,7 @@ class Core:
             written = self.store.submit(*rows)
             cancelled = await _finished(written)
             if (error := written.exception()) is not None:
-                self._take_over(change, rows, error)
+                self._take_over(change, rows, asyncio.CancelledError() if cancelled else error)
         except BaseException:
             for page in held:
                 self.lines[page.line].release(page.id)
@@ -121,10 +121,9 @@ class Core:
         """Go on from memory with a decision that the disk did not take. Raises `error` where that may not be."""
         if not self.store.writer.is_down:
             raise error
-        if change.is_a_note:
-            raise NotDurable("nothing can be stored, and it would only stand in the journal")
         if change.can_wait:
-            raise error
+            note = change.is_a_note and isinstance(error, StoreUnavailable)
+            raise NotDurable("nothing can be stored, and it would only stand in the journal") if note else error
         self.store.owe(rows, opens=change.opens)
 
     def acknowledge(self) -> None:

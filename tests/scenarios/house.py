@@ -34,6 +34,7 @@ CONFIG = """
 [gateway]
 data_dir = "{data}"
 log_level = "error"
+disk_reserve = 1
 [api]
 port = 0
 [lines.ward-panel]

@@ -13,7 +13,7 @@ from drivers.sip.phone import PhoneSettings
 from drivers.sip.simulator import SIMULATORS
 from gatewayd.clock import SystemClock
 from gatewayd.driver import Outcome
-from gatewayd.errors import LineDown
+from gatewayd.errors import LineDown, NotDurable
 from gatewayd.model import Recorded
 from tests.drivers.sip.net import FakeLine, Memory, page
 
@@ -97,6 +97,17 @@ async def test_a_registration_that_could_not_be_recorded_is_answered_503() -> No
     async with gateway(line) as driver, phone(driver) as handset:
         assert handset.registration_status == 503
         assert (await driver.send(page())).outcome is Outcome.FAILED
+
+
+async def test_a_phone_that_registers_while_nothing_can_be_stored_can_be_paged(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def owed(changes: dict[str, object]) -> None:
+        raise NotDurable(f"{len(changes)} changes wait in memory")
+
+    line = FakeLine()
+    monkeypatch.setattr(line.memory, "save", owed)
+    async with gateway(line) as driver, phone(driver) as handset:
+        assert handset.registration_status == 200
+        assert (await driver.send(page())).outcome is not Outcome.FAILED
 
 
 async def test_a_wrong_password_registers_nobody() -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from drivers.snpp import DRIVER, SETTINGS
 from gatewayd.clock import settle
 from gatewayd.driver import Capabilities, Progress
-from gatewayd.errors import DeliveryFailedForNow, StoreUnavailable
+from gatewayd.errors import DeliveryFailedForNow, NotDurable, StoreUnavailable
 from tests.drivers.snpp.site import Gateway, Memory, serving
 
 pytestmark = pytest.mark.timeout(20)
@@ -83,6 +83,24 @@ async def test_a_message_that_cannot_be_stored_has_no_tag() -> None:
             await client.page_two_way("100", "a")
         assert gateway.reports == []
     assert memory.kept == {}
+
+
+async def test_a_message_with_a_tag_is_reported_while_nothing_can_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def owed(changes: dict[str, object]) -> None:
+        raise NotDurable(f"{len(changes)} changes wait in memory")
+
+    memory, took = Memory(), []
+    async with serving(memory) as (gateway, client):
+
+        async def report(what: object) -> None:
+            took.append(what)
+            raise NotDurable("it has taken effect")
+
+        monkeypatch.setattr(memory, "save", owed)
+        monkeypatch.setattr(gateway, "report", report)
+        with pytest.raises(DeliveryFailedForNow, match=r"^554 "):
+            await client.page_two_way("100", "a")
+        assert len(took) == 1
 
 
 async def test_a_tag_is_on_disk_before_its_message_is_reported() -> None:
