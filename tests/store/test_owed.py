@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.errors import Conflict, Invalid, NotDurable, StoreUnavailable
-from gatewayd.store import open_store
+from gatewayd.store import Query, open_store
 from gatewayd.store.owed import MOST_SIDE, Sort
 from gatewayd.store.storage import Disk
 from tests.smalldisk import MEBIBYTE, SmallDisk
@@ -32,7 +32,7 @@ def down(store: Store) -> Store:
     Tap(store, _fail)
     with pytest.raises(StoreUnavailable):
         store.save_site(samples.SITE)
-    assert store.storage.disk is Disk.DOWN
+    assert state(store) is Disk.DOWN
     return store
 
 
@@ -46,6 +46,10 @@ def full(tmp_path: Path) -> Iterator[tuple[Store, SmallDisk]]:
     disk.remove()
 
 
+def state(store: Store) -> Disk:
+    return store.storage.disk
+
+
 def _fail() -> None:
     raise sqlite3.OperationalError("disk I/O error")
 
@@ -56,7 +60,7 @@ async def test_a_disk_that_nobody_watches_is_tried_again_by_the_next_one(store: 
         await store.record(samples.ALARM)
     tap.at_commit = lambda: None
     await store.record(samples.ALARM)
-    assert store.storage.disk is Disk.SOUND
+    assert state(store) is Disk.SOUND
 
 
 async def test_a_disk_that_is_down_is_not_tried_by_every_commit(down: Store) -> None:
@@ -70,9 +74,10 @@ async def test_a_disk_that_is_down_is_not_tried_by_every_commit(down: Store) -> 
 
 async def test_what_is_owed_is_read_and_counted(down: Store) -> None:
     down.owe([samples.alarm(1)], opens=True)
-    assert down.alarms.get(1) is not None
+    assert down.alarms.listing(Query()).total == 1
     down.owe([samples.alarm(2)], opens=True)
     assert down.alarms.get(2) is not None
+    assert down.alarms.listing(Query()).total == 2
     assert len(down.owed) == 2
 
 
@@ -91,11 +96,11 @@ async def test_a_try_that_fails_leaves_everything_to_be_read_and_the_next_one_wr
     down.owe([samples.alarm(1)], opens=True)
     for _ in range(3):
         assert not await down.look()
-        assert down.storage.disk is Disk.DOWN
+        assert state(down) is Disk.DOWN
         assert down.alarms.get(1) is not None
     down.writer._connection.at_commit = lambda: None  # type: ignore[attr-defined]
     await down.look()
-    assert down.storage.disk is Disk.SOUND
+    assert state(down) is Disk.SOUND
     assert down.alarms.get(1) is not None
     assert len(down.owed) == 0
 
@@ -117,7 +122,7 @@ async def test_nothing_of_it_is_written_before_its_time_however_much_it_is(full:
     store.storage.changed = lambda: None
     store.writer.connection.execute("PRAGMA cache_size = 10")
     disk.fill()
-    while store.storage.disk is Disk.SOUND:
+    while state(store) is Disk.SOUND:
         with suppress(StoreUnavailable):
             store.save_site(samples.SITE)
     for number in range(1, 1001):
@@ -126,6 +131,6 @@ async def test_nothing_of_it_is_written_before_its_time_however_much_it_is(full:
     assert store.alarms.get(1000) is not None
     disk.make_room()
     await store.look()
-    assert store.storage.disk is Disk.SOUND
+    assert state(store) is Disk.SOUND
     assert store._reader._connection is store._reader.own
     assert store.alarms.get(1000) is not None
