@@ -1,7 +1,8 @@
 """The cases that are being worked on, in memory: a decision on one of them reads nothing from the disk.
 
 What is here is always what is on disk, because whatever changes a case goes through `apply` once it is written, while
-the case is still locked. The least recently used ones are dropped and read again when they are needed.
+the case is still locked. Those of which nothing more is expected are dropped at once, of the others the least recently
+used ones; they are read again when they are needed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
 from gatewayd.engine.case import Case, CaseKey, load_case
-from gatewayd.model import MessageKind
+from gatewayd.model import MessageKind, PageState
 
 if TYPE_CHECKING:
     from dataclasses import replace
@@ -24,6 +25,7 @@ else:
     from gatewayd.values import replace
 
 MOST_CASES = 4096
+_QUEUED = PageState.QUEUED
 RowT = TypeVar("RowT", bound="Event | Page | Escalation")
 
 
@@ -88,7 +90,9 @@ class Cases:
             if case is not None and case.alarm is not alarm:
                 self._cases["alarm", alarm.id] = replace(case, alarm=alarm)
         for key, rows in self._moved(change).items():
-            self._cases[key] = _with_rows(self._cases[key], rows)
+            case = self._cases[key] = _with_rows(self._cases[key], rows)
+            if _is_over(case):
+                self._drop(key, self._cases.pop(key))
         for run in change.escalations.values():
             self._runs[run.id] = run.message_id
         if change.messages:
@@ -149,11 +153,13 @@ class Cases:
 
     def _drop_old(self) -> None:
         while len(self._cases) > self._most:
-            key, case = self._cases.popitem(last=False)
-            for message_id in self._messages.pop(key, ()):
-                self._keys.pop(message_id, None)
-            for run in case.escalations:
-                self._runs.pop(run.id, None)
+            self._drop(*self._cases.popitem(last=False))
+
+    def _drop(self, key: CaseKey, case: Case) -> None:
+        for message_id in self._messages.pop(key, ()):
+            self._keys.pop(message_id, None)
+        for run in case.escalations:
+            self._runs.pop(run.id, None)
 
 
 def key_of(message: Message) -> CaseKey:
@@ -161,6 +167,16 @@ def key_of(message: Message) -> CaseKey:
     if message.alarm_id is None or message.kind is MessageKind.RESET:
         return "message", message.id
     return "alarm", message.alarm_id
+
+
+def _is_over(case: Case) -> bool:
+    """Return whether nothing more is expected: a text to mere contacts, none of whose pages waits any more."""
+    if case.alarm is not None or case.events or case.escalations or case.pushes:
+        return False
+    for page in case.pages:  # noqa: SIM110 - a generator takes twice the time for the one there mostly is
+        if page.state is _QUEUED:
+            return False
+    return True
 
 
 def _with_rows(case: Case, rows: Rows) -> Case:

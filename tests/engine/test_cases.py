@@ -12,7 +12,7 @@ from gatewayd.engine.case import load_case
 from gatewayd.engine.cases import Cases
 from gatewayd.engine.orders import SendOrder
 from gatewayd.errors import NotDurable
-from gatewayd.model import EscalationState, Priority
+from gatewayd.model import EscalationState, PageConfirmed, PageState, Priority
 from tests.engine.conftest import DOCTOR, NURSE, PLAN, WARD_PAGER
 
 if TYPE_CHECKING:
@@ -56,6 +56,20 @@ async def test_an_escalation_that_nobody_answers_takes_its_notice_along(box: Box
     for _ in range(6):
         await box.passes(61)
     assert box.store.paging.escalations_of_alarm(1)[0].state is EscalationState.EXHAUSTED
+    expect_sound(box)
+
+
+async def test_a_text_to_a_mere_contact_leaves_the_memory_with_its_page_and_still_takes_a_later_word(box: Box) -> None:
+    box.pager.outcomes = [Receipt(Outcome.FAILED, "busy"), Receipt(Outcome.SENT, reference="r9")]
+    await box.engine.send(box.user(NURSE), SendOrder("coffee is ready", Priority.NORMAL, (WARD_PAGER,)))
+    await settle()
+    assert len(box.engine._core.cases) == 1
+    await box.passes(3)
+    assert len(box.engine._core.cases) == len(box.engine._core.cases._keys) == 0
+    (page,) = box.store.paging.all_of_message(1)
+    assert page.state is PageState.SENT
+    await box.engine.report(page.line, PageConfirmed("r9", PageState.READ, "the display says so"))
+    assert box.store.paging.get(page.id).state is PageState.READ  # type: ignore[union-attr]
     expect_sound(box)
 
 
