@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -143,7 +144,7 @@ class Sessions:
         self._saved_used.update({token.hash: token.used for token in live})
 
     async def login(self, attempt: Login) -> str:
-        """Return a fresh token, its session on disk. Raises LoginRefused, StoreUnavailable."""
+        """Return a fresh token, its session on disk unless that is down. Raises LoginRefused, StoreUnavailable."""
         user = await self.check(attempt)
         await self._drop_expired()
         now_known = self._house.directory.user(user.id)
@@ -160,8 +161,10 @@ class Sessions:
         try:
             await self._house.store.record(token)
         except StoreUnavailable:
-            self.forget([token.hash])
-            raise
+            if not self._house.store.writer.is_down:
+                self.forget([token.hash])
+                raise
+            log.warning("a session that nothing can be stored of ends with the next start")  # somebody wants to accept
         return secret
 
     def resolve(self, secret: str) -> User:
@@ -307,7 +310,8 @@ class Sessions:
 
     async def _drop_expired(self) -> None:
         now = self._house.clock.now()
-        await self._end([token.hash for token in self._tokens.values() if self._is_expired(token, now)])
+        with suppress(StoreUnavailable):  # they are refused as it is
+            await self._end([token.hash for token in self._tokens.values() if self._is_expired(token, now)])
 
     async def _end(self, hashes: list[str]) -> None:
         """End sessions, on disk first: one that seems to have ended must not be back after the next start."""

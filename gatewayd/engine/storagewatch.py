@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OFTEN, HOUR = 3, 3600.0  # so many moments of failure within so many seconds are a fault, though each was over at once
 STEADY = 60.0  # seconds that a disk has to take what it is given before it is said that it is not down any more
 PATIENCE = 2.0  # seconds of real time until a look that takes long is not waited for
 LOOKS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between looks at a disk that is not sound, the last for ever
@@ -51,6 +53,7 @@ class StorageWatch:
         self._settled = settled
         self._wake = asyncio.Event()
         self._stands: set[str] = set()  # faults that people know of
+        self._hiccups: deque[float] = deque(maxlen=OFTEN)  # when the disk failed for a moment
         self._steady_at = 0.0  # when the disk has not been down for long enough
         self._looking: asyncio.Task[None] | None = None
 
@@ -62,11 +65,13 @@ class StorageWatch:
         try:
             while True:
                 if storage.disk is Disk.DOWN and last is not Disk.DOWN:
-                    await self._look()  # a hiccup is over already: nobody needs to be told
+                    await self._look()
+                    if self._is_sound():  # a hiccup: people are told when that goes on
+                        self._hiccups.append(self._clock.now())
                 if storage.disk is not last:
                     last, looks = storage.disk, 0
                 await self._tell()
-                if storage.disk is Disk.SOUND and not self._stands:
+                if self._is_sound() and not self._stands:
                     await self._woken(None)
                     continue
                 await self._woken(LOOKS[min(looks, len(LOOKS) - 1)])
@@ -77,6 +82,9 @@ class StorageWatch:
             storage.changed = None
             if self._looking is not None:
                 self._looking.cancel()
+
+    def _is_sound(self) -> bool:
+        return self._store.storage.disk is Disk.SOUND
 
     async def _woken(self, after: float | None) -> None:
         """Wait until the disk has changed, or for so many seconds."""
@@ -109,7 +117,8 @@ class StorageWatch:
         storage = self._store.storage
         for key in sorted(self._wanted() ^ self._stands):
             raised = key not in self._stands
-            report = supervision.storage_fault(key, storage.reason) if raised else supervision.storage_over(key)
+            reason = storage.reason or f"the disk has failed {OFTEN} times within an hour"
+            report = supervision.storage_fault(key, reason) if raised else supervision.storage_over(key)
             try:
                 await self._report(report)
             except NotDurable:
@@ -126,7 +135,8 @@ class StorageWatch:
         """Return the faults that should stand; one that comes and goes with the last free block stays for a while."""
         disk, now = self._store.storage.disk, self._clock.now()
         if disk is Disk.SOUND:
-            return set()
+            often = len(self._hiccups) == OFTEN and now - self._hiccups[0] < HOUR
+            return {supervision.STORAGE} if often else set()
         if disk is Disk.DOWN:
             self._steady_at = now + STEADY
             return {supervision.STORAGE_DOWN, *self._stands}

@@ -27,8 +27,8 @@ def poison(key: str, text: str) -> AlarmActivated:
 
 def storage_fault(key: str, reason: str) -> AlarmActivated:
     """Return the technical alarm of a disk that does not take everything, or nothing at all (`STORAGE_DOWN`)."""
-    what = "paged from memory and forgotten by a restart" if key == STORAGE_DOWN else "all that is stored"
-    text = f"Storage degraded: {reason}. Alarms are {what}. Make room on the disk of the gateway, or replace it"
+    more = " Alarms are paged from memory and forgotten by a restart." if key == STORAGE_DOWN else ""
+    text = f"Storage degraded: {reason}.{more} Make room on the disk of the gateway, or replace it"
     return AlarmActivated(key, text, "", Priority.HIGH, {}, fault=True)
 
 

@@ -211,6 +211,16 @@ async def test_E13_accept_is_not_2xx_unless_it_is_on_disk(gateway: Gateway, nurs
     assert (await nurse.get("/api/alarms/active/1")).json["accepted_by"] == NURSE
 
 
+async def test_E13_whoever_logs_in_while_nothing_can_be_stored_can_accept(gateway: Gateway, nurse: Person) -> None:
+    await gateway.activates("12")
+    with gateway.full_disk():
+        assert (await nurse.post(f"{EVENTS}/1/read")).status == 507
+        fresh = await gateway.logs_in("nurse")
+        assert (await fresh.post(f"{EVENTS}/1/accept")).status == 507
+    await gateway.passes(2)
+    assert (await fresh.get("/api/alarms/active/1")).json["accepted_by"] == NURSE
+
+
 async def test_E14_cancel_ends_the_alarm(gateway: Gateway, nurse: Person) -> None:
     await gateway.activates("12")
     await nurse.post(f"{EVENTS}/1/cancel")

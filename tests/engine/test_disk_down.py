@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import sqlite3
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+HICCUPS = (
+    "gatewayd: Storage degraded: the disk has failed 3 times within an hour."
+    " Make room on the disk of the gateway, or replace it"
+)
 TABLES = ("alarms", "messages", "events", "pages", "escalations", "journal", "notifications", "taken_once")
 
 
@@ -387,3 +393,32 @@ async def test_a_line_that_fails_and_returns_while_the_disk_is_down_leaves_no_fa
     await back(box)
     assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'phones' AND cleared_time IS NULL") == 0
     assert box.alarm(fault.id).repeats == 0
+
+
+async def test_a_disk_that_fails_for_a_moment_again_and_again_is_a_fault(box: Box) -> None:
+    for number in range(3):
+        assert told(box, HICCUPS) == 0
+        box.disk.commits, box.disk.fail_at = 0, 1
+        await refused(lambda number=number: box.activates(f"3-{number}"))  # type: ignore[misc]
+        await box.passes(60)
+    assert told(box, HICCUPS) == 1
+    await box.passes(3500)
+    assert told(box, f"RESET {HICCUPS}") == 1
+    await box.passes(60)
+
+
+async def test_everything_goes_on_where_commits_run_in_the_thread(box: Box) -> None:
+    writer = box.store.writer
+    writer.slow_commit, writer.in_thread, writer.mean_commit = 0.005, True, 1.0
+    box.disk.full = True
+    results = await asyncio.gather(*(box.activates(f"3-{number}") for number in range(40)), return_exceptions=True)
+    assert {type(result) for result in results} == {NotDurable}
+    while box.engine.lines["phones"].depth():
+        await settle()
+    assert len({page.alarm_id for page in box.phones.pages}) == 40
+    box.disk.full = False
+    while box.store.storage.disk is not Disk.SOUND:
+        await box.passes(1)
+        await asyncio.sleep(0.002)
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'ward-panel'") == 40
+    writer.slow_commit, writer.in_thread = math.inf, False
