@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from drivers.gsm.composing import Composer
     from drivers.gsm.connection import Connection
     from gatewayd.driver import Line
+    from gatewayd.hayes.channel import Vocabulary
     from gatewayd.model import Page
 
 LASTS = 60.0  # seconds; how long the service centre may keep a message counts from when it was made
@@ -22,7 +23,7 @@ class _Draft:
     page: Page
     attempt: Attempt
     at: float
-    dialect: tuple[bool, str]
+    dialect: tuple[Vocabulary, str]
 
 
 class Drafts:

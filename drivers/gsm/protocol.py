@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from drivers.gsm.pdu import Submit
     from drivers.gsm.profile import Profile
+    from gatewayd.hayes.channel import Vocabulary
     from gatewayd.hayes.script import Command
 
 RESTART = b"AT+CFUN=1,1\r"
@@ -82,9 +83,9 @@ class Modem:
         return self._session.text_mode
 
     @property
-    def dialect(self) -> tuple[bool, str]:
-        """What commands depend on: text mode, and the character set in it."""
-        return self._session.text_mode, self._session.character_set
+    def dialect(self) -> tuple[Vocabulary, str]:
+        """What commands depend on: the words of PDU mode or text mode, and the character set in that."""
+        return self._channel.vocabulary, self._session.character_set
 
     def may_have_sent(self, ref: str) -> bool:
         """Return whether the whole of a message has left, without the modem's answer yet."""
@@ -212,7 +213,7 @@ class Modem:
         """Give a reply to the script under way, and run on until something has to be waited for."""
         self._session.now = now
         try:
-            if self._runner.busy:
+            if reply is not None or self._runner.busy:
                 if self._runner.resume(reply, now):
                     return
                 self._script_ended(now)
@@ -245,7 +246,7 @@ class Modem:
                 self._chores += wanted
                 return chore
         self._chores = 0
-        return self._next_message() if self._asked is None else self._next_order(self._asked)
+        return self._next_message(now) if self._asked is None else self._next_order(self._asked)
 
     def _next_chore(self, now: float) -> Script[None] | None:
         session = self._session
@@ -267,20 +268,15 @@ class Modem:
             self._stage = Stage.OPENING
         return asked.answer(self._session, order)
 
-    def _next_message(self) -> Script[None] | None:
+    def _next_message(self, now: float) -> Script[None] | None:
         message, self._waiting = self._waiting, None
         sent, self._session.just_sent = self._session.just_sent, ""
         if message is None and sent:
-            message = self._follow(sent)
+            message = self._following(sent)
+            if message is not None and self._quiet_until is None:  # what is to be told waits until there is time for it
+                self._quiet_until = now + QUIET
         self._session.under_way = message
         return sending.send(self._session, message) if message is not None else None
-
-    def _follow(self, sent: str) -> Outgoing | None:
-        """Let another message follow at once; what is to be told of the one before waits until there is time for it."""
-        message = self._following(sent)
-        if message is not None and self._quiet_until is None:
-            self._quiet_until = self._session.now + QUIET
-        return message
 
     def _script_ended(self, now: float) -> None:
         self._session.under_way = None

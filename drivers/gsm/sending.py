@@ -9,6 +9,7 @@ from drivers.gsm.disposition import Disposition, ModemError, error_of
 from drivers.gsm.events import DeviceTrouble, MessageSettled, PartSent
 from drivers.gsm.userdata import MAX_OCTETS
 from gatewayd.driver import Outcome
+from gatewayd.hayes.results import Result
 from gatewayd.hayes.script import Command, Unresponsive, number, resync
 
 if TYPE_CHECKING:
@@ -40,11 +41,10 @@ def send(session: Session, message: Outgoing) -> Script[None]:
         if message.withdrawn:
             return
         reply = yield command
-        said = reply.first
-        if not (said and reply.ok):
+        if reply.result is not Result.OK or not reply.lines:
             yield from _give_up(session, message, references, reply)
             return
-        reference = number(said.removeprefix("+CMGS:").partition(",")[0].strip())
+        reference = number(reply.lines[0].removeprefix("+CMGS:").partition(",")[0].strip())
         references.append(reference)
         message.taken += 1
         session.events.append(PartSent(message.ref, reference))

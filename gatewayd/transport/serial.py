@@ -225,7 +225,8 @@ class SerialLink(Link):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes, at once as far as the kernel takes them."""
         if self._plain:
-            self._write(data)
+            self._writer.write(data)
+            self._guard.wrote(len(data))
         else:
             super().write(data)
 
