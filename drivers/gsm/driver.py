@@ -145,6 +145,8 @@ class GsmDriver(Driver):
         page = self._upcoming.take(self._attempts.page_of(ref))
         if page is None or (attempt := self._drafts.take_safely(page, connection)) is None:
             return None  # or `send` says what is wrong with it
+        if self._begun:  # this modem is quicker than we tell: nobody has prepared anything meanwhile
+            asyncio.get_running_loop().call_soon(self._prepare, connection)
         self._begun[page.id] = attempt
         self._book(attempt)
         return self._attempts.begin(attempt)
@@ -169,13 +171,16 @@ class GsmDriver(Driver):
         recorder = attempt.connection.recorder
         if attempt.page_id:
             self._note_address(attempt.number, recorder)
-        if self._upcoming is not None:
-            self._drafts.prepare(self._upcoming.peek(), attempt.connection)
+        self._prepare(attempt.connection)
         settled, reference = await self._attempts.end(attempt)
         changes = self._attempts.tracker.changes()
         if changes:
             recorder.put(None, changes=changes)
         return self._receipt(settled, reference, attempt.note)
+
+    def _prepare(self, connection: Connection) -> None:
+        if self._upcoming is not None:
+            self._drafts.prepare(self._upcoming.peek(), connection)
 
     def _note_address(self, number: str, recorder: Recorder) -> None:
         """Know the people who are paged when they answer, though the network writes their numbers in its own way."""

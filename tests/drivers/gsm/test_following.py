@@ -98,7 +98,10 @@ async def test_a_message_that_left_in_this_way_is_seen_through_by_send_and_not_s
 
 async def test_many_messages_follow_one_another_and_every_one_is_told() -> None:
     pages = [page(f"PAGE {number}", f"+4917000000{number:02}", number) for number in range(2, 12)]
-    site, first = await begins(Queue(*pages), Site())
+    site, first = await begins(queue := Queue(*pages), Site())
+    assert texts(site) == ["FIRST", *(one.text for one in pages)]
+    assert queue.looks >= len(pages)  # each was prepared, although nothing has been told yet
+    assert not first.done()
     await site.clock.advance(QUIET)
     receipts = [first.result(), *[await site.sends(one, within=QUIET) for one in pages]]
     assert {receipt.outcome for receipt in receipts} == {Outcome.SENT}
