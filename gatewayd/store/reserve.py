@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "gatewayd.reserve"
+SPARE, SPARE_SIZE = "gatewayd.spare", 1 << 18  # bytes: what SQLite needs to open a store, its log and the log's index
 BLOCK = 512  # bytes, of `st_blocks`
 CRAMPED = 1 << 20  # bytes; below it an error of the disk that does not say "full" is taken for one
 
@@ -25,13 +26,16 @@ class Reserve:
         self._path = path
         self.size = size if path is not None else 0
 
-    def lay(self) -> None:
-        """Take the room, and only where as much stays free, so that it is not given back at once. Raises OSError."""
+    def lay(self, *, to_the_last: bool = False) -> None:
+        """Take the room; unless `to_the_last`, where as much stays free: it is not to be given back at once.
+
+        Raises OSError.
+        """
         path = self._path
         if path is None or not self.size or self.is_laid():
             return
         path.unlink(missing_ok=True)
-        if self.free() < 2 * self.size:
+        if not to_the_last and self.free() < 2 * self.size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

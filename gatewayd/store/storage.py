@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,9 @@ class Storage:
     find out that it takes something again.
     """
 
-    def __init__(self, reserve: Reserve) -> None:
+    def __init__(self, reserve: Reserve, spare: Reserve | None = None) -> None:
         self.reserve = reserve
+        self._spare = spare
         self.disk = Disk.SOUND
         self.reason = ""
         self.changed: Callable[[], None] | None = None
@@ -59,6 +61,13 @@ class Storage:
                 self.move(Disk.SCARCE, f"there is no room for the reserve: {error.strerror}")
         else:
             self.move(Disk.SOUND, "")
+            self.keep_for_the_next_start()
+
+    def keep_for_the_next_start(self) -> None:
+        """Lay down what the next start needs to open the store, as far as there is room."""
+        if self._spare is not None:
+            with suppress(OSError):
+                self._spare.lay(to_the_last=True)
 
     def move(self, disk: Disk, reason: str) -> None:
         """Note how the disk is."""

@@ -24,7 +24,7 @@ from gatewayd.store.paging import Paging
 from gatewayd.store.people import People
 from gatewayd.store.reader import Reader
 from gatewayd.store.reserve import FILE as RESERVE
-from gatewayd.store.reserve import Reserve
+from gatewayd.store.reserve import SPARE, SPARE_SIZE, Reserve
 from gatewayd.store.storage import Disk, Storage
 from gatewayd.store.writer import Writer
 
@@ -52,13 +52,17 @@ def open_store(data_dir: Path, reserve: int = 0) -> Store:
     where the store cannot be opened otherwise.
     """
     kept = Reserve(data_dir / RESERVE, reserve)
-    try:
-        store = _opened(data_dir, Storage(kept))
-    except StoreUnavailable:
-        if not kept.give_back():
-            raise
-        log.critical("the store could not be opened; its reserve was given back, and it is tried again")
-        store = _opened(data_dir, Storage(kept))
+    spare = Reserve(data_dir / SPARE, SPARE_SIZE if reserve else 0)
+    storage = Storage(kept, spare)
+    for one in (spare, kept):
+        try:
+            store = _opened(data_dir, storage)
+            break
+        except StoreUnavailable as error:
+            if one.give_back():
+                log.critical("%s; what was kept back for this is given back, and it is tried again", error)
+    else:
+        store = _opened(data_dir, storage)
     if reserve:
         store.storage.lay_reserve()
         store.writer.spare_the_log(sparing=store.storage.disk is not Disk.SOUND)
@@ -145,6 +149,7 @@ class Store:
         self.owed.close()
         self._reader.close()
         self._connection.close()
+        self.storage.keep_for_the_next_start()
 
     # --- the site -----------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd.errors import StorageDegraded
+from gatewayd.errors import StorageDegraded, StoreUnavailable
 from gatewayd.model import Contact, JournalEntry, JournalKind
 from gatewayd.store import DataLock, open_store
 from gatewayd.store.database import CHECKPOINT_AFTER, running_daemon
-from gatewayd.store.reserve import Reserve
+from gatewayd.store.reserve import SPARE, Reserve
 from gatewayd.store.storage import Disk
 from tests.smalldisk import MEBIBYTE, SmallDisk
 from tests.store import samples
@@ -160,6 +160,7 @@ async def test_a_start_on_a_full_disk_says_that_the_reserve_is_missing(disk: Sma
 
 def test_a_store_that_finds_no_room_to_open_gets_the_reserve(disk: SmallDisk) -> None:
     open_store(disk.path, SIZE).close()
+    (disk.path / SPARE).unlink()
     disk.fill()
     again = open_store(disk.path, SIZE)
     assert again.alarms.get(1) is None
@@ -181,3 +182,26 @@ def test_a_lock_that_cannot_name_its_owner_is_a_lock_all_the_same(disk: SmallDis
     lock = DataLock(disk.path)
     assert running_daemon(disk.path) is None
     lock.release()
+
+
+async def test_a_start_finds_room_to_open_the_store_although_the_reserve_is_used_up(disk: SmallDisk) -> None:
+    first = open_store(disk.path, SIZE)
+    first.writer.slow_commit = math.inf
+    disk.fill()
+    await asyncio.gather(*(first.record(samples.alarm(number)) for number in range(1, 301)))
+    assert not first.storage.reserve.is_laid()
+    first.close()
+    for _ in range(3):  # it is kept back for every further start
+        disk.fill()
+        again = open_store(disk.path, SIZE)
+        assert state(again) is Disk.SCARCE
+        assert again.alarms.get(300) is not None
+        disk.fill()
+        again.close()
+
+
+def test_a_store_that_cannot_be_opened_at_all_says_so_after_every_try(tmp_path: Path) -> None:
+    open_store(tmp_path, SIZE).close()
+    (tmp_path / "gatewayd.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        open_store(tmp_path, SIZE)
