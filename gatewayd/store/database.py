@@ -102,8 +102,17 @@ def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
     )
-    if not readonly:
-        path.chmod(0o600)  # password hashes and messages about people
+    try:
+        if not readonly:
+            path.chmod(0o600)  # password hashes and messages about people
+        _set_up(connection, readonly=readonly)
+    except BaseException:
+        connection.close()  # whoever tries again has to be the first to open the file
+        raise
+    return _with_our_words(connection)
+
+
+def _set_up(connection: sqlite3.Connection, *, readonly: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -113,7 +122,6 @@ def connect(data_dir: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA cache_size = -16384")
     if readonly:
         connection.execute("PRAGMA query_only = ON")
-    return _with_our_words(connection)
 
 
 def in_memory(source: sqlite3.Connection) -> sqlite3.Connection:

@@ -27,7 +27,7 @@ class Reserve:
         self.size = size if path is not None else 0
 
     def lay(self, *, to_the_last: bool = False) -> None:
-        """Take the room; unless `to_the_last`, where as much stays free: it is not to be given back at once.
+        """Take the room where as much stays free, as it is not to be given back at once; `to_the_last`: what there is.
 
         Raises OSError.
         """
@@ -39,7 +39,7 @@ class Reserve:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.posix_fallocate(handle, 0, self.size)
+            _allocate(handle, self.size, self.size // 8 if to_the_last else self.size)
             os.fsync(handle)
         except OSError:
             path.unlink(missing_ok=True)
@@ -96,3 +96,17 @@ class Reserve:
             return self._path is not None and self.free() < CRAMPED
         except OSError:
             return False
+
+
+def _allocate(handle: int, size: int, least: int) -> None:
+    """Give a file `size` bytes of blocks, or half of them, or a quarter, but `least` of all. Raises OSError."""
+    while True:
+        try:
+            os.posix_fallocate(handle, 0, size)
+        except OSError:
+            os.ftruncate(handle, 0)
+            size //= 2
+            if size < least:
+                raise
+        else:
+            return
