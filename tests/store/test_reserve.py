@@ -16,7 +16,7 @@ from gatewayd.store import DataLock, open_store
 from gatewayd.store.database import CHECKPOINT_AFTER, running_daemon
 from gatewayd.store.reserve import SPARE, Reserve
 from gatewayd.store.storage import Disk
-from tests.smalldisk import MEBIBYTE, SmallDisk
+from tests.smalldisk import KIBIBYTE, MEBIBYTE, SmallDisk
 from tests.store import samples
 
 if TYPE_CHECKING:
@@ -207,3 +207,13 @@ def test_a_store_that_cannot_be_opened_at_all_says_so_after_every_try(tmp_path: 
     (tmp_path / "gatewayd.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StoreUnavailable, match="not a database"):
         open_store(tmp_path, SIZE)
+
+
+def test_what_is_kept_for_a_start_is_as_much_as_there_is(disk: SmallDisk) -> None:
+    (disk.path / "other").write_bytes(bytes(8 * MEBIBYTE - 300 * KIBIBYTE))
+    spare = Reserve(disk.path / SPARE, MEBIBYTE)
+    spare.lay(to_the_last=True)
+    assert (disk.path / SPARE).stat().st_blocks * 512 == MEBIBYTE // 4
+    (disk.path / "other").unlink()
+    spare.lay(to_the_last=True)
+    assert spare.is_laid()
