@@ -182,7 +182,9 @@ class Modem:
 
     def get_timer(self) -> float | None:
         """Return when something has to be done without being told."""
-        due = [self._runner.due(), self._arrivals.due(), self._quiet_until]
+        if self._quiet_until is not None:
+            return self._quiet_until  # nothing else is so urgent that it could not wait until then
+        due = [self._runner.due(), self._arrivals.due()]
         if not self._runner.busy and self._stage is Stage.READY:
             due += [self._session.check_due, self._session.sweep_due]
         return min((time for time in due if time is not None), default=None)
