@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
-from drivers.gsm.attempts import Attempts, unanswered_reference
-from drivers.gsm.composing import Composer
+from drivers.gsm.attempts import Attempts
 from drivers.gsm.connection import Connection
-from drivers.gsm.drafts import Drafts
 from drivers.gsm.events import (
     CannotStart,
     CommandAnswered,
@@ -30,31 +27,26 @@ from drivers.gsm.events import (
 )
 from drivers.gsm.inbox import Inbox
 from drivers.gsm.operating import Operator
+from drivers.gsm.outbox import Outbox
 from drivers.gsm.power import cycle_power
 from drivers.gsm.protocol import Modem, Stage
 from drivers.gsm.recording import Recorder
 from drivers.gsm.selftest import WITHIN
 from drivers.gsm.starting import Starter
-from drivers.gsm.throttle import Throttle
 from drivers.gsm.tidings import Tidings
-from gatewayd.clock import sleep
-from gatewayd.driver import Capabilities, Driver, Outcome, Receipt
+from gatewayd.driver import Capabilities, Driver
 from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.transport.adapter import StreamAdapter
 from gatewayd.transport.serial import SerialSettings, open_serial
 
 if TYPE_CHECKING:
-    from drivers.gsm.attempts import Attempt
-    from drivers.gsm.events import Outgoing
     from drivers.gsm.settings import GsmSettings
-    from gatewayd.driver import Line, RatedLine, Upcoming
+    from gatewayd.driver import Line, RatedLine, Receipt, Upcoming
     from gatewayd.model import Page
 
 Opener = Callable[[SerialSettings, StreamAdapter[GsmEvent]], Awaitable[None]]
 PowerCut = Callable[[tuple[str, ...], "Line"], Awaitable[None]]
 
-LONGEST_THROTTLE = 60.0  # seconds that a page waits here for its turn; beyond that the gateway keeps it
-NO_NETWORK_RETRY = 10.0
 _SINGLE, _PART = 160, 153  # characters
 
 
@@ -70,18 +62,13 @@ class GsmDriver(Driver):
         self._rated = line
         self._settings = settings
         self._open = opener
-        self._composer = Composer(settings)
         self._capabilities = self._can_do()
         self._attempts = Attempts(line.clock, settings.validity)
-        self._throttle = Throttle(settings.per_minute)
         self._tidings = Tidings(settings)
         self._starter = Starter(line, settings, power)
         self._operator = Operator(line.clock)
         self._inbox = Inbox(line, self._attempts, self._tidings)
-        self._drafts = Drafts(line, self._composer, self._attempts)
-        self._upcoming: Upcoming | None = None
-        self._begun: dict[int, Attempt] = {}  # by page: those that left before `send` was called for them
-        self._turn = asyncio.Lock()
+        self._outbox = Outbox(line, settings, self._attempts, self._tidings, self._ready)
         self._connection: Connection | None = None
 
     @property
@@ -110,91 +97,21 @@ class GsmDriver(Driver):
 
     def held_back(self) -> float:
         """Return for how many seconds the SIM may not send."""
-        return self._throttle.wait(self.line.clock.now()) if self._settings.per_minute else 0.0
+        return self._outbox.held_back()
 
     def look_ahead(self, upcoming: Upcoming) -> None:
         """Take note of where the next page is to be found when a message has been sent."""
-        self._upcoming = upcoming
+        self._outbox.upcoming = upcoming
 
     async def send(self, page: Page) -> Receipt:
         """Make one attempt. Raises LineDown when the modem is not ready or is lost meanwhile."""
-        begun = self._begun.pop(page.id, None)
-        if begun is not None:
-            return await self._see_through(begun)
-        try:
-            attempt = self._drafts.take(page, self._ready())
-        except ValueError as error:
-            return Receipt(Outcome.REFUSED, str(error))
-        if not self._tidings.coverage.registered:
-            return Receipt(Outcome.FAILED, f"network: {self._tidings.coverage.problem}", retry_after=NO_NETWORK_RETRY)
-        wait = self.held_back()
-        if wait > LONGEST_THROTTLE:
-            return Receipt(Outcome.FAILED, "per_minute messages have been sent", retry_after=wait)
-        async with self._turn:
-            if wait:
-                await sleep(self.line.clock, wait)
-            if attempt.connection is not self._ready():  # the modem has come back meanwhile, and may be another one
-                attempt = self._drafts.take(page, self._ready())
-            return await self._hand_over(attempt)
-
-    def _follow(self, ref: str) -> Outgoing | None:
-        """Begin with the page that is next, now that the network has taken a message; `send` sees it through."""
-        connection = self._connection
-        if self._upcoming is None or connection is None or not self._tidings.coverage.registered:
-            return None
-        page = self._upcoming.take(self._attempts.page_of(ref))
-        if page is None or (attempt := self._drafts.take_safely(page, connection)) is None:
-            return None  # or `send` says what is wrong with it
-        if self._begun:  # this modem is quicker than we tell: nobody has prepared anything meanwhile
-            asyncio.get_running_loop().call_soon(self._prepare, connection)
-        self._begun[page.id] = attempt
-        self._book(attempt)
-        return self._attempts.begin(attempt)
-
-    async def _hand_over(self, attempt: Attempt) -> Receipt:
-        self._book(attempt)
-        self._attempts.hand_over(attempt)
-        return await self._see_through(attempt)
-
-    def _book(self, attempt: Attempt) -> None:
-        if self._settings.per_minute:
-            self._throttle.book(len(attempt.outgoing.parts), self.line.clock.now())
+        return await self._outbox.send(page)
 
     def _ready(self) -> Connection:
         connection = self._connection
         if connection is None or connection.core.stage is not Stage.READY:
             raise LineDown("the modem is not ready")
         return connection
-
-    async def _see_through(self, attempt: Attempt) -> Receipt:
-        """Wait for the end of a message; what its reports will mean is on disk, or on its way there, by then."""
-        recorder = attempt.connection.recorder
-        if attempt.page_id:
-            self._note_address(attempt.number, recorder)
-        self._prepare(attempt.connection)
-        settled, reference = await self._attempts.end(attempt)
-        changes = self._attempts.tracker.changes()
-        if changes:
-            recorder.put(None, changes=changes)
-        return self._receipt(settled, reference, attempt.note)
-
-    def _prepare(self, connection: Connection) -> None:
-        if self._upcoming is not None:
-            self._drafts.prepare(self._upcoming.peek(), connection)
-
-    def _note_address(self, number: str, recorder: Recorder) -> None:
-        """Know the people who are paged when they answer, though the network writes their numbers in its own way."""
-        self._tidings.guard.paged(number, self.line.clock.now())
-        changes = self._tidings.book.paged(number)
-        if changes:
-            recorder.put(None, changes=changes)
-
-    def _receipt(self, settled: MessageSettled, reference: str, note: str) -> Receipt:
-        detail = f"{settled.detail} ({note})" if note else settled.detail
-        if settled.outcome is not Outcome.UNKNOWN:
-            return Receipt(settled.outcome, detail, reference, settled.retry_after)
-        outcome = Outcome.UNKNOWN if self._settings.resend_unknown else Outcome.SENT
-        return Receipt(outcome, detail, unanswered_reference(settled.ref))
 
     async def command(self, text: str, seconds: float, *, force: bool) -> list[str]:
         """Have the modem carry out one command between ours. Raises Invalid, Conflict, LineDown."""
@@ -229,7 +146,7 @@ class GsmDriver(Driver):
             await connection.close()
 
     def _connect(self) -> Connection:
-        core = Modem(self._settings.profile(), self._follow)
+        core = Modem(self._settings.profile(), self._outbox.follow)
         return Connection(core, StreamAdapter(core, self.line.clock), Recorder(self.line))
 
     async def _handle_event(self, event: GsmEvent, connection: Connection) -> None:
@@ -301,10 +218,7 @@ class GsmDriver(Driver):
         """Send a message to ourselves; when it is lost or refused, it does not come back, and that is what is told."""
         number = self._tidings.selftest.number
         with suppress(LineDown):
-            async with self._turn:
-                connection = self._ready()
-                composed = self._composer.compose(number, text, WITHIN, text_mode=connection.core.text_mode)
-                receipt = await self._hand_over(self._attempts.make(number, composed, connection))
+            receipt = await self._outbox.send_text(number, text, WITHIN)
             self.line.log.info("self-test: %s", receipt.detail)
 
     async def _handle_ready(self, event: Ready) -> None:
