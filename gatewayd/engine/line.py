@@ -40,7 +40,7 @@ class LineHost(Protocol):
     def store(self) -> Store:
         """The store."""
 
-    async def report(self, line: str, report: Report) -> Recorded:
+    def report(self, line: str, report: Report) -> Coroutine[Any, Any, Recorded]:
         """Record a report."""
 
     async def settle(self, page: Page, receipt: Receipt) -> None:
@@ -135,9 +135,9 @@ class RunningLine:
             )
             self._moved()
 
-    async def report(self, report: Report) -> Recorded:
-        """Record what the device reported."""
-        return await self._host.report(self.name, report)
+    def report(self, report: Report) -> Coroutine[Any, Any, Recorded]:
+        """Record what the device reported; on disk once this was awaited. Raises StoreUnavailable."""
+        return self._host.report(self.name, report)
 
     def tell(self, news: News) -> None:
         """Pass on to the driver what became of something that this line reported, if it wants to know."""
@@ -249,7 +249,9 @@ class RunningLine:
         driver = self.driver
         if not self.is_up or self._closed or driver is None:
             return  # `up` pumps again; a timer for what is due meanwhile would ring without end
-        if self._queue and (wait := driver.held_back()) > 0:  # what is more urgent by then must still come first
+        if not self._queue:
+            return
+        if (wait := driver.held_back()) > 0:  # what is more urgent by then must still come first
             self._host.wake_at(self.clock.now() + wait)
             return
         parallel = driver.capabilities.parallel
