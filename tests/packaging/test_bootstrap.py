@@ -193,6 +193,21 @@ def test_a_folder_that_is_no_environment_is_left_alone(checkout: Checkout, tmp_p
     assert [path.name for path in letters.iterdir()] == ["dear-aunt.txt"]
 
 
+@pytest.mark.parametrize(("beside", "expected"), [("/usr/bin", "/usr/bin/python3"), ("/usr/local/bin", "python3")])
+def test_the_python_of_the_distribution_comes_before_others_on_the_path(
+    checkout: Checkout, beside: str, expected: str
+) -> None:
+    script = 'root=$1; . "$1/tools/bootstrap.sh"; _usable() { [ -n "$1" ]; }; _pick_python; echo "$_python"'
+    told = subprocess.run(
+        [shutil.which("sh") or "sh", "-c", script, "sh", checkout.root],
+        env={"PATH": f"{checkout.programs}:{beside}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert told == f"{expected}\n"
+
+
 def test_without_python_a_user_is_told_what_to_install(checkout: Checkout) -> None:
     (checkout.programs / "python3").unlink()
     checkout.has("apt-get", "#!/bin/sh\nexit 9\n")
