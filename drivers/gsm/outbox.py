@@ -11,6 +11,7 @@ from drivers.gsm.drafts import Drafts
 from drivers.gsm.throttle import Throttle
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
+from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,11 @@ class Outbox:
         """Begin with the page that is next, now that the network has taken a message; `send` sees it through."""
         if self.upcoming is None or not self._tidings.coverage.registered:
             return None
-        connection, page = self._ready(), self.upcoming.take(self._attempts.page_of(ref))
+        try:
+            connection = self._ready()
+        except LineDown:
+            return None  # the line is being ended, and its modem says something still
+        page = self.upcoming.take(self._attempts.page_of(ref))
         if page is None or (attempt := self._drafts.take_safely(page, connection)) is None:
             return None  # or `send` says what is wrong with it
         if self._begun:  # this modem is quicker than we tell: nobody has prepared anything meanwhile

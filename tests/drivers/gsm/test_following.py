@@ -321,3 +321,15 @@ def composed_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Composer, "compose", compose)
     return made
+
+
+async def test_a_modem_that_says_ok_while_its_line_is_ended_starts_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    site, first = await begins(queue := Queue(SECOND))
+    connection = site.driver._connection
+    assert connection is not None
+    site.driver._connection = None  # as it is while the port is being closed
+    await site.clock.advance(1.0)
+    assert (queue.after, commands(site).count("AT+CMGS")) == ([], 1)
+    assert "a protocol failed" not in caplog.text
+    site.driver._connection = connection
+    assert (await first).outcome is Outcome.SENT
