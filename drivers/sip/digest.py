@@ -114,7 +114,7 @@ def _parse_plain_pairs(text: str) -> dict[str, str] | None:
         name = _NAMES.get(written)
         if name is None or name in pairs:
             return None
-        if value[:1] == '"' == value[-1:]:
+        if value[:1] == '"' == value[-1:] and len(value) > 1:
             quotes += 2
             value = value[1:-1]
         elif not value or " " in value or "\t" in value:

@@ -12,7 +12,7 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -182,6 +182,7 @@ def test_what_is_written_in_another_way_is_understood_as_the_same(data: st.DataO
 
 
 @examples(max_examples=200, deadline=None)
+@example(['cnonce=y"z', 'uri="'])
 @given(
     st.lists(
         st.sampled_from(
