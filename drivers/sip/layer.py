@@ -8,11 +8,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from drivers.sip.answering import write_response
 from drivers.sip.connection import Wires
 from drivers.sip.fading import Fading
 from drivers.sip.flow import UDP, Flow
 from drivers.sip.grammar import DEFAULT_PORT, MAGIC_COOKIE, REMEMBERED, Malformed
-from drivers.sip.message import Key, Request, Response, parse_message, write_response
+from drivers.sip.message import Key, Request, Response, parse_message
 from drivers.sip.timing import Agenda, Timing
 from drivers.sip.transactions import (
     ClientTransaction,

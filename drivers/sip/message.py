@@ -15,10 +15,8 @@ from drivers.sip.lazy import lazy
 from gatewayd.errors import LocalProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from dataclasses import dataclass
 
-    from gatewayd.driver import Address
 else:
     from gatewayd.values import dataclass
 
@@ -52,8 +50,8 @@ class _Labels(dict[str, str]):
         return f"{PRETTY.get(name) or name.title()}: "
 
 
-_LABELS = _Labels()
-_LABELS.update({name: _LABELS[name] for name in (*_SPELLINGS.values(), *PRETTY)})
+LABELS = _Labels()
+LABELS.update({name: LABELS[name] for name in (*_SPELLINGS.values(), *PRETTY)})
 # Of these more than one has no meaning (RFC 4475 3.3.8 and 3.3.9).
 SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "date", "subject"}
@@ -61,18 +59,7 @@ SINGLE = frozenset(
 MANDATORY = ("from", "to", "call-id", "cseq")
 _FAULTY_LINE = ""
 _FOLD = re.compile(r"\r\n[ \t]+")
-_AFTER_FLAG = frozenset({"", ";"})  # what follows a parameter without a value
 _NOT_IN_URI = re.compile(r"[ \t<>]")
-
-REASONS = {
-    100: "Trying", 200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme", 420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 486: "Busy Here",
-    500: "Server Internal Error", 501: "Not Implemented",
-    503: "Service Unavailable", 505: "Version Not Supported", 513: "Message Too Large", 603: "Decline",
-}  # fmt: skip
 
 Headers = dict[str, list[str]]
 Key = tuple[str, ...]
@@ -134,12 +121,12 @@ class Message(ABC):
         if via:
             lines.append(f"Via: {via}")
         lines += [
-            _LABELS[name] + value
+            LABELS[name] + value
             for name, values in self.headers.items()
             if name != "content-length"
             for value in values
         ]
-        return _joined(lines, self.body)
+        return joined(lines, self.body)
 
 
 @dataclass(frozen=True)
@@ -299,59 +286,12 @@ def _parse_status(line: str, headers: Headers, body: bytes) -> Response:
     return Response(headers, body, int(status), reason)
 
 
-def _joined(lines: list[str], body: bytes = b"") -> bytes:
+def joined(lines: list[str], body: bytes = b"") -> bytes:
+    """Return a message of these lines, and Content-Length. Raises LocalProtocolError when one carries a line break."""
     if _has_line_break(lines):
         raise LocalProtocolError("a header value carries a line break")
     lines.append(f"Content-Length: {len(body)}\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
-
-
-def write_response(
-    request: Request,
-    status: int,
-    to_tag: str = "",
-    headers: Mapping[str, list[str]] | None = None,
-    source: Address | None = None,
-) -> bytes:
-    """Write the response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied as they came.
-
-    The topmost Via says where the request really came from, its `source`. Raises Malformed.
-    """
-    came, to = request.headers, request.first("to")
-    if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
-        to = f"{to};tag={to_tag}"
-    lines = [f"{VERSION} {status} {REASONS.get(status, 'Answer')}"]
-    for via in came.get("via", ()) if source is None else stamped(request, source):
-        lines.append(f"Via: {via}")  # noqa: PERF401 - hardly ever more than one
-    lines += (
-        f"From: {request.first('from')}",
-        f"To: {to}",
-        f"Call-ID: {request.call_id}",
-        f"CSeq: {request.first('cseq')}",
-    )
-    if headers:
-        lines += [_LABELS[name] + value for name, values in headers.items() for value in values]
-    return _joined(lines)
-
-
-def stamped(request: Request, source: Address) -> list[str]:
-    """Return the Vias of a request with where it really came from in the topmost. Raises Malformed."""
-    came = request.via
-    if came.says(source):
-        return request.headers["via"]
-    first, *others = request.headers["via"]
-    text = _stamp(first, came, source)
-    return [text, *others] if text else [str(came.stamped(source)), *split_list(first)[1:], *others]
-
-
-def _stamp(text: str, came: Via, source: Address) -> str:
-    """Add `source` to the text of a Via as nearly everybody writes it; empty where that takes a closer look."""
-    before, found, after = text.partition(";rport")
-    if not found or "received" in came.params:
-        return ""
-    if after[:1] not in _AFTER_FLAG or "," in text or '"' in text:
-        return ""
-    return f"{before};rport={source[1]}{after};received={source[0]}"
 
 
 def printable(text: str, limit: int = 64) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.sip.answering import write_response
 from drivers.sip.events import BindingsChanged, ConnectionWanted, PageDone, Reachability
 from drivers.sip.flow import Flow
-from drivers.sip.message import Request, parse_message, write_response
+from drivers.sip.message import Request, parse_message
 from drivers.sip.registrar import Binding
 from gatewayd.driver import Outcome
 from tests.drivers.sip.net import START, Site, page

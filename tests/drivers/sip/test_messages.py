@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.sip.answering import stamped, write_response
 from drivers.sip.grammar import Malformed, NameAddr, Via, parse_cseq, split_list
-from drivers.sip.message import MAX_HEAD, Request, Response, parse_message, stamped, write_response
+from drivers.sip.message import MAX_HEAD, Request, Response, parse_message
 from drivers.sip.uri import Uri
 from gatewayd.errors import LocalProtocolError
 from tests.drivers.sip.samples import request

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from drivers.sip.answering import write_response
 from drivers.sip.events import ConnectionWanted, PageDone, Reachability
 from drivers.sip.flow import MAX_DATAGRAM_REQUEST
-from drivers.sip.message import parse_message, write_response
+from drivers.sip.message import parse_message
 from drivers.sip.phone import TextArrived
 from gatewayd.driver import Outcome, Receipt
 from tests.drivers.sip.net import PHONE, Site, page, settings
