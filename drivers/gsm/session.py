@@ -38,9 +38,8 @@ class Session:
     that was chosen for new messages, `drains` are others in which messages may lie from the time before it was.
     `routing` is what the modem shows of how it announces messages, empty where it does not tell; `forgetful`: it was
     found without it. `failures` and `setbacks` count messages in a row that were not sent, `refused` are the numbers of
-    those that never will be. `just_sent` is the message that
-    the network took last, until another one is asked for. `complained` is when the modem last had its memory looked
-    through.
+    those that never will be. `just_sent` is the message that the network took last, until another one is asked for.
+    `complained` is when the modem last had its memory looked through.
     """
 
     profile: Profile

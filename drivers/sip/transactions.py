@@ -29,7 +29,7 @@ class State(Enum):
     CONFIRMED = "confirmed"
 
 
-_TRYING, _PROCEEDING, _COMPLETED = State.TRYING, State.PROCEEDING, State.COMPLETED  # looked up on every message
+_TRYING, _PROCEEDING, _COMPLETED = State.TRYING, State.PROCEEDING, State.COMPLETED  # quicker than by their Enum
 
 
 class Failure(Enum):

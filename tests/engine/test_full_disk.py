@@ -15,17 +15,9 @@ from tests.engine.conftest import ADMIN, NURSE, Box
 from tests.smalldisk import MEBIBYTE, SmallDisk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
 SIZE = 2 * MEBIBYTE
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    mounted = SmallDisk(tmp_path / "disk", 8 * MEBIBYTE)
-    yield mounted
-    mounted.remove()
 
 
 @pytest.fixture

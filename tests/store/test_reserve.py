@@ -29,13 +29,6 @@ SIZE = 2 * MEBIBYTE
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    mounted = SmallDisk(tmp_path / "disk", 8 * MEBIBYTE)
-    yield mounted
-    mounted.remove()
-
-
-@pytest.fixture
 def kept(disk: SmallDisk) -> Iterator[Store]:
     opened = open_store(disk.path, SIZE)
     opened.writer.slow_commit = math.inf
