@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KEPT = re.compile(rb"^(?:via|from|to|call-id|cseq):.*\r\n", re.IGNORECASE | re.MULTILINE)
 
@@ -39,7 +39,7 @@ class Minimal:
 
     def serve(self) -> None:
         """Take what has arrived; answers of the phone need nothing."""
-        group = [(data, addr) for data, addr in self._arrived() if data.startswith(b"MESSAGE ")]
+        group = [(data, addr) for data, addr in arrived(self._socket) if data.startswith(b"MESSAGE ")]
         if not group:
             return
         self._store.execute("BEGIN")
@@ -52,19 +52,27 @@ class Minimal:
             self._socket.sendto(b"SIP/2.0 200 OK\r\n" + kept + b"Content-Length: 0\r\n\r\n", addr)
             self._socket.sendto(data.replace(b"\r\nCall-ID: ", b"\r\nCall-ID: forwarded-", 1), self._phone)
 
-    def _arrived(self) -> Iterator[tuple[bytes, tuple[str, int]]]:
-        with suppress(BlockingIOError):
-            for _ in range(BATCH):
-                yield self._socket.recvfrom(LARGEST)
+
+def arrived(sock: socket.socket) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    """Yield the datagrams that are there, and where they came from."""
+    with suppress(BlockingIOError):
+        for _ in range(BATCH):
+            yield sock.recvfrom(LARGEST)
 
 
-async def main(port: int, phone: int, database: str, ready: str) -> None:
-    """Serve until killed."""
+def serve(port: int, reader: Callable[[socket.socket], Callable[[], None]], ready: str, loop: list[str]) -> None:
+    """Serve one socket until killed, on uvloop where `loop` says so; `ready` is a file that says that it is open."""
+    new_loop = importlib.import_module("uvloop").new_event_loop if loop == ["uvloop"] else None
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_serve(port, reader, ready))
+
+
+async def _serve(port: int, reader: Callable[[socket.socket], Callable[[], None]], ready: str) -> None:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(0)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     sock.bind(("127.0.0.1", port))
-    asyncio.get_running_loop().add_reader(sock, Minimal(sock, phone, database).serve)
+    asyncio.get_running_loop().add_reader(sock, reader(sock))
     _tell(ready)
     await asyncio.Event().wait()
 
@@ -75,6 +83,5 @@ def _tell(ready: str) -> None:
 
 
 if __name__ == "__main__":
-    new_loop = importlib.import_module("uvloop").new_event_loop if sys.argv[5:] == ["uvloop"] else None
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    PORT, PHONE, DATABASE, READY = sys.argv[1:5]
+    serve(int(PORT), lambda sock: Minimal(sock, int(PHONE), DATABASE).serve, READY, sys.argv[5:])

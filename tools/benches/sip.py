@@ -4,7 +4,8 @@ A load of phones keeps a window of MESSAGEs open over UDP, each with a digest of
 daemon hands each text on to the phone that it is written to, out of DESKS that this program is as well, one at a time
 to each of them as RFC 3428 wants it; in the row that says so all of them go to one. A run ends when everything that was
 accepted was forwarded too. The ceiling answers and forwards once a group commit has returned, without passwords,
-routing or inbox, and without waiting for the phones.
+routing or inbox, and without waiting for the phones. A further row tells what is left of it for a program that only
+parses, checks the digest, commits as many rows and waits for the phones (`bare_sip.py`).
 
 The load is drawn up before the clock starts and looks at no more of an answer than its Call-ID, so that the servers
 and not the load are measured; it is one blocking loop, for the servers run on the other core. Where uvloop is installed
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from drivers.sip.digest import Asked, digest, parse_scheme, secret_hash
 from drivers.sip.message import Request, parse_message
 from tools.benches import sip_parsing
+from tools.benches.bare_sip import NONCE
 from tools.benches.report import Row, median, percentile
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ ROUNDS = 3
 PATIENCE = 30.0
 TIMER_E = 0.5
 USER, PASSWORD, REALM = "2001", "bench-password", "gateway.local"
+SECRET = secret_hash("SHA-256", USER, REALM, PASSWORD)
 LOOPS = ("asyncio", "uvloop") if importlib.util.find_spec("uvloop") else ("asyncio",)
 CONFIG = """
 [gateway]
@@ -140,7 +143,6 @@ class Server:
         self.target = ("127.0.0.1", port)
         self._challenge = challenge
         self._nc = 0
-        self._ha1 = secret_hash("SHA-256", USER, REALM, PASSWORD)
 
     def _credentials(self, uri: str) -> str:
         """Return the digest of the next count."""
@@ -148,7 +150,7 @@ class Server:
             return "none"
         self._nc += 1
         nonce, count = self._challenge["nonce"], f"{self._nc:08x}"
-        response = digest("SHA-256", self._ha1, Asked("MESSAGE", uri, nonce, "auth", count, "bench"))
+        response = digest("SHA-256", SECRET, Asked("MESSAGE", uri, nonce, "auth", count, "bench"))
         return (
             f'Digest username="{USER}", realm="{REALM}", nonce="{nonce}", uri="{uri}", response="{response}", '
             f'algorithm=SHA-256, qop=auth, nc={count}, cnonce="bench"'
@@ -203,13 +205,16 @@ def _measure_on(loop: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder, phone = Path(name), _free_port()
         minimal, daemon = _minimal(folder, phone, loop, servers), _daemon(folder, phone, loop, servers)
-        for server in (minimal, daemon):
+        bare = _bare(folder, phone, loop, servers)
+        for server in (minimal, daemon, bare):
             server.run(phone, DESKS, MESSAGES // 10)  # warm up: first imports, first pages of the file
-        pairs = [(minimal.run(phone, DESKS), daemon.run(phone, DESKS)) for _ in range(ROUNDS)]
+        rounds = [[server.run(phone, DESKS) for server in (minimal, daemon, bare)] for _ in range(ROUNDS)]
+        pairs, bare_pairs = [(row[0], row[1]) for row in rounds], [(row[0], row[2]) for row in rounds]
         single = [(minimal.run(phone, 1), daemon.run(phone, 1))]
     return [
         _row(f"{loop}: accepted, stored and answered", "1/s", pairs, lambda run: run.rate),
         _row(f"{loop}: the same, forwarded to {DESKS} phones", "1/s", pairs, lambda run: run.forwarded),
+        _row("  a bare program that parses, checks and waits too", "1/s", bare_pairs, lambda run: run.forwarded),
         _row(f"{loop}: the same, forwarded to one phone", "1/s", single, lambda run: run.forwarded),
         _row(f"{loop}: answer, p99", "ms", pairs, lambda run: percentile(run.times, 0.99) * 1000),
         _row(f"{loop}: processor time a message", "us", pairs, lambda run: run.cpu),
@@ -254,6 +259,14 @@ def _daemon(folder: Path, phone: int, loop: str, servers: ExitStack) -> Server:
     process = _start(["gatewayd", "run", "--no-demo", "--config", str(config), "--ready-file", str(ready)], servers)
     _wait(ready)
     return Server(process, port, _challenge(port))
+
+
+def _bare(folder: Path, phone: int, loop: str, servers: ExitStack) -> Server:
+    port, ready = _free_port(), folder / "bare-ready"
+    arguments = [str(port), str(phone), str(folder / "bare.db"), SECRET, str(ready), loop]
+    process = _start(["tools.benches.bare_sip", *arguments], servers)
+    _wait(ready)
+    return Server(process, port, {"nonce": NONCE})
 
 
 def _minimal(folder: Path, phone: int, loop: str, servers: ExitStack) -> Server:
