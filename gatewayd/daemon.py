@@ -27,7 +27,8 @@ from gatewayd.engine.sessions import SessionLimits, Sessions
 from gatewayd.errors import ConfigError, GatewayError, StoreUnavailable
 from gatewayd.listening import Address, Listener
 from gatewayd.model import Role, User
-from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings, has_uvloop
+from gatewayd.sections import has_uvloop
+from gatewayd.settings import LINE_REFERENCE, RunOptions, Settings
 from gatewayd.store import DataLock, Store, open_store
 
 if TYPE_CHECKING:
@@ -266,6 +267,8 @@ class Daemon:
             user_settings=api.user_settings,
             ask_old_password=api.ask_old_password,
             secure_cookies=api.secure_cookies,
+            trusted_proxies=api.trusted_proxies,
+            proxy_header=api.proxy_header,
         )
         runner = build_runner(build_server(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)

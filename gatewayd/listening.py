@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from gatewayd.settings import is_loopback
+from gatewayd.sections import is_loopback
 from gatewayd.transport.tls import server_context
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from gatewayd.settings import ApiSettings
+    from gatewayd.sections import ApiSettings
 
 log = logging.getLogger("gatewayd")
 

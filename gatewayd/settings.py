@@ -9,27 +9,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ValidationError
 
 from gatewayd import registry
 from gatewayd.errors import ConfigError, Invalid, Problem
 from gatewayd.secrets import SecretMissing, Vault, is_reference
+from gatewayd.sections import ApiSettings, GatewaySettings, PagingSettings, Section
 from gatewayd.shape import is_secret, is_text, walk
 from gatewayd.sources import COMMAND_LINE, Sources, collect, from_text
 from gatewayd.validation import findings, suggestion
@@ -37,7 +26,7 @@ from gatewayd.validation import findings, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gatewayd.driver import Finding, LineSettings
+    from gatewayd.driver import LineSettings
     from gatewayd.shape import Annotation, Value
     from gatewayd.simulator import SimulatorSettings
     from gatewayd.sources import Place, Tree
@@ -51,119 +40,8 @@ LINE_REFERENCE = "line:"  # a simulator's value that stands for the address of a
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a host that is listened on."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-class Section(BaseModel):
-    """Base of the sections of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class GatewaySettings(Section):
-    """`[gateway]`: the box itself. A relative `data_dir` lies in the current directory.
-
-    `event_loop` is what carries the daemon: `auto` takes uvloop where the extra is installed. `disk_reserve` is kept
-    back in the data directory, in MiB, for alarms that arrive when the disk is full; 0 keeps nothing back.
-    """
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "gatewayd"
-    data_dir: Path = Path("./data")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
-    event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    disk_reserve: Annotated[int, Field(ge=0, le=4096)] = 16
-
-    @field_validator("event_loop")
-    @classmethod
-    def _is_installed(cls, value: str) -> str:
-        if value == "uvloop" and not has_uvloop():
-            raise ValueError('uvloop is not installed: pip install "gatewayd[uvloop]", or write "auto"')
-        return value
-
-
-FieldName = Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w -]{0,39}$")]
-
-
-class ApiSettings(Section):
-    """`[api]`: where people and programs reach the gateway. Port 0 is any free one.
-
-    `prefixes` are path segments under which the interface answers too, as EMM clients expect it: `/SiteName`.
-    `secure_cookies`: a proxy in front speaks TLS, so browsers shall show their session to nobody else.
-    `allowed_hosts` are the names by which browsers may call the box (`*`: any); addresses, localhost and its own host
-    name always work. `contact_fields` and `user_settings` name what contacts and users have beside their own
-    properties; with `ask_old_password` programs too have to show the old password to set a new one. `tls_certificate`
-    and `tls_key` are PEM files; with them https alone is spoken. `plain_http` allows other machines to come without.
-    """
-
-    host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 50443
-    prefixes: tuple[Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~-]+$")], ...] = ()
-    allowed_hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$|^\*$")], ...] = ()
-    token_idle_minutes: PositiveInt = 720
-    token_lifetime_days: PositiveInt = 30
-    max_api_sessions: PositiveInt = 100
-    contact_fields: tuple[FieldName, ...] = ()
-    user_settings: tuple[FieldName, ...] = ()
-    ask_old_password: bool = False
-    secure_cookies: bool = False
-    tls_certificate: str = ""
-    tls_key: str = ""
-    plain_http: Annotated[bool, Field(validate_default=True)] = False
-
-    @field_validator("plain_http")
-    @classmethod
-    def _is_needed_elsewhere(cls, plain: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - as pydantic calls it
-        """Refuse to speak plain http to a network unless that is said: passwords and tokens would be readable there."""
-        host = info.data.get("host", "")
-        if not plain and host and not is_loopback(host) and not info.data.get("tls_certificate"):
-            raise ValueError("other machines reach host: set tls_certificate, or plain_http = true behind a proxy")
-        return plain
-
-    def inspect_files(self, wall: float) -> list[Finding]:
-        """Look at the PEM files of TLS. `wall` is the wall clock."""
-        from gatewayd.transport.pemfiles import identity  # only `config check` looks
-
-        return identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
-
-
-AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]
-
-
-class PagingSettings(Section):
-    """`[paging]`: how long a page is worth sending, and the seconds between attempts (the last one repeats).
-
-    `accept_words` and `decline_words` are what people answer with by text.
-    """
-
-    expire_minutes: PositiveFloat = 60
-    retry_waits: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (2, 5, 10, 30, 60)
-    accept_words: Annotated[tuple[AnswerWord, ...], Field(min_length=1)] = (
-        *("1", "ok", "okay", "ack", "yes", "y", "ja", "accept", "oui", "si"),
-    )
-    decline_words: tuple[AnswerWord, ...] = ("2", "no", "n", "nein", "decline", "non", "busy")
-
-    @field_validator("decline_words")
-    @classmethod
-    def _words_say_one_thing(cls, decline: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        both = {word.casefold() for word in decline} & {word.casefold() for word in info.data.get("accept_words", ())}
-        if both:
-            raise ValueError(f"{min(both)} cannot accept and decline")
-        return decline
-
-
 SECTIONS: Mapping[str, type[Section]] = {"gateway": GatewaySettings, "api": ApiSettings, "paging": PagingSettings}
 KEYED = ("lines", "simulators")
-
-
-def has_uvloop() -> bool:
-    """Return whether the optional event loop is installed."""
-    return find_spec("uvloop") is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from gatewayd.listening import HERE, Address, Listener
-from gatewayd.settings import ApiSettings
+from gatewayd.sections import ApiSettings
 from tests.transport.pem import Folder, certificate_pem, key_pem, make_key
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATIC = "static"  # the segment before the name of a packaged file
+DEEPEST_START = 3  # slashes of a path that may be the start of a site: /ward7/api/
 STATIC_AGE = 3600  # seconds a browser keeps a static file; its link changes with its content anyway
 KEEPALIVE = 60.0  # seconds an idle connection stays open
 SHUTDOWN = 1.0  # seconds that requests under way get to finish; the whole daemon ends within 5
@@ -51,16 +52,18 @@ class Front:
         """Answer one request."""
         target = target_of(request)
         path = target.path
-        if (path == "/" or f"/{STATIC}/" in path) and request.method in SAFE_METHODS:
-            return self._packaged(request, path)
+        if request.method in SAFE_METHODS:
+            start = self._view.router.start(path) if path.count("/") <= DEEPEST_START else None
+            if start is not None or f"/{STATIC}/" in path:
+                return self._packaged(request, path, start)
         return await self._view.handle(request, target)
 
-    def _packaged(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+    def _packaged(self, request: web.BaseRequest, path: str, start: str | None) -> web.StreamResponse:
         """Answer what needs nobody's token; the name of the host counts here too."""
         try:
             check_host(request.headers.get("Host"), self._hosts)
-            if path == "/":
-                return plain(b"", 303, {"Location": "/api/alarms/active"})
+            if start is not None:
+                return plain(b"", 303, {"Location": f"{start}/alarms/active"})
             before, _, name = path.rpartition(f"/{STATIC}/")
             self._view.router.split(before + "/")
         except (Invalid, NotFound) as error:

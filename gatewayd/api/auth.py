@@ -25,9 +25,9 @@ SAME_SITE = frozenset({"same-origin", "none"})
 NOBODY = User(0, "")
 
 
-def identify(request: web.BaseRequest, sessions: Sessions, *, public: bool) -> Caller:
-    """Return who asks; nobody on a public operation. Raises Unauthenticated."""
-    address, client = request.remote or "", _printable(request.headers.get("User-Agent", ""))
+def identify(request: web.BaseRequest, sessions: Sessions, address: str, *, public: bool) -> Caller:
+    """Return who asks from an address; nobody on a public operation. Raises Unauthenticated."""
+    client = _printable(request.headers.get("User-Agent", ""))
     if public:
         return Caller(NOBODY, "", by_cookie=False, address=address, client=client)
     secret, by_cookie = _shown(request)
@@ -36,10 +36,10 @@ def identify(request: web.BaseRequest, sessions: Sessions, *, public: bool) -> C
     return Caller(sessions.resolve(secret), secret, by_cookie, address, client)
 
 
-def cookie_user(request: web.BaseRequest, sessions: Sessions) -> Caller | None:
+def cookie_user(request: web.BaseRequest, sessions: Sessions, address: str) -> Caller | None:
     """Return whose browser this is, for pages that anybody may see."""
     try:
-        return identify(request, sessions, public=False)
+        return identify(request, sessions, address, public=False)
     except Unauthenticated:
         return None
 
@@ -68,7 +68,7 @@ def check_origin(request: web.BaseRequest, *, required: bool) -> None:
             raise NotAllowed("a browser's session may only be used by this site's own pages (Origin is missing)")
         return
     if origin.lower().partition("://")[2] != request.headers.get("Host", "").lower():
-        raise NotAllowed("the request comes from another site")
+        raise NotAllowed("the request comes from another site, or through a proxy that does not hand on its Host")
 
 
 def check_form(request: web.BaseRequest, caller: Caller, values: Mapping[str, Any]) -> None:

@@ -82,10 +82,9 @@ class _Description:
 
     async def document(self, call: Call[NoParams]) -> Document:
         """Describe every operation, for programs."""
-        del call
         if self._made is None:
             self._made = await asyncio.to_thread(self._make)
-        return self._made[0]
+        return self._made[0].model_copy(update={"servers": [{"url": call.base}]})
 
     def shown(self, call: Call[NoParams], reply: Document) -> Mapping[str, object]:
         """Return what the page shows beside the document."""

@@ -60,6 +60,7 @@ class Call(Generic[ParamsT]):
     """One request, as a handler sees it.
 
     `key` is the Idempotency-Key of the request; `only_looks`: nobody keeps the answer, so it must take nothing away.
+    `base` is the path to the API as it was asked for (`/api`, `/ward7/api`).
     What a handler puts into `headers` goes out with the answer; what it puts into `afterwards` is done once the answer
     was written to the connection.
     """
@@ -70,6 +71,7 @@ class Call(Generic[ParamsT]):
     params: ParamsT
     key: str = ""
     only_looks: bool = False
+    base: str = "/api"
     headers: dict[str, str] = field(default_factory=dict)
     afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 

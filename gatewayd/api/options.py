@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gatewayd.errors import Invalid
+
+if TYPE_CHECKING:
+    from gatewayd.api.proxies import ProxyHeader
 
 MEBIBYTE = 1 << 20
 FIELD_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
@@ -36,13 +40,16 @@ class ApiOptions:
     `prefixes` are what may stand before `/api`: "" for nothing, a site name, or "*" for any one path segment (EMM
     clients put the site's name there). `allowed_hosts` are names that a browser may reach the box by, beside IP
     addresses and localhost; "*" allows all. `secure_cookies`: mark cookies Secure even where this process itself speaks
-    plain http (behind a TLS proxy). `contact_fields` and `user_settings` name what contacts and users have beside
-    their own properties; `ask_old_password`: programs too have to show the old password to set a new one.
+    plain http (behind a TLS proxy). From the networks of `trusted_proxies` the `proxy_header` is believed.
+    `contact_fields` and `user_settings` name what contacts and users have beside their own properties;
+    `ask_old_password`: programs too have to show the old password to set a new one.
     """
 
     prefixes: tuple[str, ...] = ("", "*")
     allowed_hosts: tuple[str, ...] = ()
     secure_cookies: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_header: ProxyHeader = "x-forwarded-for"
     contact_fields: tuple[str, ...] = ()
     user_settings: tuple[str, ...] = ()
     ask_old_password: bool = False

@@ -101,6 +101,23 @@ class Router:
             return f"/{quote(segments[0], safe='')}/{API}", segments[2:]
         raise NotFound("there is no such path")
 
+    def start(self, path: str) -> str | None:
+        """Return the base of the API where a path is the start of the site: `/`, `/ward7/`, `/ward7/api`.
+
+        Without its last slash a site is known by a name of the settings only: `/favicon.ico` is none.
+        """
+        segments = path[:LONGEST_PATH].removesuffix("/").split("/")[1:]
+        if not segments:
+            return f"/{API}"
+        if len(segments) == 1 and segments[0].lower() != API:
+            named = segments[0].lower() in self._prefixes or path.endswith("/")
+            return f"/{quote(segments[0], safe='')}/{API}" if named and self._is_prefix(segments[0]) else None
+        try:
+            base, rest = self.split(path)
+        except NotFound:
+            return None
+        return base if not rest else None
+
     def _is_prefix(self, segment: str) -> bool:
         return segment != "" and (ANY_PREFIX in self._prefixes or segment.lower() in self._prefixes)
 

@@ -14,6 +14,7 @@ from gatewayd.api.formats import Format, accepted, chosen
 from gatewayd.api.guard import check_host
 from gatewayd.api.operation import Call
 from gatewayd.api.pages import PAGE_SIZE, Place
+from gatewayd.api.proxies import Proxies
 from gatewayd.api.router import Router
 from gatewayd.errors import GatewayError, Invalid, NotAllowed
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gatewayd.api.errors import Failure
     from gatewayd.api.operation import Caller, Choices, Operation
     from gatewayd.api.options import ApiOptions
+    from gatewayd.api.proxies import Client
     from gatewayd.api.render import Answer
     from gatewayd.api.router import Found
     from gatewayd.api.target import Target
@@ -41,10 +43,11 @@ LONGEST_KEY = 255  # characters of an Idempotency-Key
 class Exchange:
     """One request on its way through the wrapper; what is known so far decides how a failure looks."""
 
-    __slots__ = ("base", "caller", "format", "operation", "request", "target", "values")
+    __slots__ = ("base", "caller", "client", "format", "operation", "request", "target", "values")
 
-    def __init__(self, request: web.BaseRequest, target: Target) -> None:
+    def __init__(self, request: web.BaseRequest, target: Target, client: Client) -> None:
         self.request = request
+        self.client = client
         self.target = target
         self.format = accepted(request.headers.get("Accept", ""))
         self.values: dict[str, Any] = {}
@@ -57,9 +60,8 @@ class Exchange:
         """Return where this page stands."""
         request = self.request
         query = {name: value for name, value in self.query().items() if isinstance(value, str)}
-        return Place(
-            self.base, request.rel_url.raw_path, query, f"{request.scheme}://{request.headers.get('Host', '')}"
-        )
+        scheme = "https" if self.client.secure else "http"
+        return Place(self.base, request.rel_url.raw_path, query, f"{scheme}://{request.headers.get('Host', '')}")
 
     def query(self) -> Mapping[str, Any]:
         """Return the parameters of the query alone, without what must not stand in a link."""
@@ -85,11 +87,12 @@ class View:
         self._sessions = sessions
         self._options = options
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
+        self._proxies = Proxies(options.trusted_proxies, options.proxy_header)
         self.router = Router(operations, options.prefixes)
 
     async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answer a request."""
-        exchange = Exchange(request, target)
+        exchange = Exchange(request, target, self._proxies.client(request))
         try:
             return await self._answer(exchange)
         except GatewayError as error:
@@ -109,7 +112,7 @@ class View:
         operation = exchange.operation = self._operation(found, exchange)
         if operation.always_json:
             exchange.values["f"] = exchange.format = Format.JSON
-        exchange.caller = auth.identify(request, self._sessions, public=operation.public)
+        exchange.caller = auth.identify(request, self._sessions, exchange.client.address, public=operation.public)
         if request.method in auth.SAFE_METHODS and self._wants_form(operation, exchange):
             if exchange.format is Format.JSON:
                 raise NotAllowed("a browser's session does this by POST only, out of a page of this site")
@@ -153,30 +156,30 @@ class View:
             values["userid"] = caller.user.id
         key = idempotency_key(exchange.request) or form_key(exchange.values)
         looks = exchange.request.method == "HEAD" or (html and caller.by_cookie)
-        call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key, looks)
+        call = Call(self._engine, self._sessions, caller, bind(operation.params, values), key, looks, found.base)
         reply = await operation.handler(call)
         if not html:
             return render.json_reply(reply, call)
         response = render.html_reply(operation, call, reply, exchange.place, exchange.values)
-        self._move_cookie(exchange.request, response, operation, reply)
+        self._move_cookie(response, operation, reply, secure=exchange.client.secure)
         return response
 
     def _choices(self, operation: Operation | None) -> Choices | None:
         return operation.choices(self._engine) if operation is not None and operation.choices is not None else None
 
-    def _move_cookie(self, request: web.BaseRequest, response: Answer, operation: Operation, reply: object) -> None:
+    def _move_cookie(self, response: Answer, operation: Operation, reply: object, *, secure: bool) -> None:
         """Log the browser in or out along with its session."""
         token = getattr(reply, "token", None)
         if isinstance(token, str):
-            secure = self._options.secure_cookies or request.secure
-            response.set_cookie(auth.COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/")
+            only_tls = self._options.secure_cookies or secure
+            response.set_cookie(auth.COOKIE, token, httponly=True, samesite="Strict", secure=only_tls, path="/")
         elif operation.ends_session:
             response.del_cookie(auth.COOKIE, path="/")
 
     def _fail(self, exchange: Exchange, failure: Failure) -> Answer:
         if exchange.format is Format.JSON:
             return render.json_failure(failure, exchange.api)
-        caller = exchange.caller or auth.cookie_user(exchange.request, self._sessions)
+        caller = exchange.caller or auth.cookie_user(exchange.request, self._sessions, exchange.client.address)
         choices = self._choices(exchange.operation)
         return render.html_failure(failure, exchange.operation, caller, exchange.place, exchange.values, choices)
 

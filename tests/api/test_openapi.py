@@ -117,3 +117,9 @@ async def test_everything_that_is_described_answers(admin: Person, document: dic
         filled = re.sub(r"{\w+}", "1", path.replace("{userid}", "self"))
         answer = await admin.ask(method.upper(), f"/api{filled}?f=json")
         assert answer.status in {200, 400, 404}, (method, path, answer.text)
+
+
+async def test_the_description_names_the_path_by_which_it_was_asked_for(gateway: Gateway, stranger: Person) -> None:
+    del gateway
+    for base in ("/ward7/api", "/api", "/Ward7/api"):
+        assert (await stranger.get(f"{base}/openapi.json")).json["servers"] == [{"url": base}]

@@ -36,6 +36,8 @@ contact_fields = ["Room"]
 user_settings = ["language"]
 ask_old_password = true
 secure_cookies = true
+trusted_proxies = ["127.0.0.0/8"]
+proxy_header = "forwarded"
 """
 PEOPLE = """
 [site]
@@ -102,6 +104,14 @@ async def test_A04_the_prefixes_and_names_of_the_settings_are_served(http: aioht
 async def test_a_cookie_is_for_secure_connections_where_the_settings_say_so(http: aiohttp.ClientSession) -> None:
     async with http.post("/api/tokens/generatetoken", data=LOGIN) as answer:
         assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+
+
+async def test_a_proxy_of_the_settings_says_who_asks(daemon: Daemon, http: aiohttp.ClientSession) -> None:
+    sent = {"Forwarded": "for=198.51.100.7", "X-Forwarded-For": "203.0.113.66"}
+    async with http.post("/api/tokens/generatetoken?f=json", data=LOGIN, headers=sent) as answer:
+        assert answer.status == 200
+    assert daemon._sessions is not None
+    assert [token.client.split()[0] for token in daemon._sessions._tokens.values()] == ["198.51.100.7"]
 
 
 async def test_the_fields_and_settings_of_the_site_are_there(http: aiohttp.ClientSession) -> None:

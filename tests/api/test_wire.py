@@ -125,6 +125,28 @@ async def test_the_start_page_leads_to_the_board_and_only_by_reading(wire: Wire)
     assert (await wire.answer())[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        ("/api", "/api/alarms/active"),
+        ("/API/", "/api/alarms/active"),
+        ("/ward7/", "/ward7/api/alarms/active"),
+        ("/Ward7/api/", "/Ward7/api/alarms/active"),
+        ("/ward7", ""),
+        ("/favicon.ico", ""),
+        ("//", ""),
+        ("//evil.example/", ""),
+        ("/a/b/", ""),
+        ("/%0d%0aX:1/", "/%0D%0AX%3A1/api/alarms/active"),
+        ("/%2F%2Fevil.example/", ""),
+    ],
+)
+async def test_the_start_of_a_site_leads_to_its_board(path: str, leads: str, wire: Wire) -> None:
+    wire.send(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    status, headers, _ = await wire.answer()
+    assert (status, headers.get("location", "")) == (303 if leads else 404, leads)
+
+
 async def test_a_full_request_target_and_one_with_escapes_lead_to_the_same(wire: Wire, nurse: Person) -> None:
     for target in ("http://127.0.0.1/api/alarms/active?f=json", "/api/%61larms/active?f=json"):
         wire.send(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {nurse.token}\r\n\r\n".encode())

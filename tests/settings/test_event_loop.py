@@ -26,7 +26,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         module = ModuleType("uvloop")
         module.new_event_loop = asyncio.new_event_loop  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "uvloop", module)
-        for place in ("gatewayd.settings", "gatewayd.daemon"):
+        for place in ("gatewayd.sections", "gatewayd.daemon"):
             monkeypatch.setattr(f"{place}.has_uvloop", lambda: there)
 
     return set_up

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from gatewayd.engine.answers import COMMON, Words
 from gatewayd.errors import ConfigError, Problem
-from gatewayd.settings import ApiSettings, GatewaySettings, PagingSettings, examine
+from gatewayd.sections import ApiSettings, GatewaySettings, PagingSettings
+from gatewayd.settings import examine
 from tests.registry.kinds.horn import HornSettings
 from tests.registry.kinds.horn.simulator import HornSimulatorSettings
 
@@ -275,3 +276,23 @@ def test_config_check_looks_at_the_files_of_the_api_too(box: Box) -> None:
     with pytest.raises(ConfigError) as caught:
         examine(box.file, files_at=0.0)
     assert [problem.where for problem in caught.value.problems] == ["api.tls_certificate"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("proxy", "should be an address, or a network such as 192.0.2.0/28"),
+        ("0.0.0.0/0", "trusts everybody: name the addresses of your proxies"),
+        ("::/0", "trusts everybody: name the addresses of your proxies"),
+        ("192.0.2.5/28", "is not where a network begins: write 192.0.2.0/28, or the address alone"),
+    ],
+)
+def test_a_network_of_proxies_that_cannot_be_meant_is_refused(given: str, reason: str, box: Box) -> None:
+    box.write(f'[api]\ntrusted_proxies = ["127.0.0.1", "{given}"]\n')
+    assert box.complaints() == {"api.trusted_proxies.1": reason}
+
+
+def test_proxies_are_trusted_by_address_and_by_network(box: Box) -> None:
+    box.write('[api]\ntrusted_proxies = ["127.0.0.1", "192.0.2.0/28", "2001:DB8::/64"]\nproxy_header = "forwarded"\n')
+    assert box.settings.api.trusted_proxies == ("127.0.0.1/32", "192.0.2.0/28", "2001:db8::/64")
+    assert box.settings.api.proxy_header == "forwarded"
