@@ -98,6 +98,7 @@ def test_only_the_header_that_our_proxies_write_is_read() -> None:
         ((f"for={LIAR}, for=_hidden",), PROXY),
         ((f"for={LIAR}, proto=https",), PROXY),
         ((f'for={LIAR};x="', f"for={NURSE}"), PROXY),  # a client's quotation that swallows what the proxy adds
+        ((f'for={LIAR}, x="', f"for={NURSE}"), PROXY),
         ((f"for={NURSE};for={LIAR}",), PROXY),
         (("for",), PROXY),
         ((f"{LIAR}",), PROXY),
@@ -128,7 +129,7 @@ def test_a_list_of_proxies_ends_somewhere() -> None:
 @settings(max_examples=200)
 def test_any_header_gives_an_address_and_nothing_else(text: str) -> None:
     for by in ("x-forwarded-for", "forwarded"):
-        address = seen(PROXY, ("Forwarded", text), ("X-Forwarded-For", text), by=by).address  # type: ignore[arg-type]
+        address = seen(PROXY, ("Forwarded", text), ("X-Forwarded-For", text), by=by).address
         assert re.fullmatch(r"[0-9a-f.:]{2,39}", address), by
     assert all(isinstance(hop.node, str) for hop in parse_forwarded(text))
     assert node_address(text) is None or len(text) <= 53
