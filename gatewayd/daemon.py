@@ -21,6 +21,7 @@ from gatewayd.api.options import ApiOptions
 from gatewayd.clock import SystemClock, anchor_timeline, read_boot_id
 from gatewayd.control.server import Control
 from gatewayd.engine.answers import Words
+from gatewayd.engine.apifault import ApiFault
 from gatewayd.engine.change import Policy
 from gatewayd.engine.engine import Engine
 from gatewayd.engine.sessions import SessionLimits, Sessions
@@ -273,9 +274,9 @@ class Daemon:
         runner = build_runner(build_server(self.engine, sessions, options))
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        listener = Listener(runner, api, self._has_admin)
+        listener = self._listener = Listener(runner, api, self._has_admin, self._clock, ApiFault(self.engine))
+        self._stack.push_async_callback(listener.close)
         await listener.open()
-        self._listener = listener
 
     def _has_admin(self) -> bool:
         """Return whether somebody who may look after the box can log in."""
@@ -301,7 +302,7 @@ class Daemon:
 
     def _tell(self) -> None:
         login = DEMO_LOGIN if self._options.demo else (None, None)
-        log.info("gatewayd %s answers at %s", __version__, self.address.url)
+        log.info("gatewayd %s answers at %s", __version__, self.address.url or "no address yet")
         if self._options.demo:
             log.info("log in as %s with the password %s", *login)
         if self._options.ready_file is not None:

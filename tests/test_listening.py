@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import warnings
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from gatewayd.clock import ManualClock
 from gatewayd.listening import HERE, Address, Listener
 from gatewayd.sections import ApiSettings
 from tests.transport.pem import Folder, certificate_pem, key_pem, make_key
@@ -25,14 +27,39 @@ EVERYWHERE = "0.0.0.0"
 
 
 @dataclass
+class Fault:
+    """What people were told."""
+
+    stands: bool = False
+    told: list[str] = field(default_factory=list)
+
+    async def tell(self, reason: str) -> None:
+        if self.stands != bool(reason):
+            self.told.append(reason)
+        self.stands = bool(reason)
+
+
+@dataclass
 class Box:
     """A server without operations, and whether its house has an admin."""
 
     runner: web.ServerRunner
     has_admin: bool = False
+    clock: ManualClock = field(default_factory=ManualClock)
+    fault: Fault = field(default_factory=Fault)
+    opened: list[Listener] = field(default_factory=list)
 
     def listener(self, **settings: object) -> Listener:
-        return Listener(self.runner, ApiSettings.model_validate({"port": 0, **settings}), lambda: self.has_admin)
+        api = ApiSettings.model_validate({"port": 0, **settings})
+        made = Listener(self.runner, api, lambda: self.has_admin, self.clock, self.fault)
+        self.opened.append(made)
+        return made
+
+    async def passes(self, seconds: float) -> None:
+        """Let time pass in small steps: a port is opened in between."""
+        for _ in range(int(seconds)):
+            await self.clock.advance(1)
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -42,7 +69,10 @@ async def _running() -> AsyncIterator[Box]:
 
     runner = web.ServerRunner(web.Server(hello))
     await runner.setup()
-    yield Box(runner)
+    box = Box(runner)
+    yield box
+    for listener in box.opened:
+        await listener.close()
     await runner.cleanup()
 
 
@@ -152,6 +182,76 @@ async def test_a_place_that_is_taken_meanwhile_leaves_it_where_it_was(
         assert listener.address.host == HERE
         assert await answer_of(listener) == "hello"
         assert f"cannot listen on {EVERYWHERE}" in caplog.text
+
+
+ELSEWHERE = "192.0.2.77"  # RFC 5737: no machine has it
+
+
+async def test_an_address_that_this_machine_does_not_have_yet_leaves_it_here_and_people_are_told_when_that_lasts(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    box.has_admin = True
+    listener = box.listener(host=ELSEWHERE, plain_http=True)
+    await listener.open()
+    assert listener.address.host == HERE
+    assert await answer_of(listener) == "hello"
+    await box.passes(29)
+    assert box.fault.told == []
+    await box.passes(31)
+    reason = f"cannot listen on {ELSEWHERE}, port 0: Cannot assign requested address"
+    assert box.fault.told == [reason]
+    assert caplog.text.count(reason) == 1
+    assert len(box.runner.sites) == 1
+
+
+async def test_a_port_that_is_taken_is_had_as_soon_as_it_is_free(box: Box) -> None:
+    with socket.socket() as taken:
+        taken.bind((HERE, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        listener = box.listener(port=port)
+        await listener.open()
+        assert (listener.address, listener.address.url) == (Address("", 0), "")
+        await box.passes(36)
+        assert box.fault.stands
+    await box.passes(6)
+    assert listener.address == Address(HERE, port)
+    assert await answer_of(listener) == "hello"
+    assert box.fault.told == [f"cannot listen on {HERE}, port {port}: Address already in use", ""]
+    assert box.clock.next_due() is None  # nothing is tried any more
+
+
+async def test_a_port_taken_on_another_address_leaves_this_machine_its_own_until_it_is_free(box: Box) -> None:
+    box.has_admin = True
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", 0))
+        taken.listen()
+        listener = box.listener(host=EVERYWHERE, port=taken.getsockname()[1], plain_http=True)
+        await listener.open()
+        for _ in range(3):
+            assert listener.address.host == HERE
+            assert await answer_of(listener) == "hello"
+            await box.passes(5)
+    await box.passes(6)
+    assert listener.address.host == EVERYWHERE
+    assert await answer_of(listener) == "hello"
+    assert box.fault.told == []
+
+
+async def test_a_fault_from_before_a_restart_is_cleared_once_it_listens(box: Box) -> None:
+    box.fault.stands = True
+    listener = box.listener()
+    await listener.open()
+    await box.passes(6)
+    assert box.fault.told == [""]
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b"])
+async def test_a_name_that_means_nothing_leaves_it_here(host: str, box: Box) -> None:
+    box.has_admin = True
+    listener = box.listener(host=host, plain_http=True)
+    await listener.open()
+    assert listener.address.host == HERE
 
 
 @pytest.mark.parametrize(

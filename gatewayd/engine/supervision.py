@@ -8,6 +8,7 @@ BACK_OFF = (0.25, 0.5, 1.0, 2.0, 3.0)  # seconds; the last one for ever: a devic
 STEADY = 30.0  # seconds that a line has to stand before its next loss counts as the first again
 LINE_DOWN = "line-down"
 STORAGE, STORAGE_DOWN = "storage", "storage-down"  # there is little room; nothing can be stored
+API_DOWN = "api-down"
 
 
 def back_off(failures: int) -> float:
@@ -40,3 +41,14 @@ def storage_over(key: str) -> AlarmReset:
 def fault_over(line: str) -> AlarmReset:
     """Return the reset of a lost line's fault."""
     return AlarmReset(LINE_DOWN, "", f"Line {line} is up again")
+
+
+def api_fault(reason: str) -> AlarmActivated:
+    """Return the technical alarm of a console that people and programs cannot reach."""
+    text = f"The console and the interfaces of the gateway {reason}. Alarms are paged all the same"
+    return AlarmActivated(API_DOWN, text, "", Priority.HIGH, {}, fault=True)
+
+
+def api_over() -> AlarmReset:
+    """Return the reset of that fault."""
+    return AlarmReset(API_DOWN, "", "The console and the interfaces of the gateway can be reached again")

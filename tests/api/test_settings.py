@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -155,3 +155,20 @@ async def test_nobody_elsewhere_reaches_the_interface_before_an_admin_has_a_pass
             await daemon._moving
             hosts.append(daemon.address.host)
     assert hosts == ["127.0.0.1", "127.0.0.1", "0.0.0.0"]
+
+
+async def test_an_address_that_this_machine_does_not_have_keeps_no_alarm_from_its_way(tmp_path: Path) -> None:
+    config = OPEN.replace('"0.0.0.0"', '"192.0.2.77"').format(folder=tmp_path)
+    (tmp_path / "gatewayd.toml").write_text(config, "utf-8")
+    with closing(open_store(prepared(tmp_path / "data"))) as store:
+        store.save_site(Site(users=(User(1, "admin", role=Role.ADMIN, password_hash="hash"),)))
+    async with AsyncExitStack() as stack:
+        loaded = settings.load(tmp_path / "gatewayd.toml", env={})
+        daemon = Daemon(loaded, RunOptions(demo=False, ready_file=None, config_file=None), stack)
+        await daemon.start()
+        assert daemon.address.host == "127.0.0.1"
+
+
+def prepared(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
