@@ -107,7 +107,7 @@ async def test_A04_pages_behind_a_prefix_link_behind_it(nurse: Person) -> None:
 
 
 async def test_A06_every_failure_has_the_envelope_or_a_page(nurse: Person) -> None:
-    for path, status in (("/api/nothing", 404), ("/nowhere", 404), ("/api/alarms/active/5", 404), ("/api", 404)):
+    for path, status in (("/api/nothing", 404), ("/nowhere", 404), ("/api/alarms/active/5", 404), ("/api/a/b", 404)):
         answer = await nurse.get(path)
         assert answer.status == status
         assert set(answer.error) == {"api", "description"}
