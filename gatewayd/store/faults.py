@@ -31,10 +31,14 @@ class NoRoom(DiskFault):
 def as_ours(error: Exception) -> GatewayError:
     """Map an error; the original is its cause."""
     ours: GatewayError
+    if isinstance(error, GatewayError):
+        return error
     if isinstance(error, sqlite3.IntegrityError):
         ours = Conflict(f"the store holds something that contradicts this: {error}")
     elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, VALUE_ERRORS):
         ours = _kind_of(error)(f"cannot write to the store: {error}")
+    elif isinstance(error, MemoryError):  # what SQLite calls SQLITE_NOMEM: the same may be taken a moment later
+        ours = StoreUnavailable("cannot write to the store: there is no memory")
     else:
         ours = Invalid("value", f"cannot be stored: {error}")
     ours.__cause__ = error

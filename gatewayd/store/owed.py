@@ -2,7 +2,7 @@
 
 As long as the disk can be read they lie in a transaction of the store's own connection that stays open: every query
 sees them beside what is on disk. Where that cannot be they lie in a database apart, in memory, which begins as a copy
-of the other if that can be read.
+of the other if that can be read, and where that copy is as damaged, as the rows that are left of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gatewayd.store.faults import DiskFault, as_ours
 from gatewayd.store.rows import ALARMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gatewayd.store.reader import Reader
     from gatewayd.store.rows import Statement
@@ -50,6 +50,18 @@ class Sort(Enum):
     SIDE = "side"
 
 
+class Stage(Enum):
+    """Where decisions are to be read; whichever fails, the next one is tried.
+
+    STORE: in the store itself. COPY: in a copy of its pages in memory. REST: in a new database in memory, with those
+    rows of the store that can be read, because damage was copied too.
+    """
+
+    STORE = "store"
+    COPY = "copy"
+    REST = "rest"
+
+
 class Owed:
     """Decisions that are not on disk. Everything here happens on the loop, and only while the writer stands still."""
 
@@ -59,8 +71,8 @@ class Owed:
         self._decisions: list[Sequence[Statement]] = []
         self._bytes = 0
         self._counts: Counter[Sort] = Counter()
-        self._stage: sqlite3.Connection | None = None  # where the decisions are to be read
-        self._is_apart = False  # whether that is a database in memory
+        self._connection: sqlite3.Connection | None = None  # on which the decisions are to be read
+        self._stage = Stage.STORE
 
     def __len__(self) -> int:
         """Return how many decisions are not on disk."""
@@ -94,7 +106,7 @@ class Owed:
         except sqlite3.Error as failed:
             error = as_ours(failed)
         if error is not None:
-            if self._stage is not None and not self._is_apart:
+            if self._connection is not None and not self._is_apart:
                 self._begin_again()
             raise error
         if self._decisions:
@@ -105,7 +117,7 @@ class Owed:
 
     def close(self) -> None:
         """Write what is owed if that is possible at last."""
-        if self._stage is None:
+        if self._connection is None:
             return
         try:
             self.settle()
@@ -115,24 +127,32 @@ class Owed:
 
     # --- where decisions are to be read -------------------------------------------------------------------------------
 
+    @property
+    def _is_apart(self) -> bool:
+        return self._stage is not Stage.STORE
+
+    @property
+    def _lost_its_transaction(self) -> bool:
+        return self._connection is None or not (self._is_apart or self._connection.in_transaction)
+
     def _show(self, statements: Sequence[Statement]) -> None:
-        if self._stage is None or not (self._is_apart or self._stage.in_transaction):
+        if self._lost_its_transaction:
             self._begin_again()
-        try:
-            self._run(statements)
-        except sqlite3.Error as error:
-            if self._is_apart or not isinstance(as_ours(error), DiskFault):
-                raise
-            self._begin_apart()
-            self._run(statements)
+        while True:
+            try:
+                return self._run(statements)
+            except sqlite3.Error as error:
+                if self._stage is Stage.REST or not isinstance(as_ours(error), DiskFault):
+                    raise
+                self._begin_apart()
 
     def _run(self, statements: Sequence[Statement]) -> None:
-        if self._stage is not None:
-            _within(self._stage, statements)
+        if self._connection is not None:
+            _within(self._connection, statements)
 
     def _lost_its_place(self) -> bool:
         """Return whether reading failed because the transaction is gone, and everything is to be read elsewhere now."""
-        if self._stage is None or self._is_apart or self._stage.in_transaction:
+        if self._connection is None or not self._lost_its_transaction:
             return False
         self._begin_again()
         return True
@@ -150,28 +170,42 @@ class Owed:
             log.critical("what is owed goes to a database in memory: %s", error)
             self._begin_apart()
         else:
-            self._put(connection, is_apart=False)
+            self._put(connection, Stage.STORE)
 
     def _begin_apart(self) -> None:
+        """Have every decision to be read in memory: in a copy of the store, or in what is left of it."""
         self._writer.roll_back()
-        apart = database.in_memory(self._reader.own)
+        if self._stage is Stage.STORE:
+            apart = database.copied(self._reader.own)
+            try:
+                self._put_all(apart, Stage.COPY, _within)
+            except sqlite3.Error as error:
+                apart.close()
+                log.critical("what is owed goes to a new database, the store is damaged: %s", error)
+            else:
+                return
+        self._put_all(database.salvaged(self._reader.own), Stage.REST, _forced)
+
+    def _put_all(
+        self, apart: sqlite3.Connection, stage: Stage, run: Callable[[sqlite3.Connection, Sequence[Statement]], None]
+    ) -> None:
         apart.execute("BEGIN")
         for statements in self._decisions:
-            _within(apart, statements)
-        self._put(apart, is_apart=True)
+            run(apart, statements)
+        self._put(apart, stage)
 
-    def _put(self, stage: sqlite3.Connection, *, is_apart: bool) -> None:
-        if self._is_apart and self._stage is not None:
-            self._stage.close()
-        self._stage, self._is_apart = stage, is_apart
-        self._reader.see(stage, self._lost_its_place)
+    def _put(self, connection: sqlite3.Connection, stage: Stage) -> None:
+        if self._is_apart and self._connection is not None:
+            self._connection.close()
+        self._connection, self._stage = connection, stage
+        self._reader.see(connection, self._lost_its_place)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def _committed(self) -> GatewayError | None:
         """Commit; returns what went wrong. Raises sqlite3.Error."""
         connection = self._writer.connection
-        if self._stage is not connection or not connection.in_transaction:
+        if self._connection is not connection or not connection.in_transaction:
             self._writer.roll_back()  # of the transaction that could not be ended when the disk was lost
             self._writer.begin()
             for statements in self._decisions:
@@ -181,11 +215,11 @@ class Owed:
 
     def _forget(self) -> None:
         self._reader.see(None)
-        if self._is_apart and self._stage is not None:
-            self._stage.close()
+        if self._is_apart and self._connection is not None:
+            self._connection.close()
         with suppress(sqlite3.Error):
             self._writer.connection.execute("PRAGMA cache_spill = ON")
-        self._stage, self._is_apart = None, False
+        self._connection, self._stage = None, Stage.STORE
         self._decisions, self._bytes = [], 0
         self._counts.clear()
         self._writer.commits += 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gatewayd.errors import StorageDegraded
 from gatewayd.store.faults import DiskFault, NoRoom
+from gatewayd.store.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ class Storage:
     def __init__(self, reserve: Reserve, spare: Reserve | None = None) -> None:
         self.reserve = reserve
         self._spare = spare
+        self.place = Place()  # until the store is open
         self.disk = Disk.SOUND
         self.reason = ""
         self.changed: Callable[[], None] | None = None

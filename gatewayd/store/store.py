@@ -22,6 +22,7 @@ from gatewayd.store.journal import Journal
 from gatewayd.store.owed import Owed, Sort
 from gatewayd.store.paging import Paging
 from gatewayd.store.people import People
+from gatewayd.store.place import Place
 from gatewayd.store.reader import Reader
 from gatewayd.store.reserve import FILE as RESERVE
 from gatewayd.store.reserve import SPARE, SPARE_SIZE, Reserve
@@ -76,6 +77,7 @@ def _opened(data_dir: Path, storage: Storage) -> Store:
             database.migrate(connection)
             reader = opened.enter_context(closing(database.connect(data_dir, readonly=True)))
             store = Store(connection, reader, storage)
+            storage.place = Place(data_dir / database.FILE)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"cannot open the store in {data_dir}: {error}") from error
         opened.pop_all()

@@ -246,6 +246,7 @@ class Writer:
         """Commit, or take back what `error` made useless; returns what went wrong, as an error of ours."""
         if error is None:
             try:
+                self.storage.place.check()
                 self._connection.execute("COMMIT")
             except Exception as failed:  # noqa: BLE001 - as above
                 error = failed

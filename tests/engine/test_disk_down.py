@@ -374,7 +374,7 @@ async def test_what_is_owed_is_still_read_when_the_disk_dies_for_good(box: Box) 
     box.disk.full = True
     await refused(lambda: box.activates("3-12"))
     disk = Unplugged(box)
-    box.store._reader._connection = box.store.owed._stage = box.store.writer._connection
+    box.store._reader._connection = box.store.owed._connection = box.store.writer._connection
     assert box.alarm().key == "3-12"
     assert box.store.alarms.listing(Query()).total == 2
     disk.plug_in()

@@ -1,0 +1,97 @@
+"""A store that is damaged or taken away below a box at work: alarms page, and people are told."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewayd.clock import settle
+from gatewayd.errors import NotDurable
+from gatewayd.store import Query
+from gatewayd.store.database import FILE
+from gatewayd.store.storage import Disk
+from tests.engine.conftest import ADMIN, Box
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+GARBAGE = b"\xa5"
+
+
+def damage(data: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index, as a card does that dies."""
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
+    with (data / FILE).open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(GARBAGE * size)
+
+
+@pytest.fixture
+async def started(tmp_path: Path) -> AsyncIterator[Box]:
+    """Return a box with one alarm that stands, of which nothing is in memory."""
+    box = Box(tmp_path)
+    await settle()
+    await box.activates("3-11")
+    await box.restart()
+    for connection in (box.store.writer.connection, box.store._reader.own):
+        connection.execute("PRAGMA shrink_memory")
+    yield box
+    await box.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["alarms", "alarms_active", "messages", "pages", "pages_queued", "escalations", "journal", "events"]
+)
+async def test_alarms_page_and_are_answered_although_the_store_is_damaged(started: Box, name: str) -> None:
+    box = started
+    before = len(box.pager.pages)
+    damage(box.data, name)
+    for number in (12, 13):
+        with pytest.raises(NotDurable):
+            await box.activates(f"3-{number}", f"ROOM {number}")
+        await settle()
+    assert box.pager.texts[before:] == ["ROOM 12", "ROOM 13"]
+    with pytest.raises(NotDurable):
+        await box.text("2001", "OK")  # to the newest one
+    await box.passes(31)
+    called = {page.text.partition(" #")[0] for page in box.phones.pages if page.address == "2002"}
+    assert "ROOM 12" in called
+    assert "ROOM 13" not in called
+    assert box.store.storage.disk is Disk.DOWN
+    assert any("malformed" in text and text.startswith("gatewayd: Storage degraded") for text in box.texts_of(ADMIN))
+
+
+async def test_what_can_still_be_read_of_a_damaged_store_can_be_answered_and_reset(started: Box) -> None:
+    box = started
+    damage(box.data, "journal")
+    with pytest.raises(NotDurable):
+        await box.activates("3-12")
+    with pytest.raises(NotDurable):
+        await box.resets("3-11")
+    await box.passes(1)
+    assert box.pager.texts[-1] == "RESET ROOM 12"
+    assert box.store.alarms.active_with_key("ward-panel", "3-11") is None
+    assert box.store.alarms.listing(Query()).total == 2  # the new one, and the fault of the disk
+
+
+async def test_alarms_page_and_nobody_is_told_that_they_are_safe_when_the_data_directory_is_deleted(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path / "data")
+    await settle()
+    await box.activates("3-11")
+    shutil.rmtree(box.data)
+    with pytest.raises(NotDurable):
+        await box.activates("3-12", "ROOM 13")
+    await settle()
+    assert box.pager.texts == ["ROOM 12", "ROOM 13"]
+    await box.passes(61)
+    assert any("removed while it was in use" in text for text in box.texts_of(ADMIN))
+    await box.stop()
