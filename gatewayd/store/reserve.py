@@ -11,12 +11,14 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FILE = "gatewayd.reserve"
 SPARE, SPARE_SIZE = "gatewayd.spare", 1 << 18  # bytes: what SQLite needs to open a store, its log and the log's index
 BLOCK = 512  # bytes, of `st_blocks`
 CRAMPED = 1 << 20  # bytes; below it an error of the disk that does not say "full" is taken for one
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # SQLite calls a quota that is used up an error of writing
 
 
 class Reserve:
@@ -39,7 +41,11 @@ class Reserve:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _allocate(handle, self.size, self.size // 8 if to_the_last else self.size)
+            if to_the_last:
+                _allocate(handle, self.size, self.size // 8)
+            else:
+                os.posix_fallocate(handle, 0, 2 * self.size)  # what is free says nothing of a quota
+                os.ftruncate(handle, self.size)
             os.fsync(handle)
         except OSError:
             path.unlink(missing_ok=True)
@@ -49,16 +55,21 @@ class Reserve:
 
     def probe(self) -> None:
         """Write and sync a few bytes, and take them away. Raises OSError where the disk is not merely full."""
+        try:
+            self._try(lambda handle: os.write(handle, bytes(BLOCK)))
+        except OSError as error:
+            if error.errno not in FULL:  # SQLite may have room in its own files
+                raise
+
+    def _try(self, work: Callable[[int], object]) -> None:
+        """Do something with a file beside the reserve, sync it and take it away. Raises OSError."""
         if self._path is None:
             return
         path = self._path.with_suffix(".probe")
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(handle, bytes(BLOCK))
+            work(handle)
             os.fsync(handle)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:  # SQLite may have room in its own files
-                raise
         finally:
             os.close(handle)
             path.unlink(missing_ok=True)
@@ -91,11 +102,16 @@ class Reserve:
         return found.f_bavail * found.f_frsize
 
     def is_cramped(self) -> bool:
-        """Return whether there is next to no room."""
-        try:
-            return self._path is not None and self.free() < CRAMPED
-        except OSError:
+        """Return whether there is next to no room, on the disk or for us."""
+        if self._path is None:
             return False
+        try:
+            if self.free() < CRAMPED:
+                return True
+            self._try(lambda handle: os.posix_fallocate(handle, 0, CRAMPED))
+        except OSError as error:
+            return error.errno in FULL
+        return False
 
 
 def _allocate(handle: int, size: int, least: int) -> None:
