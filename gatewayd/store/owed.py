@@ -21,7 +21,7 @@ from gatewayd.store.faults import DiskFault, as_ours
 from gatewayd.store.rows import ALARMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gatewayd.store.reader import Reader
     from gatewayd.store.rows import Statement
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MEBIBYTE = 1 << 20
 MOST, MOST_BYTES = 20_000, 24 * MEBIBYTE  # of all decisions
 MOST_NEW, MOST_BYTES_FOR_NEW = 1_000, 8 * MEBIBYTE  # alarms and texts; the rest is there for what stands to go on
-MOST_SIDE = 2_000  # what lines want remembered
+MOST_SIDE = 2_000  # keys that lines want remembered; of each only the newest value
 PER_VALUE = 8  # bytes that a value counts beside its text
 LOOKED = ("INSERT INTO meta (key, value) VALUES ('looked', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1", ())
 ALARM = "INSERT INTO alarms "
@@ -43,11 +43,10 @@ END_OTHERS_PAGING = f"{END_PAGING}(SELECT id FROM alarms WHERE {OTHERS})"  # noq
 
 
 class Sort(Enum):
-    """What is owed: something new (an alarm, a text), what follows from it, or what a line wants remembered."""
+    """What is owed: something new (an alarm, a text), or what follows from it."""
 
     NEW = "new"
     FOLLOWING = "following"
-    SIDE = "side"
 
 
 class Stage(Enum):
@@ -71,30 +70,41 @@ class Owed:
         self._decisions: list[Sequence[Statement]] = []
         self._bytes = 0
         self._counts: Counter[Sort] = Counter()
+        self._side: dict[tuple[str, str], Statement] = {}  # what lines want remembered, by line and key
         self._connection: sqlite3.Connection | None = None  # on which the decisions are to be read
         self._stage = Stage.STORE
 
     def __len__(self) -> int:
         """Return how many decisions are not on disk."""
-        return len(self._decisions)
+        return len(self._decisions) + len(self._side)
 
     def take(self, statements: Sequence[Statement], sort: Sort) -> None:
         """Take a decision over. Raises StoreUnavailable, Conflict, Invalid."""
         size = _size(statements)
-        most_bytes = MOST_BYTES if sort is Sort.FOLLOWING else MOST_BYTES_FOR_NEW
-        many = len(self._decisions) >= MOST or self._counts[sort] >= _most(sort)
-        if many or self._bytes + size > most_bytes:
-            raise StoreUnavailable(
-                f"nothing can be stored, and {len(self._decisions)} decisions wait in memory already"
-            )
-        try:
-            self._show(statements)
-        except Exception as error:
-            raise as_ours(error) from error
+        is_new = sort is Sort.NEW
+        many = len(self._decisions) >= MOST or (is_new and self._counts[sort] >= MOST_NEW)
+        if many or self._bytes + size > (MOST_BYTES_FOR_NEW if is_new else MOST_BYTES):
+            raise self._too_many()
+        self._show_ours(statements)
         self._decisions.append(statements)
         self._bytes += size
         self._counts[sort] += 1
-        self._writer.commits += 1  # what was counted before counts no more
+
+    def remember(self, rows: dict[tuple[str, str], Statement]) -> None:
+        """Take over what lines want remembered, by line and key: what was before is remembered no more.
+
+        Raises StoreUnavailable, Invalid.
+        """
+        statements = list(rows.values())
+        growth = _size(statements) - _size([self._side[name] for name in rows if name in self._side])
+        if len(self._side.keys() | rows.keys()) > MOST_SIDE or self._bytes + growth > MOST_BYTES_FOR_NEW:
+            raise self._too_many()
+        self._show_ours(statements)
+        self._side.update(rows)
+        self._bytes += growth
+
+    def _too_many(self) -> StoreUnavailable:
+        return StoreUnavailable(f"nothing can be stored, and {len(self)} decisions wait in memory already")
 
     def settle(self) -> bool:
         """Write everything that is owed, and prove that the disk takes it. Raises StoreUnavailable: then it waits on.
@@ -109,8 +119,8 @@ class Owed:
             if self._connection is not None and not self._is_apart:
                 self._begin_again()
             raise error
-        if self._decisions:
-            log.warning("%d decisions that were taken meanwhile are on disk now", len(self._decisions))
+        if len(self):
+            log.warning("%d decisions that were taken meanwhile are on disk now", len(self))
         was_apart = self._is_apart
         self._forget()
         return was_apart
@@ -122,7 +132,7 @@ class Owed:
         try:
             self.settle()
         except GatewayError as error:
-            log.critical("%d decisions were never stored and are lost: %s", len(self._decisions), error)
+            log.critical("%d decisions were never stored and are lost: %s", len(self), error)
             self._forget()
 
     # --- where decisions are to be read -------------------------------------------------------------------------------
@@ -134,6 +144,19 @@ class Owed:
     @property
     def _lost_its_transaction(self) -> bool:
         return self._connection is None or not (self._is_apart or self._connection.in_transaction)
+
+    def _all(self) -> Iterator[Sequence[Statement]]:
+        yield from self._decisions
+        if self._side:
+            yield list(self._side.values())
+
+    def _show_ours(self, statements: Sequence[Statement]) -> None:
+        """Have statements seen by every query, and what was counted before count no more. Raises errors of ours."""
+        try:
+            self._show(statements)
+        except Exception as error:
+            raise as_ours(error) from error
+        self._writer.commits += 1
 
     def _show(self, statements: Sequence[Statement]) -> None:
         if self._lost_its_transaction:
@@ -164,7 +187,7 @@ class Owed:
             self._writer.roll_back()
             connection.execute("PRAGMA cache_spill = OFF")  # or a large transaction would write before its end
             self._writer.begin()
-            for statements in self._decisions:
+            for statements in self._all():
                 _within(connection, statements)
         except sqlite3.Error as error:
             log.critical("what is owed goes to a database in memory: %s", error)
@@ -190,7 +213,7 @@ class Owed:
         self, apart: sqlite3.Connection, stage: Stage, run: Callable[[sqlite3.Connection, Sequence[Statement]], None]
     ) -> None:
         apart.execute("BEGIN")
-        for statements in self._decisions:
+        for statements in self._all():
             run(apart, statements)
         self._put(apart, stage)
 
@@ -208,7 +231,7 @@ class Owed:
         if self._connection is not connection or not connection.in_transaction:
             self._writer.roll_back()  # of the transaction that could not be ended when the disk was lost
             self._writer.begin()
-            for statements in self._decisions:
+            for statements in self._all():
                 _forced(connection, statements)
         connection.execute(*LOOKED)
         return self._writer.commit_now()
@@ -221,12 +244,9 @@ class Owed:
             self._writer.connection.execute("PRAGMA cache_spill = ON")
         self._connection, self._stage = None, Stage.STORE
         self._decisions, self._bytes = [], 0
+        self._side.clear()
         self._counts.clear()
         self._writer.commits += 1
-
-
-def _most(sort: Sort) -> int:
-    return {Sort.NEW: MOST_NEW, Sort.SIDE: MOST_SIDE}.get(sort, MOST)
 
 
 def _within(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:

@@ -238,13 +238,13 @@ class Store:
 
         Raises StoreUnavailable; NotDurable where it is written when the disk takes something again.
         """
-        statements = [_remember(line, key, value) for key, value in changes.items()]
+        rows = {(line, key): _remember(line, key, value) for key, value in changes.items()}
         try:
-            await self.writer.commit(statements)
+            await self.writer.commit(list(rows.values()))
         except DiskFault as error:
             if not self.writer.is_down:
                 raise
-            self.owed.take(statements, Sort.SIDE)
+            self.owed.remember(rows)
             raise NotDurable(str(error)) from error
 
     def anchor(self) -> tuple[Anchor | None, float]:

@@ -108,13 +108,40 @@ async def test_a_try_that_fails_leaves_everything_to_be_read_and_the_next_one_wr
 async def test_what_a_line_wants_remembered_is_owed_and_bounded(down: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatewayd.store.owed.MOST_SIDE", 2)
     assert MOST_SIDE > 2
-    for number in range(2):
+    for key in ("silent", "lost"):
         with pytest.raises(NotDurable):
-            await down.save_line_memory("panel", {"silent": number})
+            await down.save_line_memory("panel", {key: 1})
     with pytest.raises(StoreUnavailable) as refused:
-        await down.save_line_memory("panel", {"silent": 3})
+        await down.save_line_memory("panel", {"third": 3})
     assert not isinstance(refused.value, NotDurable)
-    assert down.line_memory("panel") == {"silent": 1}
+    assert down.line_memory("panel") == {"silent": 1, "lost": 1}
+
+
+async def test_a_phone_may_register_again_and_again_however_long_the_disk_is_down(
+    down: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatewayd.store.owed.MOST_SIDE", 2)
+    monkeypatch.setattr("gatewayd.store.owed.MOST_BYTES_FOR_NEW", 200)
+    for number in range(50):
+        for phone in ("2001", "2002"):
+            with pytest.raises(NotDurable):
+                await down.save_line_memory("phones", {phone: number})
+    with pytest.raises(NotDurable):
+        await down.save_line_memory("phones", {"2001": None})
+    assert len(down.owed) == 2
+    assert not await down.look()
+    assert down.line_memory("phones") == {"2002": 49}
+    down.writer._connection.at_commit = lambda: None  # type: ignore[attr-defined]
+    await down.look()
+    assert state(down) is Disk.SOUND
+    assert down.line_memory("phones") == {"2002": 49}
+    assert len(down.owed) == 0
+
+
+async def test_what_lines_want_remembered_is_bounded_in_bytes(down: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewayd.store.owed.MOST_BYTES_FOR_NEW", 200)
+    with pytest.raises(StoreUnavailable, match="wait in memory already"):
+        await down.save_line_memory("phones", {"2001": "x" * 200})
 
 
 async def test_nothing_of_it_is_written_before_its_time_however_much_it_is(full: tuple[Store, SmallDisk]) -> None:
