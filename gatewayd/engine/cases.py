@@ -14,10 +14,11 @@ from gatewayd.engine.case import Case, CaseKey, load_case
 from gatewayd.model import MessageKind, PageState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from dataclasses import replace
 
     from gatewayd.engine.change import Change
-    from gatewayd.model import Escalation, Event, Message, Page
+    from gatewayd.model import Alarm, Escalation, Event, Message, Page
     from gatewayd.store import Store
 
     Row = Event | Page | Escalation
@@ -97,6 +98,15 @@ class Cases:
             self._runs[run.id] = run.message_id
         if change.messages:
             self._drop_old()
+
+    def rows(self) -> Iterator[Alarm | Message | Event | Page | Escalation]:
+        """Return every row that is in memory."""
+        for case in self._cases.values():
+            if case.alarm is not None:
+                yield case.alarm
+            yield case.message
+            for rows in (case.notices, case.events, case.pages, case.pushes, case.escalations):
+                yield from rows
 
     def forget(self) -> None:
         """Drop everything: it is read again when it is needed."""

@@ -44,6 +44,7 @@ class Core:
         self.policy = policy
         self.lines: dict[str, RunningLine] = {}
         self.cases = Cases(store)
+        store.owed.known = self.cases.rows
         self.changes = Changes(store, clock, self.lines, self.cases)
         self.locks = KeyedLocks()
         self.agenda: Agenda[int] = Agenda()
@@ -124,7 +125,8 @@ class Core:
         if change.can_wait:
             note = change.is_a_note and isinstance(error, StoreUnavailable)
             raise NotDurable("nothing can be stored, and it would only stand in the journal") if note else error
-        self.store.owe(rows, opens=change.opens)
+        if self.store.owe(rows, opens=change.opens):
+            self.cases.forget()  # an alarm gave way that they hold as it was
 
     def acknowledge(self) -> None:
         """Make sure that everything which has taken effect is on disk. Raises NotDurable."""

@@ -26,8 +26,6 @@ OWNER_LENGTH = 16  # bytes of the lock file: a process id and blanks
 LOCK_ATTEMPTS, LOCK_PAUSE = 20, 0.01  # seconds
 APPLICATION_ID = 0x67777964  # "gwyd": says whose file it is
 CHECKPOINT_AFTER = 4000  # pages (16 MB): under load the same ones are written again and again, and copied only then
-MOST_COPIED = 1 << 26  # bytes of a database that are copied into memory when its disk cannot be written
-MOST_SALVAGED = 5_000  # rows of each end of a table: what stands is among them, and the loop waits for it
 BUSY_TIMEOUT = 5000  # ms that an import waits for the daemon's commit and the other way round
 CACHED_STATEMENTS = 256  # every statement of the hot path stays compiled
 
@@ -125,41 +123,12 @@ def _set_up(connection: sqlite3.Connection, *, readonly: bool) -> None:
         connection.execute("PRAGMA query_only = ON")
 
 
-def copied(source: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a copy of a database in memory; where it is large or cannot be read, an empty one of the same schema."""
-    connection = _in_memory()
-    with suppress(sqlite3.Error):
-        pages, size = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        if pages * size <= MOST_COPIED:
-            source.backup(connection)
-    migrate(connection)
-    return _with_our_words(connection)
-
-
-def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a new database in memory with the newest rows of one that is damaged, as far as they can be read."""
-    connection = _in_memory()
-    migrate(connection)
-    _with_our_words(connection)
-    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    for (table,) in tables.fetchall():
-        for order in ("DESC", "ASC"):  # from both ends up to what cannot be read
-            with suppress(sqlite3.Error):
-                _salvage(connection, source, table, order)
-    return connection
-
-
-def _salvage(connection: sqlite3.Connection, source: sqlite3.Connection, table: str, order: str) -> None:
-    rows = source.execute(f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT {MOST_SALVAGED}")  # noqa: S608 - our own
-    places = ", ".join("?" * len(rows.description))
-    for row in rows:
-        connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)  # noqa: S608
-
-
-def _in_memory() -> sqlite3.Connection:
-    return sqlite3.connect(
+def in_memory() -> sqlite3.Connection:
+    """Open an empty database in memory, without a schema."""
+    connection = sqlite3.connect(
         ":memory:", isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
     )
+    return _with_our_words(connection)
 
 
 def _with_our_words(connection: sqlite3.Connection) -> sqlite3.Connection:

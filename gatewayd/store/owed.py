@@ -2,7 +2,7 @@
 
 As long as the disk can be read they lie in a transaction of the store's own connection that stays open: every query
 sees them beside what is on disk. Where that cannot be they lie in a database apart, in memory, which begins as a copy
-of the other if that can be read, and where that copy is as damaged, as the rows that are left of it.
+of the other; where that cannot be copied, or is damaged, with the rows that are left of it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from gatewayd.errors import GatewayError, StoreUnavailable
-from gatewayd.store import database
-from gatewayd.store.batches import run_all
+from gatewayd.store import apart
 from gatewayd.store.faults import DiskFault, as_ours
-from gatewayd.store.rows import ALARMS
+from gatewayd.store.forcing import forced, making_way, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gatewayd.store.reader import Reader
-    from gatewayd.store.rows import Statement
+    from gatewayd.store.rows import Recordable, Statement
     from gatewayd.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -35,11 +34,6 @@ MOST_NEW, MOST_BYTES_FOR_NEW = 1_000, 8 * MEBIBYTE  # alarms and texts; the rest
 MOST_SIDE = 2_000  # keys that lines want remembered; of each only the newest value
 PER_VALUE = 8  # bytes that a value counts beside its text
 LOOKED = ("INSERT INTO meta (key, value) VALUES ('looked', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1", ())
-ALARM = "INSERT INTO alarms "
-OTHERS = "line = :line AND key = :key AND cleared_time IS NULL AND id <> :id"
-END_OTHERS = f"UPDATE alarms SET cleared_time = :active_time WHERE {OTHERS}"  # noqa: S608 - our own words
-END_PAGING = "UPDATE escalations SET state = 'cleared' WHERE state = 'running' AND alarm_id IN "
-END_OTHERS_PAGING = f"{END_PAGING}(SELECT id FROM alarms WHERE {OTHERS})"  # noqa: S608 - as above
 
 
 class Sort(Enum):
@@ -53,7 +47,7 @@ class Stage(Enum):
     """Where decisions are to be read; whichever fails, the next one is tried.
 
     STORE: in the store itself. COPY: in a copy of its pages in memory. REST: in a new database in memory, with those
-    rows of the store that can be read, because damage was copied too.
+    rows of the store that can be read, or that the engine knows: the store cannot be copied, or its damage was as well.
     """
 
     STORE = "store"
@@ -67,6 +61,7 @@ class Owed:
     def __init__(self, writer: Writer, reader: Reader) -> None:
         self._writer = writer
         self._reader = reader
+        self.known: Callable[[], Iterable[Recordable]] = tuple  # what somebody remembers of rows that cannot be read
         self._decisions: list[Sequence[Statement]] = []
         self._bytes = 0
         self._counts: Counter[Sort] = Counter()
@@ -78,17 +73,21 @@ class Owed:
         """Return how many decisions are not on disk."""
         return len(self._decisions) + len(self._side)
 
-    def take(self, statements: Sequence[Statement], sort: Sort) -> None:
-        """Take a decision over. Raises StoreUnavailable, Conflict, Invalid."""
+    def take(self, statements: Sequence[Statement], sort: Sort) -> bool:
+        """Take a decision over. Raises StoreUnavailable, Conflict, Invalid.
+
+        Returns whether something gave way to it that could not be read when it was taken.
+        """
         size = _size(statements)
         is_new = sort is Sort.NEW
         many = len(self._decisions) >= MOST or (is_new and self._counts[sort] >= MOST_NEW)
         if many or self._bytes + size > (MOST_BYTES_FOR_NEW if is_new else MOST_BYTES):
             raise self._too_many()
-        self._show_ours(statements)
+        gave_way = self._show_ours(statements)
         self._decisions.append(statements)
         self._bytes += size
         self._counts[sort] += 1
+        return gave_way
 
     def remember(self, rows: dict[tuple[str, str], Statement]) -> None:
         """Take over what lines want remembered, by line and key: what was before is remembered no more.
@@ -150,15 +149,19 @@ class Owed:
         if self._side:
             yield list(self._side.values())
 
-    def _show_ours(self, statements: Sequence[Statement]) -> None:
-        """Have statements seen by every query, and what was counted before count no more. Raises errors of ours."""
+    def _show_ours(self, statements: Sequence[Statement]) -> bool:
+        """Have statements seen by every query, and what was counted before count no more. Raises errors of ours.
+
+        Returns whether something gave way that could not be read before.
+        """
         try:
-            self._show(statements)
+            gave_way = self._show(statements)
         except Exception as error:
             raise as_ours(error) from error
         self._writer.commits += 1
+        return gave_way
 
-    def _show(self, statements: Sequence[Statement]) -> None:
+    def _show(self, statements: Sequence[Statement]) -> bool:
         if self._lost_its_transaction:
             self._begin_again()
         while True:
@@ -169,15 +172,19 @@ class Owed:
                     raise
                 self._begin_apart()
 
-    def _run(self, statements: Sequence[Statement]) -> None:
-        if self._connection is not None:
-            _within(self._connection, statements)
-
-    def _lost_its_place(self) -> bool:
-        """Return whether reading failed because the transaction is gone, and everything is to be read elsewhere now."""
-        if self._connection is None or not self._lost_its_transaction:
+    def _run(self, statements: Sequence[Statement]) -> bool:
+        if self._connection is None:
             return False
-        self._begin_again()
+        if self._is_apart:
+            return making_way(self._connection, statements)
+        within(self._connection, statements)
+        return False
+
+    def _moved(self, error: sqlite3.Error) -> bool:
+        """Have everything to be read elsewhere after `error`; return whether that is so now."""
+        if self._connection is None or self._stage is Stage.REST or not isinstance(as_ours(error), DiskFault):
+            return False
+        self._begin_apart()
         return True
 
     def _begin_again(self) -> None:
@@ -188,7 +195,7 @@ class Owed:
             connection.execute("PRAGMA cache_spill = OFF")  # or a large transaction would write before its end
             self._writer.begin()
             for statements in self._all():
-                _within(connection, statements)
+                within(connection, statements)
         except sqlite3.Error as error:
             log.critical("what is owed goes to a database in memory: %s", error)
             self._begin_apart()
@@ -198,30 +205,31 @@ class Owed:
     def _begin_apart(self) -> None:
         """Have every decision to be read in memory: in a copy of the store, or in what is left of it."""
         self._writer.roll_back()
+        own = self._reader.own
         if self._stage is Stage.STORE:
-            apart = database.copied(self._reader.own)
             try:
-                self._put_all(apart, Stage.COPY, _within)
+                self._put_all(apart.copied(own), Stage.COPY)
             except sqlite3.Error as error:
-                apart.close()
-                log.critical("what is owed goes to a new database, the store is damaged: %s", error)
+                log.critical("what is owed goes to a new database, the store cannot be copied: %s", error)
             else:
                 return
-        self._put_all(database.salvaged(self._reader.own), Stage.REST, _forced)
+        self._put_all(apart.salvaged(own, self.known()), Stage.REST)
 
-    def _put_all(
-        self, apart: sqlite3.Connection, stage: Stage, run: Callable[[sqlite3.Connection, Sequence[Statement]], None]
-    ) -> None:
-        apart.execute("BEGIN")
-        for statements in self._all():
-            run(apart, statements)
-        self._put(apart, stage)
+    def _put_all(self, connection: sqlite3.Connection, stage: Stage) -> None:
+        try:
+            connection.execute("BEGIN")
+            for statements in self._all():
+                forced(connection, statements)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._put(connection, stage)
 
     def _put(self, connection: sqlite3.Connection, stage: Stage) -> None:
         if self._is_apart and self._connection is not None:
             self._connection.close()
         self._connection, self._stage = connection, stage
-        self._reader.see(connection, self._lost_its_place)
+        self._reader.see(connection, self._moved)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -232,7 +240,7 @@ class Owed:
             self._writer.roll_back()  # of the transaction that could not be ended when the disk was lost
             self._writer.begin()
             for statements in self._all():
-                _forced(connection, statements)
+                forced(connection, statements)
         connection.execute(*LOOKED)
         return self._writer.commit_now()
 
@@ -247,35 +255,6 @@ class Owed:
         self._side.clear()
         self._counts.clear()
         self._writer.commits += 1
-
-
-def _within(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    """Run a decision inside the transaction that is open, all of it or nothing. Raises what SQLite raises."""
-    connection.execute("SAVEPOINT decision")
-    try:
-        run_all(connection, statements)
-    except Exception:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK TO decision")
-            connection.execute("RELEASE decision")
-        raise
-    connection.execute("RELEASE decision")
-
-
-def _forced(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    """Run a decision; an alarm that stands against it gives way: nobody could read it when this one was taken."""
-    try:
-        _within(connection, statements)
-    except sqlite3.IntegrityError:
-        for sql, values in statements:
-            if sql.startswith(ALARM):
-                named = dict(zip(ALARMS.columns, values, strict=True))
-                connection.execute(END_OTHERS_PAGING, named)
-                connection.execute(END_OTHERS, named)
-        try:
-            _within(connection, statements)
-        except sqlite3.IntegrityError as error:
-            log.critical("a decision contradicts what the disk holds, and is lost: %s", error)
 
 
 def _size(statements: Sequence[Statement]) -> int:

@@ -22,7 +22,7 @@ class Reader:
 
     def __init__(self, connection: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
         self._connection = self._own = connection
-        self._lost_its_place: Callable[[], bool] = lambda: False
+        self._moved: Callable[[sqlite3.Error], bool] = lambda _: False
         self._version = version
         self._counts: dict[tuple[str, Row], int] = {}
         self._counts_version = 0
@@ -32,7 +32,7 @@ class Reader:
         try:
             row: Row | None = self._connection.execute(sql, values).fetchone()
         except sqlite3.Error as error:
-            if self._lost_its_place():
+            if self._moved(error):
                 return self.one(sql, values)
             raise _unreadable(error) from error
         return row
@@ -42,7 +42,7 @@ class Reader:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            if self._lost_its_place():
+            if self._moved(error):
                 return self.all(sql, values)
             raise _unreadable(error) from error
 
@@ -70,13 +70,15 @@ class Reader:
         """Close the connection."""
         self._own.close()
 
-    def see(self, connection: sqlite3.Connection | None, lost_its_place: Callable[[], bool] = lambda: False) -> None:
+    def see(
+        self, connection: sqlite3.Connection | None, moved: Callable[[sqlite3.Error], bool] = lambda _: False
+    ) -> None:
         """Read what stands on another connection, or on the own one again.
 
-        `lost_its_place` is asked after an error whether it is to be read once more.
+        `moved` is asked after an error whether it is to be read once more, as everything lies elsewhere now.
         """
         self._connection = connection or self._own
-        self._lost_its_place = lost_its_place
+        self._moved = moved
 
 
 def _unreadable(error: sqlite3.Error) -> StoreUnavailable:

@@ -114,13 +114,14 @@ class Store:
         """Have domain values written, all or none of them; the future is done when they are on disk (`Writer`)."""
         return self.writer.submit([rows.TABLES[type(value)].save(value) for value in values])
 
-    def owe(self, values: Iterable[rows.Recordable], *, opens: bool) -> None:
+    def owe(self, values: Iterable[rows.Recordable], *, opens: bool) -> bool:
         """Have domain values, all or none, seen by every query although the disk is down, and written when it is back.
 
-        `opens`: they begin something new. Raises StoreUnavailable: there are too many already.
+        `opens`: they begin something new. Returns whether something gave way to them that could not be read before.
+        Raises StoreUnavailable: there are too many already.
         """
         statements = [rows.TABLES[type(value)].save(value) for value in values]
-        self.owed.take(statements, Sort.NEW if opens else Sort.FOLLOWING)
+        return self.owed.take(statements, Sort.NEW if opens else Sort.FOLLOWING)
 
     async def look(self) -> bool:
         """Find out whether a disk that is not sound takes everything again, and write what is owed to it.

@@ -81,6 +81,26 @@ async def test_what_can_still_be_read_of_a_damaged_store_can_be_answered_and_res
     assert box.store.alarms.listing(Query()).total == 2  # the new one, and the fault of the disk
 
 
+@pytest.mark.parametrize("name", ["messages", "alarms_active"])
+async def test_an_alarm_that_stood_before_the_damage_can_be_accepted_and_reset(box: Box, name: str) -> None:
+    await box.activates("3-11", "ROOM 11")
+    box.store._reader.own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for connection in (box.store.writer.connection, box.store._reader.own):
+        connection.execute("PRAGMA shrink_memory")
+    damage(box.data, name)
+    with pytest.raises(NotDurable):
+        await box.activates("3-12", "ROOM 12")
+    with pytest.raises(NotDurable):
+        await box.text("2001", "OK #1")
+    await box.passes(31)
+    called = {page.text.partition(" #")[0] for page in box.phones.pages if page.address == "2002"}
+    assert called == {"ROOM 12"}
+    with pytest.raises(NotDurable):
+        await box.resets("3-11")
+    await box.passes(1)
+    assert box.pager.texts[-1] == "RESET ROOM 11"
+
+
 async def test_alarms_page_and_nobody_is_told_that_they_are_safe_when_the_data_directory_is_deleted(
     tmp_path: Path,
 ) -> None:

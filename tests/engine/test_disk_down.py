@@ -264,6 +264,16 @@ class DeadDisk:
         self.execute()
 
 
+class Unreadable(DeadDisk):
+    """A disk that fails while a transaction on it is still open."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.in_transaction = connection.in_transaction
+
+    def rollback(self) -> None:
+        self.in_transaction = False
+
+
 class Unplugged:
     """Takes the disk of a box away, and brings it back."""
 
@@ -272,6 +282,11 @@ class Unplugged:
         self._kept = box.store.writer._connection, box.store._reader._own
         dead = cast("sqlite3.Connection", DeadDisk())
         self._store.writer._connection = self._store._reader._connection = self._store._reader._own = dead
+
+    @property
+    def writer(self) -> sqlite3.Connection:
+        """The connection that wrote."""
+        return self._kept[0]
 
     def plug_in(self) -> None:
         self._store.writer._connection, self._store._reader._own = self._kept
@@ -318,6 +333,52 @@ async def test_an_alarm_that_nobody_could_read_gives_way_to_the_one_that_was_pag
     assert standing.id != 1
     await box.engine.report("ward-panel", AlarmReset("3-12"))
     assert box.store.alarms.active_with_key("ward-panel", "3-12") is None
+
+
+async def test_an_alarm_that_stood_when_the_disk_died_can_be_seen_accepted_and_reset(box: Box) -> None:
+    await box.activates("3-11", "ROOM 11")
+    await box.activates("3-12")
+    disk = Unplugged(box)
+    await box.passes(31)  # the next step is what finds out
+    assert [page.address for page in box.phones.pages].count("2002") == 2
+    assert {item.message.text for item in box.engine.inbox(box.user(NURSE), NURSE, Query()).items} == {
+        "ROOM 11",
+        "ROOM 12",
+    }
+    await refused(lambda: box.accepts(NURSE, box.event_of(NURSE)))
+    await refused(lambda: box.resets("3-11"))
+    before = len(box.phones.pages)
+    await box.passes(300)
+    assert len(box.phones.pages) == before
+    assert box.pager.texts[-1] == "RESET ROOM 11"
+    disk.plug_in()
+    await back(box)
+    assert not box.alarm(1).is_active
+    assert box.alarm(2).accepted_by == NURSE
+
+
+async def test_an_alarm_that_gave_way_is_not_escalated_any_more(box: Box) -> None:
+    await box.activates("3-12")
+    disk = Unplugged(box)
+    await refused(lambda: box.activates("3-12"))  # nobody knows that it stands already
+    await refused(lambda: box.resets("3-12"))
+    await box.passes(300)
+    assert [page.address for page in box.phones.pages].count("2002") == 0
+    disk.plug_in()
+    await back(box)
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'ward-panel' AND cleared_time IS NULL") == 0
+
+
+async def test_a_disk_that_cannot_be_read_any_more_while_it_is_down_is_read_from_memory(box: Box) -> None:
+    await box.activates("3-11")
+    box.disk.full = True
+    await refused(lambda: box.activates("3-12"))
+    store, dead = box.store, Unplugged(box)
+    store.writer._connection = Unreadable(dead.writer)  # type: ignore[assignment]
+    store._reader._connection = store.owed._connection = store.writer._connection
+    assert {alarm.key for alarm in store.alarms.listing(Query()).items} == {"3-11", "3-12", "storage-down"}
+    dead.plug_in()
+    await back(box)
 
 
 async def test_an_escalation_that_cannot_be_read_goes_on_when_it_can(box: Box) -> None:
