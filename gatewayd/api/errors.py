@@ -66,6 +66,8 @@ TABLE: tuple[tuple[type[GatewayError], int, str], ...] = (
     (MethodNotAllowed, 405, "method-not-allowed"),
     (BodyTooSlow, 408, "too-slow"),
     (BodyTooLarge, 413, "too-large"),
+    (NotDurable, 507, "not-durable"),
+    (StorageDegraded, 507, "storage-degraded"),
     (StoreUnavailable, 507, "store-unavailable"),
 )
 UNEXPECTED = Failure(500, "internal-error", "internal error; the log of the gateway says more")
@@ -87,5 +89,5 @@ def _reason(error: GatewayError) -> str:
     if isinstance(error, Unauthenticated):
         return INVALID_TOKEN
     if isinstance(error, StoreUnavailable) and not isinstance(error, StorageDegraded | NotDurable):
-        return "the change could not be written to disk and was not made"
+        return "the store of the gateway cannot be used at the moment, and a change was not made: try again"
     return str(error)

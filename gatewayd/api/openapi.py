@@ -55,7 +55,7 @@ FAILURES = {
     "405": "The path has another method.",
     "408": "The body was too slow.",
     "413": "The body is too large.",
-    "507": "The change could not be written and was not made: try again.",
+    "507": "The change is not on disk: repeat it. X-Error-Code tells whether it has taken effect (not-durable).",
     "default": "Anything else that failed.",
 }
 SAFE_FAILURES = ("400", "403", "404", "default")

@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 _QUEUED = PageState.QUEUED  # on Python 3.11 the member of an Enum costs as much to look up as a call
 CUT_TIMEOUT = 2.0  # seconds that a driver gets to stop a page that was taken back
 
+ONLY_IN_MEMORY = (
+    "the disk of the gateway takes nothing at the moment, and a restart would forget it:"
+    " repeat it when the disk is back"
+)
+
 
 class Core:
     """Shared by the services; owns no rule of its own."""
@@ -131,7 +136,7 @@ class Core:
     def acknowledge(self) -> None:
         """Make sure that everything which has taken effect is on disk. Raises NotDurable."""
         if self.store.owed:
-            raise NotDurable("it has taken effect, but nothing can be stored at the moment: it has to come again")
+            raise NotDurable(f"it has taken effect, but {ONLY_IN_MEMORY}")
 
     def refuse_while_down(self) -> None:
         """Refuse what cannot be known while nothing can be stored. Raises StoreUnavailable."""
@@ -141,7 +146,7 @@ class Core:
     def refuse_repeat(self) -> None:
         """Refuse what has taken effect already and would only fill the memory. Raises NotDurable."""
         if self.store.writer.is_down:
-            raise NotDurable("it has taken effect already, and nothing can be stored: it has to come again")
+            raise NotDurable(f"it has taken effect already, but {ONLY_IN_MEMORY}")
 
     def _hold(self, change: Change) -> list[Page]:
         """Hold the pages that a decision takes out of their queues; returns those that were there."""

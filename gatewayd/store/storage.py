@@ -91,4 +91,4 @@ class Storage:
     def refuse_what_can_wait(self) -> None:
         """Raise StorageDegraded unless the disk is sound: the room that is left is for alarms."""
         if self.disk is not Disk.SOUND:
-            raise StorageDegraded(f"{self.reason}; until there is room again only alarms are stored")
+            raise StorageDegraded(f"{self.reason}; until the disk takes everything again only alarms are taken")

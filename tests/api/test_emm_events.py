@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gatewayd.clock import settle
+from tests.api.test_browsers import form_token
 from tests.engine.conftest import ADMIN, DOCTOR, NURSE
 
 if TYPE_CHECKING:
@@ -204,11 +205,34 @@ async def test_E13_accept_is_not_2xx_unless_it_is_on_disk(gateway: Gateway, nurs
     with gateway.full_disk():
         answer = await nurse.post(f"{EVENTS}/1/accept")
         assert answer.status == 507
+        assert answer.headers["X-Error-Code"] == "not-durable"
         assert "has taken effect" in answer.error["description"]
+        assert "repeat it when the disk is back" in answer.error["description"]
         assert (await nurse.post(f"{EVENTS}/1/accept")).status == 507
     await gateway.passes(2)
     assert (await nurse.post(f"{EVENTS}/1/accept")).status == 200
     assert (await nurse.get("/api/alarms/active/1")).json["accepted_by"] == NURSE
+
+
+async def test_E13_a_person_reads_that_the_accept_counts_although_it_is_not_stored(gateway: Gateway) -> None:
+    await gateway.activates("12")
+    nurse = await gateway.opens_browser("nurse")
+    fields = {"form_token": form_token(await nurse.page(f"{EVENTS}/1"))}
+    with gateway.full_disk():
+        answer = await nurse.submits(f"{EVENTS}/1/accept", fields)
+    assert answer.status == 507
+    assert "<h1>It counts, but it is not stored</h1>" in answer.text
+    assert "a restart would forget it" in answer.text
+    assert "That did not work" not in answer.text
+
+
+async def test_what_can_wait_is_refused_with_a_name_of_its_own(gateway: Gateway, nurse: Person) -> None:
+    await gateway.activates("12")
+    with gateway.full_disk():
+        await nurse.post(f"{EVENTS}/1/read")
+        answer = await nurse.post(f"{EVENTS}/send", json={"text": "lunch", "recipients": NURSE})
+        assert (answer.status, answer.headers["X-Error-Code"]) == (507, "storage-degraded")
+        assert "only alarms are taken" in answer.error["description"]
 
 
 async def test_E13_whoever_logs_in_while_nothing_can_be_stored_can_accept(gateway: Gateway, nurse: Person) -> None:
