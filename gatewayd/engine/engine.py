@@ -8,6 +8,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
 from gatewayd.engine import delivery, endings, supervision
 from gatewayd.engine.case import case_key
@@ -197,10 +198,15 @@ class Engine(Desk):
     async def _settle_orphan(self, page: Page) -> None:
         """Fail a page whose line is not configured any more, so that other ways and other people are tried."""
         log.error("page %d waits for line %r, which is not configured", page.id, page.line)
-        try:
-            await self.settle(page, Receipt(Outcome.REFUSED, f"there is no line {page.line!r}"))
-        except GatewayError:
-            log.exception("page %d could not be taken from its missing line", page.id)
+        receipt = Receipt(Outcome.REFUSED, f"there is no line {page.line!r}")
+        while True:  # what stays queued would not be looked at again before the next start
+            try:
+                return await self.settle(page, receipt)
+            except StoreUnavailable as error:
+                log.error("page %d could not be taken from its missing line yet: %s", page.id, error)  # noqa: TRY400 - once a second is enough without a trace
+            except GatewayError:
+                return log.exception("page %d could not be taken from its missing line", page.id)
+            await sleep(self.clock, RETRY)
 
     def wake_at(self, when: float | None) -> None:
         """Have deadlines and queues looked at again at `when` at the latest."""

@@ -103,14 +103,10 @@ class StorageWatch:
         await asyncio.wait({self._looking}, timeout=PATIENCE)
 
     async def _look_once(self) -> None:
-        was_down = self._store.storage.disk is Disk.DOWN
         try:
-            contradicted = await self._store.look()
+            await self._store.look(lambda anew: self._settled(contradicted=anew))
         except Exception:
             log.exception("the disk cannot be looked at")
-            return
-        if was_down and not self._store.owed:
-            self._settled(contradicted=contradicted)
 
     async def _tell(self) -> None:
         """Raise and clear faults, so that what stands is what is so; what cannot be recorded is tried again."""

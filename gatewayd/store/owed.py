@@ -191,8 +191,6 @@ class Owed:
         """Have every decision to be read: in the store itself, else in a database in memory."""
         connection = self._writer.connection
         try:
-            self._writer.roll_back()
-            connection.execute("PRAGMA cache_spill = OFF")  # or a large transaction would write before its end
             self._writer.begin()
             for statements in self._all():
                 within(connection, statements)
@@ -237,8 +235,7 @@ class Owed:
         """Commit; returns what went wrong. Raises sqlite3.Error."""
         connection = self._writer.connection
         if self._connection is not connection or not connection.in_transaction:
-            self._writer.roll_back()  # of the transaction that could not be ended when the disk was lost
-            self._writer.begin()
+            self._writer.begin()  # and end the transaction that could not be ended when the disk was lost
             for statements in self._all():
                 forced(connection, statements)
         connection.execute(*LOOKED)

@@ -37,14 +37,15 @@ class Reserve:
         if path is None or not self.size or self.is_laid():
             return
         path.unlink(missing_ok=True)
-        if not to_the_last and self.free() < 2 * self.size:
+        free = self.free()
+        if not to_the_last and free < 2 * self.size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if to_the_last:
                 _allocate(handle, self.size, self.size // 8)
             else:
-                os.posix_fallocate(handle, 0, 2 * self.size)  # what is free says nothing of a quota
+                os.posix_fallocate(handle, 0, min(2 * self.size, free - self.size))  # `free` knows of no quota
                 os.ftruncate(handle, self.size)
             os.fsync(handle)
         except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ class Storage:
         self.reserve = reserve
         self._spare = spare
         self.place = Place()  # until the store is open
+        self._turn = threading.Lock()  # the reserve is laid down beside the loop, and given back in any thread
+        self._given = 0  # how often it was given back
         self.disk = Disk.SOUND
         self.reason = ""
         self.changed: Callable[[], None] | None = None
@@ -49,21 +52,28 @@ class Storage:
     def make_room(self, error: Exception) -> bool:
         """Give the reserve back if `error` says that the disk is full; return whether trying again is worth it."""
         full = isinstance(error, NoRoom) or (isinstance(error, DiskFault) and self.reserve.is_cramped())
-        if not full or not self.reserve.give_back():
+        if not full:
             return False
-        self.move(Disk.SCARCE, "the disk is full: its reserve is in use")
-        return True
+        with self._turn:
+            found = self.reserve.give_back()
+            self._given += found
+            if found:
+                self.move(Disk.SCARCE, "the disk is full: its reserve is in use")
+        return found
 
     def lay_reserve(self) -> None:
         """Lay the reserve down, and be sound, where there is room for it; else say that it is missing."""
+        given = self._given
         try:
             self.reserve.lay()
         except OSError as error:
             if self.disk is not Disk.SCARCE:
                 self.move(Disk.SCARCE, f"there is no room for the reserve: {error.strerror}")
-        else:
-            self.move(Disk.SOUND, "")
-            self.keep_for_the_next_start()
+            return
+        with self._turn:  # a commit beside this may just have needed it
+            if self._given == given and self.disk is not Disk.DOWN:
+                self.move(Disk.SOUND, "")
+        self.keep_for_the_next_start()
 
     def keep_for_the_next_start(self) -> None:
         """Lay down what the next start needs to open the store, as far as there is room."""
@@ -80,8 +90,9 @@ class Storage:
             log.warning("the disk takes everything again")
         else:
             log.critical("storage degraded: %s", reason)
-        if self.changed is not None:
-            self.changed()
+        changed = self.changed
+        if changed is not None:
+            changed()
 
     def fail(self, error: Exception) -> None:
         """Note that the disk takes nothing."""

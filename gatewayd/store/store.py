@@ -30,7 +30,7 @@ from gatewayd.store.storage import Disk, Storage
 from gatewayd.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from gatewayd.model import Contact, JournalEntry, User
@@ -123,23 +123,26 @@ class Store:
         statements = [rows.TABLES[type(value)].save(value) for value in values]
         return self.owed.take(statements, Sort.NEW if opens else Sort.FOLLOWING)
 
-    async def look(self) -> bool:
+    async def look(self, settled: Callable[[bool], None] = lambda _: None) -> None:
         """Find out whether a disk that is not sound takes everything again, and write what is owed to it.
 
-        A disk that takes its time holds nobody up. Returns whether it could not be read meanwhile.
+        A disk that takes its time holds nobody up. `settled` is called as soon as nothing is owed any more, and hears
+        whether the disk could not be read meanwhile.
         """
-        anew = False
         if self.storage.disk is Disk.DOWN:
             try:
                 await self.writer.aside(self.storage.reserve.probe)
                 anew = self.owed.settle()
             except (GatewayError, OSError) as error:
                 log.debug("the disk is still down: %s", error)
-                return False
+                return
             self.storage.move(Disk.SCARCE, "what was taken over is stored, the reserve is missing")
-        await self.writer.aside(self.storage.lay_reserve)
+            settled(anew)
+        await self.writer.aside(self._restore)
+
+    def _restore(self) -> None:
+        self.storage.lay_reserve()
         self.writer.spare_the_log(sparing=self.storage.disk is not Disk.SOUND)
-        return anew
 
     async def written(self) -> None:
         """Wait until everything that was submitted before is on disk, or was refused. Raises StoreUnavailable."""

@@ -119,7 +119,11 @@ class Writer:
         self._closed = True
         self._thread.shutdown(wait=True)
         while self._pending:
-            self._settle(*self._write_group(self._take()))
+            self._settle(*self._closing(self._take()))
+
+    def _closing(self, group: list[Submission]) -> tuple[Results, float]:
+        """Write a group, unless what is owed has the connection: that is what will be written then."""
+        return self._refused(group) if self.is_down else self._write_group(group)
 
     def _take(self) -> list[Submission]:
         group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
@@ -133,7 +137,7 @@ class Writer:
         if not group:
             self._scheduled = False
         elif self.is_down:
-            self._after([(submission, self._refusal()) for submission in group], self.mean_commit)
+            self._after(*self._refused(group))
         elif self.in_thread:
             error = self._begin(group)
             work = asyncio.get_running_loop().run_in_executor(self._thread, self._finish, group, error)
@@ -270,6 +274,8 @@ class Writer:
     def begin(self) -> None:
         """Begin a transaction that stays open, after the last one of the thread. Raises sqlite3.Error."""
         with self._transaction:
+            self.roll_back()
+            self._connection.execute("PRAGMA cache_spill = OFF")  # or a large one would write before its end
             self._connection.execute("BEGIN IMMEDIATE")
 
     def commit_now(self) -> GatewayError | None:
@@ -281,6 +287,9 @@ class Writer:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.rollback()
+
+    def _refused(self, group: list[Submission]) -> tuple[Results, float]:
+        return [(submission, self._refusal()) for submission in group], self.mean_commit
 
     def _refusal(self) -> DiskFault:
         return DiskFault(self.storage.reason)

@@ -483,3 +483,34 @@ async def test_everything_goes_on_where_commits_run_in_the_thread(box: Box) -> N
         await asyncio.sleep(0.002)
     assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'ward-panel'") == 40
     writer.slow_commit, writer.in_thread = math.inf, False
+
+
+async def test_an_alarm_in_a_hiccup_of_a_slow_disk_pages_once_and_is_stored(box: Box) -> None:
+    writer = box.store.writer
+    writer.slow_commit, writer.in_thread, writer.mean_commit = 0.005, True, 1.0
+    box.disk.commits, box.disk.fail_at = 0, 1
+    with pytest.raises(StoreUnavailable):
+        await box.activates("3-12")
+    while box.store.storage.disk is not Disk.SOUND or box.store.owed:
+        await settle()
+    for _ in range(100):
+        if box.pager.texts:
+            break
+        await asyncio.sleep(0.002)
+    assert box.pager.texts == ["ROOM 12"]
+    assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE key = '3-12'") == 1
+    writer.slow_commit, writer.in_thread = math.inf, False
+
+
+async def test_a_page_of_a_missing_line_is_failed_as_soon_as_it_can_be_read(box: Box) -> None:
+    box.pager.hold_back()
+    await box.activates("3-12")
+    box.without = {"pager"}
+    await box.stop()
+    box._open()
+    disk = Unplugged(box)
+    await settle()
+    disk.plug_in()
+    box.store._reader._connection = box.store._reader.own
+    await box.passes(3)
+    assert {page.state for page in box.pages() if page.line == "pager"} == {PageState.FAILED}
