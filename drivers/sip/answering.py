@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.sip.grammar import split_list
+from drivers.sip.grammar import Malformed, split_list
 from drivers.sip.message import LABELS, VERSION, joined
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def write_response(
     The topmost Via says where the request really came from, its `source`. Raises Malformed.
     """
     came, to = request.headers, request.first("to")
-    if to_tag and ";tag=" not in to.rpartition(">")[2].replace(" ", "").lower():
+    if to_tag and not _has_tag(request):
         to = f"{to};tag={to_tag}"
     lines = [f"{VERSION} {status} {REASONS.get(status, 'Answer')}"]
     for via in came.get("via", ()) if source is None else stamped(request, source):
@@ -54,6 +54,14 @@ def write_response(
     return joined(lines)
 
 
+def _has_tag(request: Request) -> bool:
+    """Return whether To has a tag; one that cannot be read has none."""
+    try:
+        return "tag" in request.to.params
+    except Malformed:
+        return False
+
+
 def stamped(request: Request, source: Address) -> list[str]:
     """Return the Vias of a request with where it really came from in the topmost. Raises Malformed."""
     came = request.via
@@ -67,7 +75,7 @@ def stamped(request: Request, source: Address) -> list[str]:
 def _stamp(text: str, came: Via, source: Address) -> str:
     """Add `source` to the text of a Via as nearly everybody writes it; empty where that takes a closer look."""
     before, found, after = text.partition(";rport")
-    if not found or "received" in came.params:
+    if not found or came.params.get("rport") or "received" in came.params:
         return ""
     if after[:1] not in _AFTER_FLAG or "," in text or '"' in text:
         return ""

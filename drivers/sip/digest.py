@@ -36,7 +36,9 @@ _NAMES = {
     for before in ("", " ")
     for name in ("username", "realm", "nonce", "uri", "response", "algorithm", "qop", "nc", "cnonce", "opaque")
 }
-_PAIR = re.compile(r"""\s*+([A-Za-z0-9\-.!%*_+`'~]+)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*+(?:,\s*+|$)""", re.DOTALL)
+_PAIR = re.compile(
+    r"""[ \t]*+([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*+=[ \t]*+("(?:[^"\\]|\\.)*"|[^ \t,"]*)[ \t]*+(?:,[ \t]*+|$)""", re.DOTALL
+)
 
 
 def _hash(algorithm: str, text: str) -> str:
@@ -93,6 +95,8 @@ def digest(algorithm: str, ha1: str, asked: Asked) -> str:
 def parse_scheme(value: str) -> dict[str, str] | None:
     """Return the parameters of a Digest header value, None for another scheme. Raises Malformed."""
     scheme, _, rest = value.partition(" ")
+    if "\t" in scheme:
+        scheme, _, rest = value.partition("\t")
     if scheme.lower() != "digest":
         return None
     if len(value) > MAX_CREDENTIALS:
@@ -130,7 +134,8 @@ def _parse_rare_pairs(text: str) -> dict[str, str]:
         match = _PAIR.match(text, position)
         if match is None:
             raise Malformed("credentials are not proper")
-        pairs.setdefault(match[1].lower(), unquote(match[2]))
+        value = match[2]
+        pairs.setdefault(match[1].lower(), unquote(value) if value.startswith('"') else value)
         position = match.end()
     return pairs
 

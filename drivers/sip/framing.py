@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 PONG = b"\r\n"
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(
-    rb"^(?:content-length|l)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+    rb"^(?:content-length|l)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
+_DIGITS = re.compile(rb"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class StreamFramer:
             self._searched = len(buffer)
             return self._give_up(bytes(buffer)) if len(buffer) > MAX_HEAD else None
         lengths = _LENGTH.findall(buffer, 0, end + 2)
-        if len(lengths) != 1 or end > MAX_HEAD or int(lengths[0]) > MAX_BODY:
+        if len(lengths) != 1 or not _DIGITS.fullmatch(lengths[0]) or end > MAX_HEAD or int(lengths[0]) > MAX_BODY:
             return self._give_up(bytes(buffer[: end + 4]))
         total = end + 4 + int(lengths[0])
         return self._take(total) if len(buffer) >= total else None

@@ -35,9 +35,11 @@ _HOP = re.compile(
     r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._]+)\s*(?::\s*([0-9]{1,5}))?\s*",
     re.IGNORECASE,
 )
-# Quoted strings and angle brackets hide separators; a quote that matches alone opens a string that never ends.
+# Quoted strings hide separators, angle brackets do where addresses stand, which is not in parameters; a quote that
+# matches alone opens a string that never ends.
 _QUOTED_OR = {
-    separator: re.compile(rf'"(?:[^"\\]|\\.)*"|"|<[^>]*>?|{separator}', re.DOTALL) for separator in (",", ";")
+    separator: re.compile(rf'"(?:[^"\\]|\\.)*"|"|{hides}{separator}', re.DOTALL)
+    for separator, hides in ((",", "<[^>]*>?|"), (";", ""))
 }
 # What nearly every From and To looks like; the rest goes the long way.
 _PLAIN_ADDRESS = re.compile(
@@ -118,8 +120,8 @@ def parse_params(text: str) -> dict[str, str]:
     if not text:
         return {}
     params: dict[str, str] = {}
-    hides = '"' in text or "<" in text
-    parts = split_list(text, ";") if hides else text.split(";", MAX_LIST_ITEMS)
+    hides = '"' in text
+    parts = _split_quoted(text, ";") if hides else text.split(";", MAX_LIST_ITEMS)
     if len(parts) > MAX_LIST_ITEMS:
         raise Malformed("a header lists too many items")
     for part in parts:
@@ -201,7 +203,7 @@ def _parse_address(value: str) -> NameAddr:
         if not rest.startswith("<"):
             raise Malformed("a quoted display name needs an address in angle brackets")
     left = rest.find("<")
-    if left < 0:
+    if left < 0 or rest[:left].partition('"')[0].rstrip().endswith("="):  # it stands in the quoted value of a parameter
         return _parse_bare_address(rest)
     right = rest.find(">", left)
     tail = rest[right + 1 :].strip()

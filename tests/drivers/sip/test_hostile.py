@@ -209,8 +209,9 @@ def test_a_stream_that_never_ends_its_headers_is_given_up() -> None:
     assert not framer._buffer
 
 
-def test_a_stream_with_two_lengths_is_given_up() -> None:
-    [item] = StreamFramer().receive(request(content_length="2\r\nContent-Length: 1"))
+@pytest.mark.parametrize("lengths", ["2\r\nContent-Length: 1", "2\r\nl: one", "\r\nl : 2"])
+def test_a_stream_with_two_lengths_is_given_up(lengths: str) -> None:
+    [item] = StreamFramer().receive(request(content_length=lengths))
     assert isinstance(item, Frame)
     assert item.last
 

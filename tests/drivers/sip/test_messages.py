@@ -146,6 +146,50 @@ def test_a_response_copies_what_it_has_to_and_adds_a_tag_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("to", "tag"),
+    [
+        ('<sip:alarm@gateway.local>;note=";tag=fake"', "mine"),
+        ("<sip:alarm@gateway.local>\t;\tTag\t=\ttheirs", "theirs"),
+        ("sip:alarm@gateway.local;tag=theirs", "theirs"),
+        ("<sip:alarm@gateway.local>;tag", ""),
+    ],
+)
+def test_a_response_has_one_tag_wherever_the_word_stands_in_to(to: str, tag: str) -> None:
+    written = write_response(parsed(request(to=to)), 200, "mine")
+    answered = parse_message(written)
+    assert answered.to.tag == tag
+    assert written.count(b"mine") == (tag == "mine")
+
+
+def test_a_to_that_cannot_be_read_is_answered_with_a_tag_too() -> None:
+    assert b"\r\nTo: <sip:a@b;tag=mine\r\n" in write_response(parsed(request(to="<sip:a@b")), 400, "mine")
+
+
+@pytest.mark.parametrize("params", [";x=<a;tag=7", ';x=<;tag=7;y=">"'])
+def test_angle_brackets_hide_nothing_in_parameters(params: str) -> None:
+    assert NameAddr.parse(f"<sip:a@b>{params}").tag == "7"
+
+
+@pytest.mark.parametrize("params", [';x="', ';x="a', ';x=a"b', ';y;x="a"b"'])
+def test_a_quote_that_stands_alone_is_refused_wherever_it_stands(params: str) -> None:
+    for text in (f"<sip:a@b>{params}", f"sip:a@b{params}"):
+        with pytest.raises(Malformed):
+            NameAddr.parse(text)
+    with pytest.raises(Malformed):
+        Via.parse(f"SIP/2.0/UDP a{params}")
+
+
+def test_a_phone_may_leave_out_the_brackets_and_quote_some_in_a_parameter() -> None:
+    contact = NameAddr.parse('sip:2001@10.0.0.9;expires=60;+sip.instance="<urn:uuid:1>"')
+    assert contact.uri == "sip:2001@10.0.0.9"
+    assert contact.params == {"expires": "60", "+sip.instance": "<urn:uuid:1>"}
+
+
+def test_a_name_with_stray_quotes_is_still_a_name() -> None:
+    assert NameAddr.parse('Room "3" <sip:2001@10.0.0.9>').uri == "sip:2001@10.0.0.9"
+
+
+@pytest.mark.parametrize(
     ("text", "status"),
     [
         ("sip:2001@gateway.local", 0),
@@ -214,7 +258,9 @@ def test_the_top_via_learns_where_the_request_came_from() -> None:
     assert plain.reply_address(("10.0.0.9", 40000)) == ("10.0.0.9", 5070)
 
 
-@pytest.mark.parametrize("after", [";rport", ";rport;x=1", ";rport=", ";RPORT", "; rport", ";rport=7", ";rportal", ""])
+@pytest.mark.parametrize(
+    "after", [";rport", ";rport;x=1", ";rport=", ";RPORT", "; rport", ";rport=7", "; rport=7;rport", ";rportal", ""]
+)
 @pytest.mark.parametrize("before", ["", ";received=10.9.9.9", ';note="a;rport;b"', ";rport"])
 @pytest.mark.parametrize("more", ["", ", SIP/2.0/TCP 10.0.0.7;branch=z9hG4bKy;rport"])
 def test_the_text_of_a_stamped_via_says_what_its_parameters_say(before: str, after: str, more: str) -> None:
