@@ -399,8 +399,9 @@ class TextReceived:
 
     `recipient` is whom it is for, as the sender says it: a name, a recipient id, or the address of a contact; empty:
     whom routes and the fallback recipient make of it. `reference` is the device's own id of the text: one that comes
-    again within a day, from the same sender, is not taken twice. `lifetime`: after so many seconds the sender no longer
-    wants it delivered; alarms that are made of texts do not end by it.
+    again within a day, from the same sender, is not taken twice; within `known_for` seconds where the ids of a device
+    may come round sooner. `lifetime`: after so many seconds the sender no longer wants it delivered; alarms that are
+    made of texts do not end by it.
     """
 
     sender: str
@@ -409,6 +410,7 @@ class TextReceived:
     reference: str = ""
     priority: Priority | None = None
     lifetime: float | None = None
+    known_for: float | None = None
 
 
 class Answer(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from drivers.sip.texts import KNOWN_FOR
 from gatewayd.driver import Outcome
 from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import PageConfirmed, PageState, Recorded, TextReceived
@@ -38,9 +39,8 @@ class Clerk:
     async def take_text(self, event: MessageReceived) -> None:
         """Record a text: 200 when it was understood, 202 when it goes on to a person."""
         sender = self._names.address_of(event.sender)
-        recorded = await self._record(
-            TextReceived(sender, event.text, event.recipient, event.reference, event.priority, event.lifetime)
-        )
+        said = (event.text, event.recipient, event.reference, event.priority, event.lifetime)
+        recorded = await self._record(TextReceived(sender, *said, known_for=KNOWN_FOR))
         goes_on = recorded is Recorded.FORWARDED or bool(event.recipient)
         self._answer(event.transaction, 202 if goes_on else 200, recorded)
 
@@ -49,7 +49,8 @@ class Clerk:
         recorded: Recorded | None = Recorded.NOTED
         if self._names.was_paged(event.user):
             address = self._names.address_of(event.user)
-            recorded = await self._record(TextReceived(address, ACCEPT, reference=event.reference))
+            said = TextReceived(address, ACCEPT, reference=event.reference, known_for=KNOWN_FOR)
+            recorded = await self._record(said)
         meaning = "accepts" if recorded is Recorded.ANSWERED else "finds nothing open"
         self._line.count("calls_accepted" if recorded is Recorded.ANSWERED else "calls_declined")
         self._line.log.info("a call by %s %s", event.user, meaning)

@@ -18,7 +18,7 @@ ROUND = 0.5
 
 
 class Fading(Generic[KeyT, ValueT]):
-    """A mapping whose entries end in the order in which they came; `at` plans a callback. Holds `most` at most.
+    """A mapping whose entries end in the order in which they came; `at` plans a callback. They weigh `most` at most.
 
     Many are held at a high rate: with plain strings and bytes as keys and values they cost the garbage collector
     nothing.
@@ -28,14 +28,16 @@ class Fading(Generic[KeyT, ValueT]):
         self._at = at
         self._most = most
         self._values: dict[KeyT, ValueT] = {}
-        self._ends: deque[tuple[float, KeyT]] = deque()
+        self._ends: deque[tuple[float, KeyT, int]] = deque()
+        self._weight = 0
         self._planned = False
 
-    def keep(self, key: KeyT, value: ValueT, until: float) -> None:
+    def keep(self, key: KeyT, value: ValueT, until: float, weight: int = 1) -> None:
         """Add an entry that ends at `until`, which is never earlier than that of the entry before."""
         self._values[key] = value
-        self._ends.append((until, key))
-        if len(self._ends) > self._most:
+        self._ends.append((until, key, weight))
+        self._weight += weight
+        while self._weight > self._most:
             self._forget()
         if not self._planned:
             self._planned = True
@@ -57,4 +59,6 @@ class Fading(Generic[KeyT, ValueT]):
             self._at(max(ends[0][0], now + ROUND), self._look)
 
     def _forget(self) -> None:
-        self._values.pop(self._ends.popleft()[1], None)
+        _, key, weight = self._ends.popleft()
+        self._weight -= weight
+        self._values.pop(key, None)

@@ -27,8 +27,11 @@ from drivers.sip.transactions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Answers kept for retransmissions: 8 s of them at 4,000 requests a second, which is where timer E has reached T2.
-MAX_COMPLETED = 32_768
+# Bytes of the answers kept for retransmissions: 8 s of them at 4,000 requests a second, which is where timer E has
+# reached T2. An answer repeats what its request says in Via, From, To and Call-ID, which may be long.
+MAX_ANSWERS = 16 << 20
+# Requests of ours whose answer may come again (timer K).
+MAX_FINISHED = 32_768
 # Requests that wait for the disk. More means that the disk stands still; the next are told to come back.
 MAX_PENDING = 4_096
 
@@ -67,10 +70,10 @@ class TransactionLayer:
         self._on_request = on_request
         self._means = Means(self.wires.send, self._forget_client, self.agenda, around.timing)
         self._clients: dict[Key, ClientTransaction] = {}
-        self._finished: Fading[Key, bool] = Fading(self.agenda.at, MAX_COMPLETED)
+        self._finished: Fading[Key, bool] = Fading(self.agenda.at, MAX_FINISHED)
         self._servers: dict[Key, ServerTransaction] = {}
         self._by_number: dict[int, ServerTransaction] = {}
-        self._answers: Fading[Key, bytes] = Fading(self.agenda.at, MAX_COMPLETED)
+        self._answers: Fading[Key, bytes] = Fading(self.agenda.at, MAX_ANSWERS)
         self._numbers = 0
         self._heard = 0  # bytes of the message that is being taken
         self._defects = 0
@@ -176,7 +179,7 @@ class TransactionLayer:
             return
         self._forget_server(server)
         if not is_call and not server.flow.is_stream:
-            self._answers.keep(server.key, server.response, now + limit)
+            self._answers.keep(server.key, server.response, now + limit, len(server.response))
 
     def _send_response(self, data: bytes, request: Request, flow: Flow) -> None:
         self.wires.send(flow, data, None if flow.is_stream else request.via.reply_address(flow.peer))

@@ -62,7 +62,7 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _NOT_IN_URI = re.compile(r"[ \t<>]")
 
 Headers = dict[str, list[str]]
-Key = tuple[str, ...]
+Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,18 @@ class Request(Message):
 
     @lazy
     def transaction(self) -> Key:
-        """Name what identifies the transaction (17.2.3); an ACK belongs to that of its INVITE. Raises Malformed."""
+        """Name what identifies the transaction (17.2.3); an ACK belongs to that of its INVITE. Raises Malformed.
+
+        The branch alone would do if every device made a new one each time. Some send what somebody once captured, with
+        another text in it: their next alarm must not pass for a repetition of the last.
+        """
         via = self.via
         method = "INVITE" if self.method == "ACK" else self.method
         branch = via.branch
+        text = hash(self.body) if method == "MESSAGE" else 0
         if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-            return (branch, via.sent_by, method)
-        return (branch, via.sent_by, method, self.call_id, str(self.cseq[0]), self.from_.tag, self.uri)
+            return (branch, via.sent_by, method, self.call_id, self.cseq[0], text)
+        return (branch, via.sent_by, method, self.call_id, self.cseq[0], text, self.from_.tag, self.uri)
 
     def start_line(self) -> str:
         """Return the request line."""

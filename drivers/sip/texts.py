@@ -11,6 +11,9 @@ from gatewayd.model import Priority
 if TYPE_CHECKING:
     from drivers.sip.message import Request
 
+# Seconds for which a text may come again: 32 on each way that its phone or a proxy tries (timer F), three of them, and
+# a restart of ours. Later the same words under the same numbers are a person who calls for help once more.
+KNOWN_FOR = 120.0
 # RFC 3261 20.26; other values mean nothing here.
 _PRIORITIES = {
     "emergency": Priority.EMERGENCY,
@@ -23,10 +26,12 @@ _PRIORITIES = {
 def reference_of(request: Request, user: str) -> str:
     """Return what a text is known by when its phone, or a proxy on another way, sends it again; ends in its user.
 
-    Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text belongs to it because some phones count
-    their Call-IDs from the start anew: another text must never pass for a repetition.
+    Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text and the credentials belong to it because some
+    phones count from the start anew after each boot: another text must never pass for a repetition, nor must the same
+    one with an answer to a new challenge.
     """
-    name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n"
+    credentials = request.first("authorization")
+    name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n{credentials}\n"
     whole = name.encode("utf-8", "surrogateescape") + request.body
     return f"{blake2b(whole, digest_size=16).hexdigest()}.{user}"
 

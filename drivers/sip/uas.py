@@ -131,6 +131,9 @@ class UserAgentServer:
             self._layer.respond(admitted.server, error.status, now)
         except Refusal as refusal:
             self._layer.respond(admitted.server, refusal.status, now, refusal.headers)
+        except Exception:  # a defect of ours: its place among those that wait would never be free again
+            self._layer.respond(admitted.server, 500, now)
+            raise
 
     def _admit(self, request: Request, flow: Flow, now: float) -> Admitted | None:
         """Check who it is; only then is anything kept of the request."""

@@ -56,6 +56,7 @@ def bounded(report: Report) -> Report:
             identity(report.reference),
             report.priority,
             report.lifetime,
+            report.known_for,
         )
     if isinstance(report, PageAnswered):
         return PageAnswered(identity(report.reference), report.answer)

@@ -29,13 +29,14 @@ class References:
         self._old = {hash(name): when for name, when in stored}
         self._turned = now
 
-    def taken(self, name: Name, now: float) -> float | None:
-        """Return when line, sender and reference were taken, if that is less than a lifetime ago."""
+    def taken(self, name: Name, now: float, within: float | None = None) -> float | None:
+        """Return when line, sender and reference were taken, if that is at most `within` seconds ago, or a lifetime."""
+        oldest = now - (self._lifetime if within is None else within)
         number = hash(name)
         when = self._young.get(number)
         if when is None:
             when = self._old.get(number)
-        return when if when is not None and now - when <= self._lifetime else None
+        return when if when is not None and when >= oldest else None
 
     def add(self, name: Name, now: float) -> None:
         """Take note of a name that is being taken."""

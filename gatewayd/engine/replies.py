@@ -74,7 +74,7 @@ class Replies:
     def _is_known(self, line: str, report: TextReceived) -> bool:
         """Return whether a text was taken before; from now on it is known."""
         name, now = (line, report.sender, report.reference), self._core.clock.now()
-        before = self._references.taken(name, now)
+        before = self._references.taken(name, now, report.known_for)
         if before is not None and self._core.store.changes.was_taken(name, before, before + LONGEST_DECISION):
             return True
         self._references.add(name, now)

@@ -121,6 +121,17 @@ async def test_a_reference_is_forgotten_after_a_day(box: Box) -> None:
     assert await says(box, "boiler is leaking", "doctor", "call-1") is Recorded.FORWARDED
 
 
+async def test_a_device_may_say_that_its_references_come_round_sooner(box: Box) -> None:
+    text = TextReceived("100", "please come", "doctor", "call-1", known_for=120.0)
+    assert await box.engine.report("ward-panel", text) is Recorded.FORWARDED
+    await box.passes(119)
+    assert await box.engine.report("ward-panel", text) is Recorded.REPEAT
+    await box.passes(2)
+    assert await box.engine.report("ward-panel", text) is Recorded.FORWARDED
+    await box.passes(119)
+    assert await box.engine.report("ward-panel", text) is Recorded.REPEAT
+
+
 async def test_a_repeated_decline_does_not_decline_the_next_step_too(box: Box) -> None:
     await box.activates("12")
     decline = TextReceived("2001", "NO", "", "sms-7")

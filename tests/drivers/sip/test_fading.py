@@ -45,6 +45,18 @@ def test_when_there_are_too_many_the_oldest_go(agenda: Agenda) -> None:
     assert [fading.get(number) for number in range(5)] == [None, None, 2, 3, 4]
 
 
+def test_heavy_ones_push_out_as_many_as_they_weigh(agenda: Agenda) -> None:
+    fading = Fading[str, int](agenda.at, 10)
+    for name, weight in (("a", 4), ("b", 3), ("c", 3), ("d", 5), ("e", 2)):
+        fading.keep(name, 0, 5.0, weight)
+    assert [name for name in "abcde" if fading.get(name) is not None] == ["c", "d", "e"]
+    agenda.run(6.0)
+    fading.keep("f", 0, 7.0, 10)
+    assert fading.get("f") == 0, "what faded weighs nothing"
+    fading.keep("g", 0, 7.0, 11)
+    assert len(fading) == 0
+
+
 def test_the_memory_of_an_answer_holds_the_answer_and_nothing_else() -> None:
     site = Site(authenticate=False)
     sent = request("REGISTER", "sip:gateway.local", b"", to="<sip:x@gateway.local>", contact="*", expires="0")

@@ -287,6 +287,17 @@ def test_a_defect_of_ours_costs_the_message_that_meets_it_and_nothing_else(
     assert still_works(site)
 
 
+def test_a_defect_leaves_no_place_taken_among_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(authenticate=False)
+    site.counters["defects_expected"] = 1
+    with monkeypatch.context() as broken:
+        broken.setattr("drivers.sip.uas.read_content", _stumble)
+        assert [answer.status for answer in site.hand_in(request())] == [500]
+    assert site.counters["defects"] == 1
+    assert site.gateway.layer._by_number == {}
+    assert still_works(site)
+
+
 def _stumble(*_: object) -> None:
     message = "a defect"
     raise ZeroDivisionError(message)

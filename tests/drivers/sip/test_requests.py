@@ -92,6 +92,29 @@ def test_two_requests_of_an_old_client_without_magic_branch_are_told_apart(open_
     assert len(open_site.of(MessageReceived)) == 2
 
 
+CAPTURED = {"via": "SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKcaptured;rport", "call_id": "captured"}
+
+
+def test_a_device_that_sends_one_branch_for_ever_is_heard_each_time(open_site: Site) -> None:
+    """Whoever wrote its firmware took a message from a capture; what changes is the text, or the count, or the call."""
+    said = [
+        *(request(body=body, **CAPTURED) for body in (b"fire 1", b"fire 2", b"fire 1")),
+        request(body=b"fire 1", **{**CAPTURED, "cseq": "2 MESSAGE"}),
+        request(body=b"fire 1", **{**CAPTURED, "call_id": "other"}),
+    ]
+    for data in said:
+        open_site.hand_in(data)
+        for event in open_site.of(MessageReceived):
+            open_site.gateway.answer(event.transaction, 200, open_site.net.now)
+        open_site.net.run()
+    assert [event.text for event in open_site.of(MessageReceived)] == ["fire 1", "fire 2", "fire 1", "fire 1"]
+    answers = open_site.net.responses(STRANGER)
+    assert [(answer.status, answer.cseq[0], answer.call_id) for answer in answers[-2:]] == [
+        (200, 2, "captured"),
+        (200, 1, "other"),
+    ]
+
+
 def test_a_503_asks_to_come_back(open_site: Site) -> None:
     open_site.hand_in(request())
     open_site.gateway.answer(open_site.of(MessageReceived)[0].transaction, 503, open_site.net.now)
@@ -254,12 +277,16 @@ def test_too_many_requests_that_wait_for_the_disk_are_told_to_come_back(
 
 
 def test_kept_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.sip.layer.MAX_COMPLETED", 10)
+    monkeypatch.setattr("drivers.sip.layer.MAX_ANSWERS", 10_000)
     open_site = Site(authenticate=False)
-    for _ in range(50):
-        open_site.hand_in(request())
-        open_site.gateway.answer(open_site.of(MessageReceived)[-1].transaction, 200, open_site.net.now)
-    assert open_site.gateway.layer.size <= 12
+    sizes = []
+    for call_id in ("x", "x" * 4_000):
+        for number in range(50):
+            open_site.hand_in(request(call_id=f"{number}{call_id}"))
+            open_site.gateway.answer(open_site.of(MessageReceived)[-1].transaction, 200, open_site.net.now)
+        sizes.append(open_site.gateway.layer.size)
+    assert 20 < sizes[0] < 50
+    assert sizes[1] == 2
 
 
 def test_registrations_of_one_user_are_written_one_after_the_other(open_site: Site) -> None:

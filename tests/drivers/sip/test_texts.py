@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from drivers.sip.events import CallDeclined, CallReceived, MessageReceived
+from drivers.sip.texts import KNOWN_FOR
 from gatewayd.clock import settle
 from gatewayd.driver import News, Progress
 from gatewayd.model import Priority, Recorded, TextReceived
@@ -76,6 +77,17 @@ def test_another_text_is_never_taken_for_a_repetition() -> None:
     assert len(set(found)) == 5
 
 
+def test_the_same_text_with_an_answer_to_another_challenge_is_another_text() -> None:
+    """A phone whose dice fall alike after each boot: the second press of its button must not be taken for the first."""
+    same: dict[str, str] = {"call_id": "1@10.0.0.9", "cseq": "2 MESSAGE"}
+    first, again, rebooted = references(
+        request(**same, body=b"help", authorization='Digest nonce="a", nc=00000001'),
+        request(**same, body=b"help", authorization='Digest nonce="a", nc=00000001'),
+        request(**same, body=b"help", authorization='Digest nonce="b", nc=00000001'),
+    )
+    assert first == again != rebooted
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [("emergency", Priority.EMERGENCY), ("URGENT", Priority.HIGH), ("normal", Priority.NORMAL),
@@ -118,6 +130,7 @@ async def test_a_text_to_another_phone_is_stored_first_and_answered_202() -> Non
     [report] = line.reports
     assert isinstance(report, TextReceived)
     assert (report.sender, report.text, report.recipient) == ("2001", "come please", "2002")
+    assert report.known_for == KNOWN_FOR == 120.0
 
 
 async def test_an_answer_comes_under_the_address_that_was_paged_also_after_a_restart() -> None:
@@ -219,6 +232,7 @@ async def test_a_call_from_a_phone_that_was_paged_accepts_and_is_declined_after_
     line = FakeLine()
     assert (await call(line, paged=True)).startswith(b"SIP/2.0 603 ")
     assert line.said == [("2001", "OK")]
+    assert [each.known_for for each in line.reports if isinstance(each, TextReceived)] == [KNOWN_FOR]
     assert line.counters["calls_accepted"] == 1
 
 
