@@ -81,9 +81,21 @@ def test_the_same_text_with_an_answer_to_another_challenge_is_another_text() -> 
     """A phone whose dice fall alike after each boot: the second press of its button must not be taken for the first."""
     same: dict[str, str] = {"call_id": "1@10.0.0.9", "cseq": "2 MESSAGE"}
     first, again, rebooted = references(
-        request(**same, body=b"help", authorization='Digest nonce="a", nc=00000001'),
-        request(**same, body=b"help", authorization='Digest nonce="a", nc=00000001'),
-        request(**same, body=b"help", authorization='Digest nonce="b", nc=00000001'),
+        request(
+            **same,
+            body=b"help",
+            authorization='Digest nonce="a", response="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", nc=00000001',
+        ),
+        request(
+            **same,
+            body=b"help",
+            authorization='Digest nonce="a", response="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", nc=00000001',
+        ),
+        request(
+            **same,
+            body=b"help",
+            authorization='Digest nonce="b", response="bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", nc=00000001',
+        ),
     )
     assert first == again != rebooted
 
