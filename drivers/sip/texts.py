@@ -26,9 +26,9 @@ _PRIORITIES = {
 def reference_of(request: Request, user: str) -> str:
     """Return what a text is known by when its phone, or a proxy on another way, sends it again; ends in its user.
 
-    Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text and the digest belong to it because some phones
-    count from the start anew after each boot: another text must never pass for a repetition, nor must the same one with
-    an answer to a new challenge.
+    Call-ID, From tag and CSeq name a request (RFC 3261 8.2.2.2). The text and the digest belong to it because some
+    phones count from the start anew after each boot: another text must never pass for a repetition, nor must the same
+    one with an answer to a new challenge.
     """
     digest = request.first("authorization").partition('response="')[2][:32]
     name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n{digest}\n"
