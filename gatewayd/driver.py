@@ -7,15 +7,17 @@ and `simulator.py` (the other end). Its `__init__.py` exports `DRIVER` and `SETT
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from gatewayd.errors import Conflict
+from gatewayd.errors import Conflict, NotDurable
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Awaitable
     from dataclasses import dataclass
 
     from gatewayd.clock import Clock
@@ -170,6 +172,15 @@ class LineMemory(Protocol):
 
     async def save(self, changes: dict[str, Any]) -> None:
         """Record changes on disk, all or nothing; a value of None forgets the key. Raises StoreUnavailable."""
+
+
+async def even_in_memory(work: Awaitable[object]) -> None:
+    """Wait for a report of our own, or for what is to be remembered: nobody is waiting to hear that it is on disk.
+
+    While nothing can be stored it takes effect as well, and is written later. Raises StoreUnavailable otherwise.
+    """
+    with suppress(NotDurable):
+        await work
 
 
 class Line(Protocol):

@@ -22,6 +22,7 @@ from drivers.espa444.protocol import (
     PolledStation,
     Suspicion,
 )
+from gatewayd.driver import even_in_memory
 from gatewayd.errors import LineDown, StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset
 from gatewayd.transport.adapter import StreamAdapter
@@ -193,9 +194,9 @@ class Session(ABC):
             return
         try:
             if silent:
-                await memory.save({remembered: RAISING})
-            await self._line.report(self._link_report(station, silent=silent))
-            await memory.save({remembered: silent or None})
+                await even_in_memory(memory.save({remembered: RAISING}))
+            await even_in_memory(self._line.report(self._link_report(station, silent=silent)))
+            await even_in_memory(memory.save({remembered: silent or None}))
         except StoreUnavailable:
             self._later(STORE_RETRY, partial(self._report_link, station))
 

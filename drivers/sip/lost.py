@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewayd.clock import sleep
+from gatewayd.driver import even_in_memory
 from gatewayd.errors import StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset
 
@@ -84,11 +85,12 @@ class Losses:
         memory = self._line.memory
         try:
             if lost:
-                await memory.save({loss.remembered_as: True})
-                await self._line.report(AlarmActivated(loss.key, loss.gone, loss.address, fault=True))
+                await even_in_memory(memory.save({loss.remembered_as: True}))
+                report = AlarmActivated(loss.key, loss.gone, loss.address, fault=True)
+                await even_in_memory(self._line.report(report))
             else:
-                await self._line.report(AlarmReset(loss.key, loss.address, loss.back))
-                await memory.save({loss.remembered_as: None})
+                await even_in_memory(self._line.report(AlarmReset(loss.key, loss.address, loss.back)))
+                await even_in_memory(memory.save({loss.remembered_as: None}))
         except StoreUnavailable:
             self._line.count("not_recorded")
             await sleep(self._line.clock, RETRY)

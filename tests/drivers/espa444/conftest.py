@@ -13,7 +13,7 @@ from drivers.espa444 import DRIVER, SETTINGS
 from drivers.espa444.simulator import PagerSettings, PanelSettings, SimulatedPager, SimulatedPanel
 from gatewayd.clock import ManualClock, settle
 from gatewayd.driver import News, Progress
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import AlarmActivated, AlarmReset, Page, Priority, Recorded, TextReceived
 from gatewayd.transport.memory import MemoryTransport, Wire, connect
 
@@ -34,6 +34,7 @@ class Memory:
 
     kept: dict[str, Any] = field(default_factory=dict)
     failures: int = 0
+    disk_is_down: bool = False
 
     def items(self) -> dict[str, Any]:
         return dict(self.kept)
@@ -43,6 +44,8 @@ class Memory:
             self.failures -= 1
             raise StoreUnavailable("the disk is full")
         self.kept = {key: value for key, value in (self.kept | changes).items() if value is not None}
+        if self.disk_is_down:
+            raise NotDurable("it is remembered, and not stored")
 
 
 @dataclass
@@ -86,6 +89,8 @@ class Gateway:
             raise StoreUnavailable("the disk is full")
         self.reports.append(report)
         self.on_report(report)
+        if self.memory.disk_is_down:
+            raise NotDurable("it has taken effect, and is not stored")
         return Recorded.NEW
 
     @property

@@ -135,6 +135,19 @@ async def test_dead_panel_is_a_fault_until_it_speaks_again(site: Site) -> None:
     assert site.gateway.resets == [AlarmReset("link-silent")]
 
 
+async def test_dead_panel_is_a_fault_in_time_and_once_although_nothing_can_be_stored(site: Site) -> None:
+    panel = await site.panel(link_silent_after=30)
+    site.gateway.memory.disk_is_down = True
+    panel.faults.plan("dead")
+    await site.clock.advance(40)
+    assert [fault.key for fault in site.gateway.faults] == ["link-silent"]
+    assert site.gateway.memory.items() == {"silent 1": True}
+    panel.faults.repair("dead")
+    await site.clock.advance(10)
+    assert site.gateway.resets == [AlarmReset("link-silent")]
+    assert site.gateway.memory.items() == {}
+
+
 async def test_fault_of_silence_is_reported_again_after_the_store_was_unavailable(site: Site) -> None:
     panel = await site.panel(link_silent_after=30)
     panel.faults.plan("dead")

@@ -14,7 +14,7 @@ from drivers.sip.phone import Phone, PhoneEvent, PhoneSettings
 from drivers.sip.protocol import Endpoint
 from drivers.sip.settings import SipSettings
 from gatewayd.clock import Clock, SystemClock
-from gatewayd.errors import StoreUnavailable
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import Page, Priority, Recorded, Report, TextReceived
 from gatewayd.simulator import Faults
 
@@ -181,6 +181,7 @@ class Memory:
     def __init__(self) -> None:
         self.saved: dict[str, Any] = {}
         self.broken = False
+        self.disk_is_down = False
 
     def items(self) -> dict[str, Any]:
         """Return everything."""
@@ -194,6 +195,8 @@ class Memory:
             self.saved.pop(key, None)
             if value is not None:
                 self.saved[key] = value
+        if self.disk_is_down:
+            raise NotDurable("it is remembered, and not stored")
 
 
 class FakeLine:
@@ -249,4 +252,6 @@ class FakeLine:
         await self.gate.wait()
         if self.broken:
             raise StoreUnavailable("the disk is full")
+        if self.memory.disk_is_down:
+            raise NotDurable("it has taken effect, and is not stored")
         return self.recorded

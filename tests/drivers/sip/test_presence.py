@@ -150,6 +150,18 @@ async def test_the_alarm_is_raised_remembered_and_cleared_on_return() -> None:
     assert "lost/2001" not in line.memory.saved
 
 
+async def test_a_phone_is_told_to_be_lost_and_back_at_once_although_nothing_can_be_stored() -> None:
+    line = FakeLine(clock=ManualClock())
+    line.memory.disk_is_down = True
+    lost = Losses(line)
+    async with asyncio.timeout(5):
+        await lost.tell(phone_of("2001"), lost=True)
+        assert lost.phones() == ["2001"]
+        await lost.tell(phone_of("2001"), lost=False)
+    assert [type(report) for report in line.reports] == [AlarmActivated, AlarmReset]
+    assert lost.phones() == []
+
+
 async def test_a_full_disk_delays_the_alarm_and_the_last_word_counts() -> None:
     clock = ManualClock()
     line = FakeLine(clock=clock)
