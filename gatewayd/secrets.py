@@ -72,7 +72,7 @@ def system_vault(base: Path) -> Vault:
 def _first_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.readline(MAX_BYTES).decode().rstrip("\r\n")
+            return file.readline(MAX_BYTES).decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise SecretMissing(f"{path}: not UTF-8 text") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -77,8 +78,43 @@ class GatewaySettings(Section):
         return value
 
 
+def field_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of fields. Raises ValueError: they cannot be told apart, or mean something else."""
+    seen = set(RESERVED)
+    for name in names:
+        if FIELD_NAME.fullmatch(name) is None or name.lower() in seen:
+            raise ValueError(
+                f"{name!r} is not usable: letters, digits, blanks, - and _, each name once, none of our own"
+            )
+        seen.add(name.lower())
+    return names
+
+
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Return the check of a text against a pattern; people read the rule."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if compiled.fullmatch(text) is None:
+            raise ValueError(rule)
+        return text
+
+    return AfterValidator(check)
+
+
+FIELD_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
+RESERVED = frozenset(
+    {
+        *("id", "userid", "name", "gateway", "address", "contact", "full_name", "role", "settings"),
+        *("f", "form_key", "form_token", "next", "refresh"),
+    }
+)
 ProxyNetwork = Annotated[str, AfterValidator(proxy_network)]
-FieldName = Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w -]{0,39}$")]
+Prefix = Annotated[str, matching(r"/[A-Za-z0-9._~-]+", "should be one part of a path, such as /SiteName")]
+HostName = Annotated[
+    str, matching(r"[A-Za-z0-9.-]+|\*", 'should be a name such as alarms.example, without https:// and port, or "*"')
+]
+FieldNames = Annotated[tuple[str, ...], AfterValidator(field_names)]
 
 
 class ApiSettings(Section):
@@ -95,13 +131,13 @@ class ApiSettings(Section):
 
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 50443
-    prefixes: tuple[Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~-]+$")], ...] = ()
-    allowed_hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$|^\*$")], ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
+    allowed_hosts: tuple[HostName, ...] = ()
     token_idle_minutes: PositiveInt = 720
     token_lifetime_days: PositiveInt = 30
     max_api_sessions: PositiveInt = 100
-    contact_fields: tuple[FieldName, ...] = ()
-    user_settings: tuple[FieldName, ...] = ()
+    contact_fields: FieldNames = ()
+    user_settings: FieldNames = ()
     ask_old_password: bool = False
     secure_cookies: bool = False
     trusted_proxies: tuple[ProxyNetwork, ...] = ()
@@ -126,7 +162,7 @@ class ApiSettings(Section):
         return identity(("tls_certificate", self.tls_certificate), ("tls_key", self.tls_key), wall)
 
 
-AnswerWord = Annotated[str, StringConstraints(pattern=r"^([^\W\d_]{1,20}|[0-9])$")]
+AnswerWord = Annotated[str, matching(r"[^\W\d_]{1,20}|[0-9]", "should be one word of 1 to 20 letters, or one digit")]
 
 
 class PagingSettings(Section):

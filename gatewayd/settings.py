@@ -168,8 +168,18 @@ class _Reading:
             if settings is not None:
                 found[name] = LineConfig(name, kind, settings, pool)
                 self._inspect(("lines", name), settings)
+                self._look_for_device(name, table.get("port"))
         self._refuse_shared_ports(found)
         return found
+
+    def _look_for_device(self, name: str, port: Value) -> None:
+        """Warn of a device that is not there: one in the data directory is made by a simulator, at its start."""
+        if self.files_at is not None and isinstance(port, str) and port.startswith("/"):
+            from gatewayd.transport.devices import trouble_with  # only `config check` looks
+
+            trouble = trouble_with(port)
+            if trouble and not Path(port).is_relative_to(self.data_dir):
+                self.warnings.append(Problem(*self.sources.origin(("lines", name, "port")), trouble))
 
     def _inspect(self, place: Place, settings: LineSettings | ApiSettings) -> None:
         """Look at the files that a section names."""
@@ -211,9 +221,7 @@ class _Reading:
             table = dict(self._table(value, (section, name)))
             kind = table.pop("kind", None)
             if not NAME.fullmatch(name):
-                self._refuse(
-                    (section, name), "a name has 1 to 32 characters of a-z 0-9 - _ and begins with a letter or digit"
-                )
+                self._refuse((section, name), NAME_RULE)
             elif not isinstance(kind, str):
                 self._refuse((section, name, "kind"), "is missing" if kind is None else "should be a string")
             else:

@@ -95,7 +95,7 @@ def collect(path: Path, overrides: Tree, env: Mapping[str, str]) -> Sources:
 def read_toml(path: Path) -> Tree:
     """Parse one file. Raises ConfigError: missing, unreadable, not UTF-8, or not TOML (with line and column)."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:

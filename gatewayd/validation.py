@@ -57,6 +57,8 @@ def masked(text: str, hidden: Collection[str]) -> str:
 def _reason(kind: str, text: str, path: Path, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return "unknown key" + suggestion(str(path[-1]), keys_at(model, path[:-1]))
+    if kind == "path_type":
+        return "should be a path"
     if kind == "missing":
         return "is missing"
     return SUBJECT.sub("", text).replace(" after validation", "")

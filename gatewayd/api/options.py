@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from gatewayd.errors import Invalid
 
 if TYPE_CHECKING:
     from gatewayd.api.proxies import ProxyHeader
 
 MEBIBYTE = 1 << 20
-FIELD_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
-RESERVED = frozenset(
-    {
-        "id",
-        "userid",
-        "name",
-        "gateway",
-        "address",
-        "contact",
-        "full_name",
-        "role",
-        "settings",
-        "f",
-        "form_key",
-        "form_token",
-        "next",
-        "refresh",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +33,3 @@ class ApiOptions:
     ask_old_password: bool = False
     body_limit: int = MEBIBYTE
     body_timeout: float = 15.0  # seconds for a whole body: a slow sender must not hold a connection for ever
-
-    def __post_init__(self) -> None:
-        """Check the names of fields. Raises Invalid."""
-        check_names("contact_fields", self.contact_fields)
-        check_names("user_settings", self.user_settings)
-
-
-def check_names(setting: str, names: tuple[str, ...]) -> None:
-    """Refuse names of fields that cannot be told apart, or that mean something else. Raises Invalid."""
-    seen = set(RESERVED)
-    for name in names:
-        if FIELD_NAME.fullmatch(name) is None or name.lower() in seen:
-            raise Invalid(
-                setting, f"{name!r} is not usable: letters, digits, blanks, - and _, each name once, none of our own"
-            )
-        seen.add(name.lower())

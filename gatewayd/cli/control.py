@@ -36,8 +36,7 @@ def data_dir(arguments: argparse.Namespace, env: Mapping[str, str] = os.environ)
 
 def _configured(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            value = tomllib.load(file).get("gateway", {}).get("data_dir", DEFAULT_DATA)
+        value = tomllib.loads(path.read_text("utf-8-sig")).get("gateway", {}).get("data_dir", DEFAULT_DATA)
     except OSError as error:
         raise ConfigError([Problem(str(path), "", f"cannot be read: {error.strerror}")]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(commands)
     _add_store(commands)
     _add_simulate_device(commands)
+    _add_ports(commands)
     _add_status(commands)
     _add_capture(commands)
     _add_modem(commands)
@@ -154,6 +155,11 @@ def _add_simulate_device(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="the simulator")
     rest = "its options; NAME --help shows them"
     parser.add_argument("options", metavar="OPTION", nargs=argparse.REMAINDER, help=rest)
+
+
+def _add_ports(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "list the serial ports of this machine, by the path that belongs into the configuration"
+    _add_json(_add(commands, "ports", "ports:ports", text))
 
 
 def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -109,7 +109,7 @@ def _words(counts: dict[str, int]) -> str:
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == STANDARD else Path(name).read_text(encoding="utf-8")
+        return sys.stdin.read() if name == STANDARD else Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError([Problem(name, "", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:

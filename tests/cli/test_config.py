@@ -79,3 +79,12 @@ def test_show_for_people_has_one_line_a_setting(shell: Shell) -> None:
     lines = shell.type("config", "show", "--config", "box.toml").out.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["gateway.name", "gateway.data_dir"]
     assert all("  # " in line for line in lines)
+
+
+def test_a_device_that_is_not_there_is_warned_of_and_one_that_a_simulator_makes_is_not(shell: Shell) -> None:
+    for port, warned in (("/nowhere/tty", True), ("pty/horn", False), ("socket://192.0.2.1:1", False)):
+        shell.write("box.toml", CONFIG.replace('"pty/horn"', f'"{port}"'))
+        ended = shell.type("config", "check", "--config", "box.toml")
+        assert ended.code == 0
+        assert ended.err.startswith("warning: box.toml: lines.north-horn.port: there is no such device now") is warned
+        assert shell.type("config", "show", "--config", "box.toml").err == ""

@@ -25,6 +25,11 @@ def test_of_a_file_only_the_first_line_counts(tmp_path: Path) -> None:
     assert vault(Path("/")).resolve(f"file:{tmp_path}/key") == "s3cret"
 
 
+def test_a_mark_of_the_encoding_belongs_to_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes("\ufeffs3cret\r\n".encode())
+    assert vault(tmp_path).resolve("file:key") == "s3cret"
+
+
 def test_a_relative_file_lies_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cret")
     assert vault(tmp_path).resolve("file:key") == "s3cret"

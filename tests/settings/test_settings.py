@@ -296,3 +296,27 @@ def test_proxies_are_trusted_by_address_and_by_network(box: Box) -> None:
     box.write('[api]\ntrusted_proxies = ["127.0.0.1", "192.0.2.0/28", "2001:DB8::/64"]\nproxy_header = "forwarded"\n')
     assert box.settings.api.trusted_proxies == ("127.0.0.1/32", "192.0.2.0/28", "2001:db8::/64")
     assert box.settings.api.proxy_header == "forwarded"
+
+
+@pytest.mark.parametrize("names", ['["id"]', '["Room", "room"]', '["form_token"]', '["a/b"]', '[""]'])
+def test_a_field_that_cannot_be_one_is_refused_before_the_daemon_starts(names: str, box: Box) -> None:
+    box.write(f"[api]\ncontact_fields = {names}\nuser_settings = {names}\n")
+    assert set(box.complaints()) == {"api.contact_fields", "api.user_settings"}
+
+
+def test_what_does_not_fit_is_said_in_words(box: Box) -> None:
+    box.write(
+        '[gateway]\ndata_dir = 3\n[api]\nprefixes = ["ward"]\nallowed_hosts = ["https://x"]\n'
+        '[paging]\naccept_words = ["two words"]\n'
+    )
+    assert box.complaints() == {
+        "gateway.data_dir": "should be a path",
+        "api.prefixes.0": "should be one part of a path, such as /SiteName",
+        "api.allowed_hosts.0": 'should be a name such as alarms.example, without https:// and port, or "*"',
+        "paging.accept_words.0": "should be one word of 1 to 20 letters, or one digit",
+    }
+
+
+def test_a_file_from_an_editor_that_marks_its_encoding_is_read(box: Box) -> None:
+    box.write("\ufeff[gateway]\r\nname = 'x'\r\n")
+    assert box.settings.gateway.name == "x"
