@@ -262,6 +262,7 @@ class Daemon:
         self._stack.push_async_callback(sessions.close)
         hosts = (*api.allowed_hosts, socket.gethostname(), socket.getfqdn())
         options = ApiOptions(
+            name=self._settings.gateway.name,
             prefixes=prefixes,
             allowed_hosts=tuple(host.lower() for host in hosts),
             contact_fields=api.contact_fields,
@@ -285,7 +286,8 @@ class Daemon:
 
     async def _serve_control(self) -> None:
         """Open the control socket. Without it the commands are blind, but alarms still go their way."""
-        control = Control(self.engine, self._settings.gateway.data_dir, lambda: self.address.url)
+        gateway = self._settings.gateway
+        control = Control(self.engine, gateway.data_dir, lambda: self.address.url, gateway.name)
         self._stack.push_async_callback(control.stop)
         try:
             await control.start()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gatewayd.api.proxies import ProxyHeader
 
+DEFAULT_NAME = "gatewayd"  # says nothing about this box
 MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """How the API is served.
+    """How the API is served. `name` is that of the box.
 
     `prefixes` are what may stand before `/api`: "" for nothing, a site name, or "*" for any one path segment (EMM
     clients put the site's name there). `allowed_hosts` are names that a browser may reach the box by, beside IP
@@ -23,6 +24,7 @@ class ApiOptions:
     `ask_old_password`: programs too have to show the old password to set a new one.
     """
 
+    name: str = DEFAULT_NAME
     prefixes: tuple[str, ...] = ("", "*")
     allowed_hosts: tuple[str, ...] = ()
     secure_cookies: bool = False

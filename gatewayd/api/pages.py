@@ -43,12 +43,16 @@ THINGS = (  # what a step is about, one segment before it
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request stands: `base` leads to the API, `path` is the page itself, `query` what it was called with."""
+    """Where a request stands: `base` leads to the API, `path` is the page itself, `query` what it was called with.
+
+    `box` is the name of the gateway, where it has been given one.
+    """
 
     base: str
     path: str
     query: Mapping[str, str]
     origin: str
+    box: str = ""
 
     def url(self, **changes: object) -> str:
         """Return this page with some parameters changed; None takes one away."""

@@ -13,6 +13,7 @@ from gatewayd.api.fields import COMMON, bind
 from gatewayd.api.formats import Format, accepted, chosen
 from gatewayd.api.guard import check_host
 from gatewayd.api.operation import Call
+from gatewayd.api.options import DEFAULT_NAME
 from gatewayd.api.pages import PAGE_SIZE, Place
 from gatewayd.api.proxies import Proxies
 from gatewayd.api.router import Router
@@ -43,11 +44,12 @@ LONGEST_KEY = 255  # characters of an Idempotency-Key
 class Exchange:
     """One request on its way through the wrapper; what is known so far decides how a failure looks."""
 
-    __slots__ = ("base", "caller", "client", "format", "operation", "request", "target", "values")
+    __slots__ = ("base", "box", "caller", "client", "format", "operation", "request", "target", "values")
 
-    def __init__(self, request: web.BaseRequest, target: Target, client: Client) -> None:
+    def __init__(self, request: web.BaseRequest, target: Target, client: Client, box: str) -> None:
         self.request = request
         self.client = client
+        self.box = box
         self.target = target
         self.format = accepted(request.headers.get("Accept", ""))
         self.values: dict[str, Any] = {}
@@ -61,7 +63,8 @@ class Exchange:
         request = self.request
         query = {name: value for name, value in self.query().items() if isinstance(value, str)}
         scheme = "https" if self.client.secure else "http"
-        return Place(self.base, request.rel_url.raw_path, query, f"{scheme}://{request.headers.get('Host', '')}")
+        origin = f"{scheme}://{request.headers.get('Host', '')}"
+        return Place(self.base, request.rel_url.raw_path, query, origin, self.box)
 
     def query(self) -> Mapping[str, Any]:
         """Return the parameters of the query alone, without what must not stand in a link."""
@@ -87,12 +90,13 @@ class View:
         self._sessions = sessions
         self._options = options
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
+        self._box = "" if options.name == DEFAULT_NAME else options.name
         self._proxies = Proxies(options.trusted_proxies, options.proxy_header)
         self.router = Router(operations, options.prefixes)
 
     async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answer a request."""
-        exchange = Exchange(request, target, self._proxies.client(request))
+        exchange = Exchange(request, target, self._proxies.client(request), self._box)
         try:
             return await self._answer(exchange)
         except GatewayError as error:

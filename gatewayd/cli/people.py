@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from gatewayd import sitefile
 from gatewayd.cli.box import loaded, opened_store, tell_daemon
-from gatewayd.cli.output import Exit, emit, say
+from gatewayd.cli.output import Exit, complain, emit, say
 from gatewayd.errors import ConfigError, GatewayError, Invalid, NotFound, Problem
+from gatewayd.model import Role, User
 from gatewayd.validation import suggestion
 
 if TYPE_CHECKING:
@@ -30,15 +31,25 @@ def import_site(arguments: argparse.Namespace) -> int:
     data_dir = settings.gateway.data_dir
     file = sitefile.parse(_read(arguments.file), arguments.file)
     with opened_store(data_dir, create=True) as store:
+        current = store.load_site()
+        if arguments.replace and (current.users or current.contacts) and not _names_somebody(file):
+            reason = "names nobody: with --replace everybody would be removed, and alarms would reach no one"
+            raise ConfigError([Problem(arguments.file, "", reason)])
         site = sitefile.merge(
-            store.load_site(),
+            current,
             file,
             replace=arguments.replace,
             known_lines=settings.addressable,
             next_id=store.next_recipient_id(),
         )
         store.save_site(site)
-    return _finish(arguments, data_dir, {"site": counted(site)}, f"the site now has {_words(counted(site))}")
+    warnings = [*_unwise(site), *_weak(file)]
+    result: dict[str, object] = {"site": counted(site), "warnings": warnings}
+    code = _finish(arguments, data_dir, result, f"the site now has {_words(counted(site))}")
+    if not arguments.json:
+        for warning in warnings:
+            complain(f"warning: {warning}")
+    return code
 
 
 def export_site(arguments: argparse.Namespace) -> int:
@@ -58,6 +69,7 @@ def export_site(arguments: argparse.Namespace) -> int:
 
 def set_password(arguments: argparse.Namespace) -> int:
     """Set one user's password; whoever is logged in as that user is so no more."""
+    from gatewayd.engine.passwords import weakness
     from gatewayd.passwords import hash_password
 
     data_dir = loaded(arguments).settings.gateway.data_dir
@@ -65,7 +77,10 @@ def set_password(arguments: argparse.Namespace) -> int:
         names = [user.name for user in store.load_site().users]
         if arguments.name not in names:
             raise NotFound(f"there is no user {arguments.name!r}{suggestion(arguments.name, names)}")
-    stored = hash_password(_ask_password())
+    password = _ask_password()
+    if weak := weakness(password, User(0, arguments.name)):
+        raise Invalid("password", weak)
+    stored = hash_password(password)
     with opened_store(data_dir) as store:
         store.save_site(_with_password(store.load_site(), arguments.name, stored))
     return _finish(
@@ -86,6 +101,32 @@ def counted(site: Site) -> dict[str, int]:
         "alarms": len(site.definitions),
         "routes": len(site.routes),
     }
+
+
+def _names_somebody(file: sitefile.SiteFile) -> bool:
+    """Return whether a site file has anybody who can be paged; one that a broken pipe left empty has not."""
+    return bool(file.content.user or file.content.contact)
+
+
+def _unwise(site: Site) -> list[str]:
+    """Return what a person who has just loaded a site should know of it."""
+    found = []
+    if not site.fallback_id:
+        found.append("there is no [site] fallback: an alarm that no route fits, or that nobody accepts, pages no one")
+    admins = [user for user in site.users if user.role is Role.ADMIN]
+    if not any(user.password_hash for user in admins):
+        who = f"gatewayd user set-password {admins[0].name}" if admins else 'there is no user with role = "admin"'
+        found.append(f"no admin can log in, so other machines do not reach the console: {who}")
+    return found
+
+
+def _weak(file: sitefile.SiteFile) -> list[str]:
+    """Return which passwords of a site file nobody could set by hand."""
+    from gatewayd.engine.passwords import weakness
+
+    given = [(entry.name, entry.password.get_secret_value()) for entry in file.content.user if entry.password]
+    judged = ((name, weakness(password, User(0, name))) for name, password in given)
+    return [f'user "{name}": {weak}' for name, weak in judged if weak]
 
 
 def _with_password(site: Site, name: str, stored: str) -> Site:

@@ -21,7 +21,8 @@ def status(arguments: argparse.Namespace) -> int:
         emit(answer)
         return Exit.OK
     down = ", ".join(answer["lines_down"])
-    say(f"gatewayd {answer['version']} runs as process {answer['process']} since {duration(answer['uptime'])}")
+    name = "" if answer["name"] in {"", "gatewayd"} else f" {printable(answer['name'])}"
+    say(f"gatewayd {answer['version']}{name} runs as process {answer['process']} since {duration(answer['uptime'])}")
     say(f"console  {answer['url'] or 'cannot be reached; the log of the gateway says why'}")
     say(f"lines    {answer['lines']}, {'down: ' + down if down else 'all up'}")
     say(f"queued   {answer['pages_waiting']} pages")

@@ -28,10 +28,13 @@ SHUTDOWN = 0.5  # seconds that a follower gets at the end
 
 
 class Control:
-    """The control socket of one daemon. `url` tells where the console answers."""
+    """The control socket of one daemon. `name` is that of the box, `url` tells where its console answers."""
 
-    def __init__(self, engine: Engine, data_dir: Path, url: Callable[[], str], pulse: float = PULSE) -> None:
+    def __init__(
+        self, engine: Engine, data_dir: Path, url: Callable[[], str], name: str = "", pulse: float = PULSE
+    ) -> None:
         self._engine = engine
+        self._name = name
         self._path = data_dir / SOCKET
         self._url = url
         self._pulse = pulse
@@ -64,7 +67,7 @@ class Control:
         return app
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(views.status(self._engine, self._url(), self._began))
+        return web.json_response(views.status(self._engine, self._name, self._url(), self._began))
 
     async def _lines(self, _: web.Request) -> web.Response:
         return web.json_response([views.line(running) for running in self._engine.lines.values()])

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def status(engine: Engine, url: str, began: float) -> Json:
-    """Return how the box is; `began` is when it started, on the timeline."""
+def status(engine: Engine, name: str, url: str, began: float) -> Json:
+    """Return how the box of that name is; `began` is when it started, on the timeline."""
     lines = engine.lines.values()
     return {
+        "name": name,
         "version": __version__,
         "process": os.getpid(),
         "url": url,

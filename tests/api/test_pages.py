@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd.api import ApiOptions
 from gatewayd.api.emm.listing import Part
 from gatewayd.api.pages import Place, pager
 from gatewayd.model import AlarmActivated, Priority
@@ -262,3 +263,15 @@ async def test_the_form_of_a_post_comes_from_its_parameters(nurse: Person) -> No
     assert 'value="5"' in page
     assert 'name="event"' not in page
     assert 'name="userid"' not in page
+
+
+async def test_pages_say_which_box_they_are_of_where_it_has_a_name(gateway: Gateway) -> None:
+    for name, title, brand in (
+        ("gatewayd", "Alarm gateway</title>", '">Alarm gateway</a>'),
+        ("Ward <7>", "Alarm gateway Ward &lt;7&gt;</title>", '<span class="box">Ward &lt;7&gt;</span>'),
+    ):
+        await gateway.client.close()
+        await gateway.serve(ApiOptions(name=name))
+        page = await (await gateway.logs_in("nurse")).page(ACTIVE)
+        assert title in page.text
+        assert brand in page.text

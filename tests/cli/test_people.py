@@ -117,9 +117,9 @@ def test_an_import_keeps_what_the_file_does_not_name_unless_told_to_replace(shel
 
 def test_an_id_that_was_removed_never_comes_back(shell: Shell, people_file: str) -> None:
     shell.type("import", people_file, *BOX)
-    shell.type("import", shell.write("none.toml", ""), *BOX, "--replace")
-    shell.type("import", people_file, *BOX)
-    assert [user.id for user in shell.site().users] == [3]
+    shell.type("import", shell.write("other.toml", '[[user]]\nname = "bert"\n'), *BOX, "--replace")
+    shell.type("import", people_file, *BOX, "--replace")
+    assert [user.id for user in shell.site().users] == [4]
 
 
 @pytest.mark.parametrize("name", ["nowhere.toml", "."])
@@ -245,3 +245,42 @@ def test_root_works_as_the_owner_of_the_data_directory(
     owner = (shell.folder / "data").stat()
     assert shell.type("import", people_file, *BOX).code == 0
     assert changes == [("setegid", owner.st_gid), ("seteuid", owner.st_uid), ("seteuid", 0), ("setegid", 0)]
+
+
+@pytest.mark.parametrize("text", ["", '[[group]]\nname = "g"\nmembers = []\n'])
+def test_a_file_without_people_does_not_replace_everybody(shell: Shell, people_file: str, text: str) -> None:
+    shell.type("import", people_file, *BOX)
+    empty = shell.write("empty.toml", text)
+    ended = shell.type("import", empty, "--replace", *BOX)
+    assert (ended.code, ended.err) == (
+        4,
+        f"{empty}: names nobody: with --replace everybody would be removed, and alarms would reach no one\n",
+    )
+    assert [user.name for user in shell.site().users] == ["anna"]
+    assert shell.type("import", shell.write("empty.toml", ""), *BOX).code == 0
+
+
+def test_an_import_warns_of_what_is_unwise(shell: Shell, people_file: str) -> None:
+    fallback = "there is no [site] fallback: an alarm that no route fits, or that nobody accepts, pages no one"
+    nobody = "no admin can log in, so other machines do not reach the console: "
+    expected = f'warning: {fallback}\nwarning: {nobody}there is no user with role = "admin"\n'
+    assert shell.type("import", people_file, *BOX).err == expected
+    admin = SITE.replace('name = "anna"', 'name = "anna"\nrole = "admin"')
+    warned = shell.type("import", shell.write("site.toml", admin), *BOX, "--json").json["warnings"]
+    assert warned == [fallback, f"{nobody}gatewayd user set-password anna"]
+    weak = admin.replace('role = "admin"', 'role = "admin"\npassword = "short"') + '[site]\nfallback = "user:anna"\n'
+    warned = shell.type("import", shell.write("site.toml", weak), *BOX, "--json").json["warnings"]
+    assert warned == ['user "anna": a password has at least 8 characters']
+    strong = shell.write("site.toml", weak.replace("short", "a long passphrase"))
+    assert shell.type("import", strong, *BOX).err == ""
+
+
+@pytest.mark.parametrize("password", ["short", "aaaaaaaa", "anna"])
+def test_a_password_that_the_console_refuses_is_refused_here_too(
+    shell: Shell, people_file: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.type("import", people_file, *BOX)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    ended = shell.type("user", "set-password", "anna", *BOX)
+    assert (ended.code, ended.err.startswith("gatewayd: password: a password ")) == (1, True)
+    assert not shell.site().users[0].password_hash

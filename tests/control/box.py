@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gatewayd.driver import Driver
     from gatewayd.engine.line import RunningLine
 
+NAME = "Ward\x1b7"
 URL = "http://127.0.0.1:50443/"
 
 
@@ -89,7 +90,7 @@ async def running(folder: Path, data: Path | None = None, pulse: float = 15.0) -
         engine.start()
         for line in engine.lines.values():
             await line.first_attempt.wait()
-        control = Control(engine, data, lambda: URL, pulse)
+        control = Control(engine, data, lambda: URL, NAME, pulse)
         stack.push_async_callback(control.stop)
         await control.start()
         yield Box(engine, control, data, device)

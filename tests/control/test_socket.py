@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewayd import settings
+from gatewayd import __version__, settings
 from gatewayd.control import SOCKET, short_path
 from gatewayd.daemon import Daemon
 from gatewayd.settings import RunOptions
-from tests.control.box import URL, running
+from tests.control.box import NAME, URL, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,10 @@ async def test_the_status_says_which_lines_are_down(tmp_path: Path) -> None:
         code, out, _ = await box.type("status", "--json")
         answer = json.loads(out)
         assert (code, answer["lines"], answer["lines_down"]) == (0, 2, ["gone"])
-        assert answer["url"] == URL
+        assert (answer["name"], answer["url"]) == (NAME, URL)
         code, out, _ = await box.type("status")
         assert (code, "down: gone" in out) == (0, True)
+        assert out.splitlines()[0].startswith(f"gatewayd {__version__} Ward?7 runs as process ")
 
 
 async def test_a_line_tells_its_counters_its_queue_and_when_it_last_received(tmp_path: Path) -> None:
