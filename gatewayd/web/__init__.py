@@ -17,6 +17,9 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+LONG = 200  # characters of a text in a list: whoever calls next must not be far below whoever writes much
+# What nobody sees and what turns the order of letters and digits round ("room 12" into "room 21") is shown as what it is.
+UNSEEN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), 0x202D, 0x202E), "\ufffd")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -50,9 +53,29 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=shown,
     )
-    made.filters.update(moment=moment, span=span)
+    made.filters.update(moment=moment, span=span, abridged=abridged)
+    made.tests.update(long=is_long)
     return made
+
+
+def shown(value: object) -> object:
+    """Return what a page shows of a value that a template writes."""
+    return value.translate(UNSEEN) if type(value) is str and not value.isprintable() else value
+
+
+def is_long(text: str) -> bool:
+    """Return whether a list shows a text in part only."""
+    return len(text) > LONG
+
+
+def abridged(text: str) -> str:
+    """Return a text as lists show it: the beginning, up to a blank, where it is long."""
+    if is_long(text):
+        start = text[:LONG]
+        text = (start.rpartition(" ")[0] or start).rstrip() + " …"
+    return str(shown(text))
 
 
 def moment(seconds: float) -> Markup:
