@@ -18,7 +18,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 LONG = 200  # characters of a text in a list: whoever calls next must not be far below whoever writes much
-# What nobody sees and what turns the order of letters and digits round ("room 12" into "room 21") is shown as what it is.
+# What nobody sees, and what turns the order of digits round ("room 12" into "room 21"), is shown as what it is.
 UNSEEN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), 0x202D, 0x202E), "\ufffd")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
