@@ -52,6 +52,7 @@ class Mailroom:
         self._registrar = registrar
         self._liveness = liveness
         self.is_ours: Callable[[Uri], bool] = lambda _uri: False
+        self.meet: Callable[[str], None] = lambda _host: None
         self.trunk: Trunk | None = None
 
     def send(self, page: Page, now: float) -> int | Receipt:
@@ -65,6 +66,8 @@ class Mailroom:
             return Receipt(Outcome.FAILED, "registered at no PBX", retry_after=PBX_RETRY)
         if not targets:
             return self._no_target(user)
+        if elsewhere is not None:
+            self.meet(elsewhere.flow.peer[0])
         through_pbx = bool(targets[0].route)
         to = targets[0].uri if elsewhere is not None or through_pbx else self.address_of(user)
         return self._pager.send(self._outgoing(user, to, page, now, through_pbx=through_pbx), targets, now)

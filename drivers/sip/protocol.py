@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.sip.attempt import Identity
 from drivers.sip.authenticator import Authenticator
 from drivers.sip.core import Core, Outside
+from drivers.sip.crowd import Crowd
 from drivers.sip.digest import Account
 from drivers.sip.events import BindingsChanged, Event, PbxLost, PhonePresence, Reachability
 from drivers.sip.grammar import DEFAULT_PORT, quote
@@ -49,6 +51,9 @@ class Endpoint(Core[Event]):
         self._names = self._own_names()
         self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.networks]
         self._allows_host = lru_cache(maxsize=256)(self._is_in_networks)
+        self._crowd = Crowd()
+        for host in settings.partners:
+            self._crowd.meet(host)
         limits = (settings.min_expires, settings.max_expires, settings.default_expires, settings.stream_expires)
         self.registrar = Registrar(Limits(*limits))
         self._authenticator = self._make_authenticator()
@@ -59,6 +64,7 @@ class Endpoint(Core[Event]):
         self._pager.news = self._liveness
         self._mailroom = Mailroom(settings, outside, self._pager, self.registrar, self._liveness)
         self._mailroom.is_ours = self._is_ours
+        self._mailroom.meet = self._crowd.meet
         pbx = settings.pbx
         self._trunk = Trunk(pbx, self._pager, self.sent_by, self.events.append) if pbx else None
         self._mailroom.trunk = self._trunk
@@ -84,6 +90,7 @@ class Endpoint(Core[Event]):
             sender=settings.sender,
             pbx_user=settings.pbx.user if settings.pbx else "",
             calls_accept=settings.accept_by_call,
+            meet=self._crowd.meet,
             is_from_pbx=lambda request, flow: self._trunk is not None and self._trunk.is_from_pbx(request, flow),
         )
         return UserAgentServer(self.layer, self.registrar, self._authenticator, policy, self._emit)
@@ -124,6 +131,13 @@ class Endpoint(Core[Event]):
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return host in self._settings.partners or any(address in network for network in self._networks)
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take one datagram; where passwords are asked for, a flood from who has shown none is not looked at."""
+        if self._settings.authenticate and not self._crowd.hears(source[0], now):
+            self.outside.count("flooded")
+        else:
+            super().receive_datagram(data, source, now)
 
     def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""
@@ -181,6 +195,8 @@ class Endpoint(Core[Event]):
         self._pager.habits.restore(remembered)
         self.registrar.restore({user: remembered[key] for user, key in names.items() if user in known})
         users = self.registrar.users()
+        for binding in itertools.chain.from_iterable(self.registrar.current(user, now) for user in users):
+            self._crowd.meet(binding.flow.peer[0])
         for place, user in enumerate(users, 1):  # not a thousand phones in one moment
             self._liveness.watch(user, now, place / len(users))
 

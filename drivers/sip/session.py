@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from gatewayd.driver import Address, News, Receipt
     from gatewayd.model import Page
 
-TROUBLES = frozenset({"malformed", "foreign", "wrong_passwords", "overloaded", "crowded", "defects", "would_amplify"})
+TROUBLES = frozenset(
+    {"malformed", "foreign", "wrong_passwords", "overloaded", "crowded", "flooded", "defects", "would_amplify"}
+)
 
 
 class SipLine(ForwardingLine, RatedLine, Protocol):

@@ -42,7 +42,7 @@ class Policy:
     """Whom we serve. `is_ours` judges the host of a URI; no `users` means that every user name is known.
 
     Phones may write to `sender`, who is the gateway, and to `recipients` (`*`: anybody). `pbx_user` is who we are at
-    the PBX. `calls_accept`: a call is how a person accepts.
+    the PBX. `calls_accept`: a call is how a person accepts. `meet` hears of hosts that know a password.
     """
 
     is_ours: Callable[[Uri], bool]
@@ -54,6 +54,7 @@ class Policy:
     sender: str = ""
     pbx_user: str = ""
     calls_accept: bool = False
+    meet: Callable[[str], None] = lambda _host: None
     is_from_pbx: Callable[[Request, Flow], bool] = lambda _request, _flow: False
 
 
@@ -167,6 +168,7 @@ class UserAgentServer:
         verdict, credentials = self._authenticator.check(values, request.method, now, request.body, source)
         if verdict is _RIGHT and self._policy.is_ours(Uri.parse(credentials.get("uri", ""))):
             self._brake.right(source)
+            self._policy.meet(source)
             return credentials["username"]
         if verdict is Verdict.WRONG:
             self._policy.count("wrong_passwords")
