@@ -55,6 +55,8 @@ class StorageWatch:
         self._stands: set[str] = set()  # faults that people know of
         self._hiccups: deque[float] = deque(maxlen=OFTEN)  # when the disk failed for a moment
         self._steady_at = 0.0  # when the disk has not been down for long enough
+        self._unreadable = ""
+        self._readable_at = 0.0  # when nothing has been unreadable for long enough
         self._looking: asyncio.Task[None] | None = None
 
     async def run(self, stands: Iterable[str]) -> None:
@@ -113,7 +115,7 @@ class StorageWatch:
         storage = self._store.storage
         for key in sorted(self._wanted() ^ self._stands):
             raised = key not in self._stands
-            reason = storage.reason or f"the disk has failed {OFTEN} times within an hour"
+            reason = storage.reason or self._unreadable or f"the disk has failed {OFTEN} times within an hour"
             report = supervision.storage_fault(key, reason) if raised else supervision.storage_over(key)
             try:
                 await self._report(report)
@@ -130,13 +132,24 @@ class StorageWatch:
     def _wanted(self) -> set[str]:
         """Return the faults that should stand; one that comes and goes with the last free block stays for a while."""
         disk, now = self._store.storage.disk, self._clock.now()
+        self._note_unreadable(now)
         if disk is Disk.SOUND:
             often = len(self._hiccups) == OFTEN and now - self._hiccups[0] < HOUR
-            return {supervision.STORAGE} if often else set()
+            return {supervision.STORAGE} if often or self._unreadable else set()
         if disk is Disk.DOWN:
+            self._unreadable = ""  # one fault says enough
             self._steady_at = now + STEADY
             return {supervision.STORAGE_DOWN, *self._stands}
         return {supervision.STORAGE, *(self._stands if now < self._steady_at else ())}
+
+    def _note_unreadable(self, now: float) -> None:
+        """Take note that something could not be read; what is damaged stays so, until nobody wants it for an hour."""
+        storage = self._store.storage
+        if storage.unreadable:
+            self._unreadable, storage.unreadable = storage.unreadable, ""
+            self._readable_at = now + HOUR
+        elif now >= self._readable_at:
+            self._unreadable = ""
 
 
 def _from_any_thread(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:

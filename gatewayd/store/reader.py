@@ -20,10 +20,16 @@ MOST_COUNTS = 512  # numbers that are remembered
 class Reader:
     """A connection that only reads. Every method raises StoreUnavailable when the file cannot be read."""
 
-    def __init__(self, connection: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        version: Callable[[], int] = lambda: 0,
+        failed: Callable[[sqlite3.Error], None] = lambda _: None,
+    ) -> None:
         self._connection = self._own = connection
         self._moved: Callable[[sqlite3.Error], bool] = lambda _: False
         self._version = version
+        self._failed = failed
         self._counts: dict[tuple[str, Row], int] = {}
         self._counts_version = 0
 
@@ -34,7 +40,7 @@ class Reader:
         except sqlite3.Error as error:
             if self._moved(error):
                 return self.one(sql, values)
-            raise _unreadable(error) from error
+            raise self._unreadable(error) from error
         return row
 
     def all(self, sql: str, values: Row = ()) -> list[Row]:
@@ -44,7 +50,7 @@ class Reader:
         except sqlite3.Error as error:
             if self._moved(error):
                 return self.all(sql, values)
-            raise _unreadable(error) from error
+            raise self._unreadable(error) from error
 
     def count(self, sql: str, values: Row = ()) -> int:
         """Return the number that a query counts. Nothing is counted twice as long as nothing is written.
@@ -80,6 +86,6 @@ class Reader:
         self._connection = connection or self._own
         self._moved = moved
 
-
-def _unreadable(error: sqlite3.Error) -> StoreUnavailable:
-    return StoreUnavailable(f"cannot read the store: {error}")
+    def _unreadable(self, error: sqlite3.Error) -> StoreUnavailable:
+        self._failed(error)
+        return StoreUnavailable(f"cannot read the store: {error}")

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from gatewayd.errors import StorageDegraded
-from gatewayd.store.faults import DiskFault, NoRoom
+from gatewayd.store.faults import DiskFault, NoRoom, as_ours
 from gatewayd.store.place import Place
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Storage:
         self._given = 0  # how often it was given back
         self.disk = Disk.SOUND
         self.reason = ""
+        self.unreadable = ""  # what was said when it could not be read, until the watch has taken note
         self.changed: Callable[[], None] | None = None
 
     def make_room(self, error: Exception) -> bool:
@@ -93,6 +94,12 @@ class Storage:
         changed = self.changed
         if changed is not None:
             changed()
+
+    def cannot_read(self, error: Exception) -> None:
+        """Note that something on the disk cannot be read."""
+        if self.changed is not None and isinstance(as_ours(error), DiskFault):
+            self.unreadable = f"the store cannot be read: {error}"
+            self.changed()
 
     def fail(self, error: Exception) -> None:
         """Note that the disk takes nothing."""

@@ -91,7 +91,7 @@ class Store:
         self._connection = connection
         self.storage = storage
         self.writer = Writer(connection, storage)
-        reader = self._reader = Reader(reader_connection, lambda: self.writer.commits)
+        reader = self._reader = Reader(reader_connection, lambda: self.writer.commits, storage.cannot_read)
         self.owed = Owed(self.writer, reader)
         self.alarms = Alarms(reader)
         self.inbox = Inbox(reader)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.clock import settle
-from gatewayd.errors import NotDurable
+from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.store import Query
 from gatewayd.store.database import FILE
 from gatewayd.store.storage import Disk
@@ -79,6 +79,44 @@ async def test_what_can_still_be_read_of_a_damaged_store_can_be_answered_and_res
     assert box.pager.texts[-1] == "RESET ROOM 12"
     assert box.store.alarms.active_with_key("ward-panel", "3-11") is None
     assert box.store.alarms.listing(Query()).total == 2  # the new one, and the fault of the disk
+
+
+async def test_people_are_told_once_that_an_escalation_cannot_go_on_because_it_cannot_be_read(started: Box) -> None:
+    box = started
+    damage(box.data, "escalations_message")
+    await box.passes(200)
+    assert box.phones.texts == []  # nobody can know who comes next
+    text = "gatewayd: Storage degraded: the store cannot be read: database disk image is malformed"
+    fault = box.store.alarms.active_with_key("gatewayd", "storage")
+    assert fault is not None
+    assert fault.active_text.startswith(text)
+    assert fault.repeats == 0
+    assert box.store.storage.disk is Disk.SOUND
+
+
+async def test_an_escalation_that_cannot_be_read_goes_on_with_what_is_left_once_that_is_told(started: Box) -> None:
+    damage(started.data, "events")
+    await started.passes(31)
+    assert "2002" in {page.address for page in started.phones.pages}
+
+
+async def test_a_fault_of_reading_ends_an_hour_after_the_last_one(box: Box) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    box.store.storage.cannot_read(error)
+    await box.passes(1800)
+    box.store.storage.cannot_read(error)
+    await box.passes(3500)
+    assert box.store.alarms.active_with_key("gatewayd", "storage") is not None
+    await box.passes(200)
+    assert box.store.alarms.active_with_key("gatewayd", "storage") is None
+
+
+async def test_a_query_that_is_wrong_is_no_fault_of_the_disk(box: Box) -> None:
+    with pytest.raises(StoreUnavailable):
+        box.store._reader.one("SELECT nothing FROM nowhere")
+    await box.passes(10)
+    assert box.store.alarms.active_with_key("gatewayd", "storage") is None
 
 
 @pytest.mark.parametrize("name", ["messages", "alarms_active"])

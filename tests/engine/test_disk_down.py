@@ -367,6 +367,9 @@ async def test_an_alarm_that_gave_way_is_not_escalated_any_more(box: Box) -> Non
     disk.plug_in()
     await back(box)
     assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE line = 'ward-panel' AND cleared_time IS NULL") == 0
+    assert {
+        text for text in box.texts_of(ADMIN) if text.startswith("gatewayd: Storage") and "nothing can" not in text
+    } == set()
 
 
 async def test_a_disk_that_cannot_be_read_any_more_while_it_is_down_is_read_from_memory(box: Box) -> None:
