@@ -79,7 +79,8 @@ class Arrivals:
         return Passed(key=key)
 
     def _give_out(self, texts: list[Text[Token]]) -> None:
-        self._session.events.extend(TextArrived(text) for text in texts)
+        for text in texts:
+            self._session.give_out(TextArrived(text))
 
     def _hear_one(self, said: Unsolicited, now: float) -> None:
         session = self._session

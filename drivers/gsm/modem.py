@@ -109,7 +109,7 @@ class SimulatedModem:
             self._answer(ERROR, due)
         elif line.startswith("AT+CFUN=1,1"):
             self._answer(OK, None)
-            self._on_reboot()
+            self._reboot()
         elif line.startswith("AT+CMGS="):
             self._ask_for_text(line.removeprefix("AT+CMGS="), due)
         else:
@@ -127,6 +127,11 @@ class SimulatedModem:
             lines = [*_BY_ITSELF, *lines, *_BY_ITSELF]
         for line in (*lines, result):
             self.say(line, due)
+
+    def _reboot(self) -> None:
+        """Restart: what it was going to say is forgotten."""
+        self._later.clear()
+        self._on_reboot()
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class SimulatedModem:
             self.say(f"+CMS ERROR: {error or 304}", due)
             return
         if faults.take("reset"):
-            self._on_reboot()
+            self._reboot()
             return
         reference = self.state.next_reference()
         self.state.submitted += 1

@@ -140,6 +140,7 @@ class Modem:
 
     def settle(self, tokens: tuple[Token, ...], now: float) -> None:
         """Let the modem forget messages that were recorded."""
+        self._session.unheeded.difference_update(tokens)
         for token in tokens:
             if isinstance(token, Stored):
                 self._session.to_delete.append(token)
@@ -150,6 +151,7 @@ class Modem:
     def leave(self, tokens: tuple[Token, ...]) -> None:
         """Take note of messages that could not be recorded: the next sweep of the memory finds them again."""
         self._session.known.difference_update(token for token in tokens if isinstance(token, Stored))
+        self._session.unheeded.difference_update(tokens)
 
     # --- the five methods of every protocol ---------------------------------------------------------------------------
 
@@ -159,6 +161,8 @@ class Modem:
         self._session.now = now
         if self._channel.unsolicited:
             self._arrivals.hear(now)
+        if self._session.heeds(now):
+            self._quiet_until = None  # what people say is told at once
         if reply is not None:
             self._resume(reply, now)
         else:
@@ -187,6 +191,8 @@ class Modem:
         due = [self._runner.due(), self._arrivals.due()]
         if not self._runner.busy and self._stage is Stage.READY:
             due += [self._session.check_due, self._session.sweep_due]
+            if self._waiting is not None and self._session.unheeded:
+                due.append(self._session.heed_until)
         return min((time for time in due if time is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
@@ -247,6 +253,8 @@ class Modem:
             if chore is not None:
                 self._chores += wanted
                 return chore
+        if self._asked is None and self._session.heeds(now):
+            return None
         self._chores = 0
         return self._next_message(now) if self._asked is None else self._next_order(self._asked)
 

@@ -10,7 +10,7 @@ from drivers.gsm.vocabulary import PDU_WORDS
 from gatewayd.hayes.script import Command, Reply, Script, ask
 
 if TYPE_CHECKING:
-    from drivers.gsm.events import GsmEvent, Outgoing, Stored, Token
+    from drivers.gsm.events import GsmEvent, Outgoing, Stored, TextArrived, Token
     from drivers.gsm.profile import Profile
     from gatewayd.hayes.channel import Channel
 
@@ -18,6 +18,7 @@ MAX_KNOWN = 1_024  # messages in the modem that wait to be recorded: more than a
 
 
 COMPLAINT_GAP = 5.0  # seconds
+HEED = 0.1  # seconds that a message waits at most for what the gateway makes of a text that has just come
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Session:
     `routing` is what the modem shows of how it announces messages, empty where it does not tell; `forgetful`: it was
     found without it. `failures` and `setbacks` count messages in a row that were not sent, `refused` are the numbers of
     those that never will be. `just_sent` is the message that the network took last, until another one is asked for.
-    `complained` is when the modem last had its memory looked through.
+    `complained` is when the modem last had its memory looked through. `unheeded` are texts that were given out and are
+    not recorded yet: until `heed_until` nothing is sent, for one of them may be the answer that makes it superfluous.
     """
 
     profile: Profile
@@ -72,12 +74,25 @@ class Session:
     sweep_due: float = 0.0
     complained: float = float("-inf")
     check_due: float = 0.0
+    unheeded: set[Token] = field(default_factory=set)
+    heed_until: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     @property
     def text_mode(self) -> bool:
         """Whether the modem knows no PDUs."""
         return self.channel.vocabulary is not PDU_WORDS
+
+    def give_out(self, text: TextArrived) -> None:
+        """Tell of a text."""
+        self.events.append(text)
+        self.unheeded.update(text.text.tokens)
+        if self.now >= self.heed_until:  # a flood does not make it longer
+            self.heed_until = self.now + HEED
+
+    def heeds(self, now: float) -> bool:
+        """Return whether the gateway still looks at what people wrote."""
+        return bool(self.unheeded) and now < self.heed_until
 
     def sweep_soon(self) -> None:
         """Look through the memory, for the modem says that it is full; one that never stops saying so must wait."""

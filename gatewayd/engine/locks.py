@@ -47,10 +47,10 @@ class Turn:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                waiting.remove(turn)
-            else:
+            if not turn.cancelled():
                 self._pass_on()  # it was ours already
+            elif turn in waiting:  # whoever passed the key on meanwhile has dropped it
+                waiting.remove(turn)
             raise
 
     async def __aexit__(self, *_: object) -> None:

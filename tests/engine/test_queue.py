@@ -185,3 +185,21 @@ async def test_a_turn_that_comes_together_with_its_cancellation_goes_to_the_next
     await asyncio.gather(cancelled, return_exceptions=True)
     assert cancelled.cancelled()
     assert len(locks) == 0
+
+
+async def test_who_gives_up_in_the_moment_in_which_the_key_is_passed_on_is_cancelled_and_nothing_else() -> None:
+    locks = KeyedLocks()
+    mine = locks("a")
+    await mine.__aenter__()
+
+    async def wait() -> None:
+        async with locks("a"):
+            raise AssertionError("the one who was cancelled went on")
+
+    cancelled = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await mine.__aexit__()  # it has not heard yet
+    await asyncio.gather(cancelled, return_exceptions=True)
+    assert cancelled.cancelled()
+    assert len(locks) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from drivers.gsm.address import ALPHANUMERIC, Address
 from drivers.gsm.pdu import Deliver, Submit
+from drivers.gsm.session import HEED
 from drivers.gsm.simulated import Entry
 from drivers.gsm.userdata import split
 from gatewayd.driver import Outcome
@@ -76,7 +77,7 @@ async def test_page_is_sent_while_the_disk_takes_no_texts() -> None:
     await site.start()
     site.line.disk_full = True
     await site.modem.receives(ANNA, "OK")
-    assert (await site.sends()).outcome is Outcome.SENT
+    assert (await site.sends(within=HEED)).outcome is Outcome.SENT
 
 
 async def test_text_that_came_while_the_box_was_off_is_read_at_the_start() -> None:

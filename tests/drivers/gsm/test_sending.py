@@ -149,6 +149,14 @@ async def test_answer_that_comes_late_is_reported_and_shifts_no_other_answer() -
     assert (receipt.outcome, receipt.reference) == (Outcome.SENT, "2/1234567")
 
 
+async def test_simulated_modem_that_restarts_answers_nothing_of_before() -> None:
+    site = Site(modem={"late_by": 25.0}, send_timeout=20)
+    await site.start()
+    for fault in ("late", "reset"):
+        site.modem.faults.plan(fault)
+        assert (await site.sends(within=21)).outcome is Outcome.UNKNOWN
+
+
 async def test_modem_that_does_not_ask_for_the_text_has_sent_nothing() -> None:
     site = Site()
     await site.start()
