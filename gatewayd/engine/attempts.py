@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
@@ -84,15 +84,26 @@ class Attempts:
         while self._taken:
             self._taken.pop(next(iter(self._taken)))()
 
-    def relay(self, driver: Driver, page: Page, ended: Callable[[Page], None]) -> asyncio.Task[Receipt]:
-        """Begin an attempt for somebody who writes down himself how it ended."""
+    def hand_over(self, page: Page, after: int) -> None:
+        """Take note of a page that the driver begins with by itself, for somebody who will have it relayed."""
+        self._unheard.add(page.id)
+        self._in_hand.discard(after)
         self._in_hand.add(page.id)
-        return self._begin(page, self._relay(driver, page), ended)
+        self._line.recorder.ordered(page)
 
-    def _begin(self, page: Page, work: Coroutine[Any, Any, Any], ended: Callable[[Page], None]) -> asyncio.Task[Any]:
+    async def relay(self, driver: Driver, page: Page, ended: Callable[[Page], None]) -> Receipt:
+        """Make an attempt, as a part of the present task, for somebody who writes down himself how it ended."""
+        if page.id not in self._unheard:
+            self._in_hand.add(page.id)
+        task = self._tasks[page.id] = cast("asyncio.Task[Any]", asyncio.current_task())
+        try:
+            return await self._relay(driver, page)
+        finally:
+            self._ended(page, ended, task)
+
+    def _begin(self, page: Page, work: Coroutine[Any, Any, Any], ended: Callable[[Page], None]) -> None:
         task = self._tasks[page.id] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(partial(self._ended, page, ended))
-        return task
 
     def _ended(self, page: Page, ended: Callable[[Page], None], _: asyncio.Task[Any]) -> None:
         self._tasks.pop(page.id, None)
@@ -209,6 +220,7 @@ class Attempts:
         """Cancel an attempt. One that the driver has begun must have its turn first, or the driver would not hear."""
         if page_id in self._unheard:
             self._begin_taken()
-            asyncio.get_running_loop().call_soon(self._tasks[page_id].cancel)
+            if page_id in self._tasks:  # or a pool has not had it relayed yet, and cancels it itself
+                asyncio.get_running_loop().call_soon(self._tasks[page_id].cancel)
         else:
             self._tasks[page_id].cancel()

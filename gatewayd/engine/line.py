@@ -188,8 +188,8 @@ class RunningLine:
         self.is_up, self.down_reason = False, reason
         self.first_attempt.set()
         self._want_fault(wanted=True)
+        self._fault.log(reason, news=news)
         if news:
-            self.log.error("line %s is down: %s", self.name, reason)
             for page in self._queue.pages():
                 self._hasten(page)
         self._moved()
@@ -271,10 +271,12 @@ class RunningLine:
     def take(self, after: int) -> Page | None:
         """Take the page that is next, now that the driver is done with page `after`."""
         driver, attempts = self.driver, self._attempts
-        if driver is None or not self.is_up or self._closed or self.pool is not None or after not in attempts:
-            return None  # a pool chooses in its own way
+        if driver is None or not self.is_up or self._closed or after not in attempts:
+            return None
         if len(attempts) > driver.capabilities.parallel or driver.held_back() > 0:
             return None
+        if self.pool is not None:
+            return self.pool.take_for(self, after) if not self._queue else None
         page = self._queue.pop()
         if page is None:
             return None
@@ -299,6 +301,10 @@ class RunningLine:
     def held_back(self) -> float:
         """Return for how many seconds the driver would hold the next page back."""
         return self.driver.held_back() if self.driver is not None else 0.0
+
+    def hand_over(self, page: Page, after: int) -> None:
+        """Take note of a page of the pool that the driver begins with after page `after`; `relay` follows."""
+        self._attempts.hand_over(page, after)
 
     async def relay(self, page: Page) -> Receipt:
         """Make one attempt to deliver a page of the pool, which writes down what becomes of it."""

@@ -12,11 +12,14 @@ from gatewayd.errors import LineDown
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from dataclasses import replace
 
     from gatewayd.driver import News
     from gatewayd.engine.line import LineHost
     from gatewayd.engine.pool import Standing
     from gatewayd.model import Page
+else:
+    from gatewayd.values import replace
 
 MOST_DOUBTS = 1_024  # pages of which it is remembered who left them unknown
 
@@ -30,7 +33,8 @@ class PoolDriver(Driver):
         super().__init__(line)
         self._line = line
         self._moved = asyncio.Event()
-        self._carrying = 0
+        self._carried: set[int] = set()  # pages that keep a member busy
+        self._begun: dict[int, RunningLine] = {}  # by page: the member that has begun with it already
         self._doubts: dict[int, set[str]] = {}  # by page: the members of which nobody knows whether they delivered it
         self._told_down = False
 
@@ -38,7 +42,7 @@ class PoolDriver(Driver):
     def capabilities(self) -> Capabilities:
         """What the members can do together, as many pages at once as they take at this moment."""
         drivers = [member.driver for member in self._line.members]
-        parallel = self._carrying + pool.room(self._line.standings())
+        parallel = len(self._carried) + pool.room(self._line.standings())
         return pool.combined([driver.capabilities for driver in drivers if driver is not None], parallel)
 
     @property
@@ -68,27 +72,45 @@ class PoolDriver(Driver):
         self._told_down = True
         raise LineDown("; ".join(f"{member.name}: {member.down_reason}" for member in self._line.members))
 
+    def may_begin(self, member: RunningLine, page: Page) -> bool:
+        """Return whether a member that is just done with a page is the one to carry the next."""
+        standings = [
+            replace(one, room=one.room + 1) if one.name == member.name else one for one in self._line.standings()
+        ]
+        avoided = pool.avoiding(standings, (), self._doubts.get(page.id, ()))
+        return pool.choose(standings, avoided) == member.name
+
+    def begin(self, member: RunningLine, page: Page, after: int) -> None:
+        """Take note of a page that a member begins with by itself, being done with page `after`; `send` follows."""
+        self._begun[page.id] = member
+        self._carried.discard(after)
+        self._carried.add(page.id)
+        member.hand_over(page, after)
+
     async def send(self, page: Page) -> Receipt:
         """Make one attempt, with as many members as it takes. Raises LineDown when there is none."""
         receipts: dict[str, Receipt] = {}
         doubtful = self._doubts.pop(page.id, set())
-        while (member := await self._free_member(receipts.keys(), doubtful)) is not None:
+        member: RunningLine | None = self._begun.get(page.id)
+        while member is not None or (member := await self._free_member(receipts.keys(), doubtful)) is not None:
             receipt = await self._carry(member, page)
             if receipt.outcome is Outcome.UNKNOWN:
                 self._doubt(page.id, doubtful | {member.name})
             if receipt.outcome not in pool.ANOTHER_MAY_HELP:
                 return pool.carried(member.name, receipt)
             receipts[member.name] = receipt
+            member = None
         if not receipts:
             raise LineDown("no line of the pool is up")
         return pool.summary(receipts)
 
     async def _carry(self, member: RunningLine, page: Page) -> Receipt:
-        self._carrying += 1
+        if self._begun.pop(page.id, None) is None:
+            self._carried.add(page.id)
         try:
             return await member.relay(page)
         finally:
-            self._carrying -= 1
+            self._carried.discard(page.id)
 
     def _doubt(self, page_id: int, members: set[str]) -> None:
         while len(self._doubts) >= MOST_DOUBTS:
@@ -130,6 +152,18 @@ class PoolLine(RunningLine):
             pool.Standing(one.name, one.is_up, one.room(), bool(one.degraded_reason), one.held_back())
             for one in self.members
         ]
+
+    def take_for(self, member: RunningLine, after: int) -> Page | None:
+        """Take the page that is next for a member, now that it is done with page `after` of the pool."""
+        page = self._queue.peek()
+        if page is None or page.expires < self.clock.now() or not self.is_up or self._closed:
+            return None
+        if after not in self._attempts or not self._pool_driver.may_begin(member, page):
+            return None
+        self._queue.pop()
+        self._attempts.take(self._pool_driver, page, self._sent, after)
+        self._pool_driver.begin(member, page, after)
+        return page
 
     def moved(self) -> None:
         """Take note that a member came, went, got worse or better, or has room."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,25 +35,28 @@ PEOPLE = 8
 
 
 class House:
-    """An engine with a store on disk, one GSM line, and the modem on its other end, which takes a second a message."""
+    """An engine with a store on disk, one GSM line or a pool, and their modems, which take a second a message each."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, names: tuple[str, ...] = ("sms",)) -> None:
         self.clock = ManualClock()
         self.store = open_store(data)
         self.store.writer.slow_commit = math.inf
         people = (Contact(number, f"c{number}", "sms", f"+4917000000{number:02}") for number in range(1, PEOPLE + 1))
         self.store.save_site(Site(contacts=tuple(people)))
         self.settings = GsmSettings(port="/dev/memory", validity=600)  # a capture does not say how long a page lived
-        self.modem = GsmSimulator(self.clock, ModemSettings(port="memory", reports=False, send_time=1.0))
+        modem = ModemSettings(port="memory", reports=False, send_time=1.0)
+        self.modems = {name: GsmSimulator(self.clock, modem) for name in names}
+        self.modem = self.modems[names[0]]
         self.engine = Engine(self.store, self.clock)
-        self.engine.add_line("sms", self._driver)
+        for name in names:
+            self.engine.add_line(name, self._driver, "sms" if len(names) > 1 else "")
         self.engine.start()
 
     def _driver(self, line: RunningLine) -> GsmDriver:
-        return GsmDriver(line, self.settings, self._open)
+        return GsmDriver(line, self.settings, partial(self._open, self.modems[line.name]))
 
-    async def _open(self, settings: SerialSettings, adapter: StreamAdapter[GsmEvent]) -> None:
-        other_end = Context().run(self.modem.adapter)  # outside of the line's context: its capture is not the modem's
+    async def _open(self, modem: GsmSimulator, settings: SerialSettings, adapter: StreamAdapter[GsmEvent]) -> None:
+        other_end = Context().run(modem.adapter)  # outside of the line's context: its capture is not the modem's
         connect(adapter, other_end, self.clock)
 
     async def says(self, text: str, person: int, priority: Priority = Priority.NORMAL) -> None:
@@ -92,6 +96,21 @@ async def test_the_modem_does_not_idle_while_pages_wait(house: House) -> None:
         await house.says(f"text {person}", person)
     await house.clock.advance(20)
     assert [round(message.time - began, 3) for message in house.modem.sent] == [float(n) for n in range(PEOPLE)]
+
+
+async def test_the_modems_of_a_pool_do_not_idle_while_pages_wait(tmp_path: Path) -> None:
+    house = House(tmp_path, ("sms1", "sms2"))
+    await house.clock.advance(2)
+    began = house.clock.now()
+    for person in range(1, PEOPLE + 1):
+        await house.says(f"text {person}", person)
+    await house.clock.advance(20)
+    for modem in house.modems.values():
+        assert [round(message.time - began, 3) for message in modem.sent] == [0.0, 1.0, 2.0, 3.0]
+    assert [page.state for page in house.pages()] == [PageState.SENT] * PEOPLE
+    assert {page.detail.partition(":")[0] for page in house.pages()} == {"sms1", "sms2"}
+    await house.engine.stop()
+    house.store.close()
 
 
 async def test_the_capture_of_pages_that_followed_one_another_is_replayed_as_it_was(house: House) -> None:
