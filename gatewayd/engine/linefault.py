@@ -11,6 +11,7 @@ from gatewayd.errors import NotDurable, StoreUnavailable
 if TYPE_CHECKING:
     from gatewayd.engine.line import LineHost, RunningLine
 
+MOST_REASONS = 8  # logged of one outage: one that begins with an unplugged modem may end with a PIN that is wanted
 STORE_RETRY = 1.0  # seconds between attempts to write something down that has happened already
 
 
@@ -22,6 +23,16 @@ class LineFault:
         self._host = host
         self._wanted = self._stands = host.store.alarms.active_with_key(line.name, supervision.LINE_DOWN) is not None
         self._told = False  # whether a task is telling
+        self._reasons: set[str] = set()  # of this outage, as far as they were logged
+
+    def log(self, reason: str, *, news: bool) -> None:
+        """Log why the line is down; while it stays so, each other reason once."""
+        if news:
+            self._reasons.clear()
+        if reason in self._reasons or len(self._reasons) >= MOST_REASONS:
+            return
+        self._reasons.add(reason)
+        self._line.log.error("line %s is %sdown: %s", self._line.name, "" if news else "still ", reason)
 
     def want(self, *, wanted: bool) -> bool:
         """Note whether the fault should stand; returns whether somebody has to `tell` now."""

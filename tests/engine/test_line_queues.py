@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import TYPE_CHECKING
+
 from gatewayd.clock import settle
 from gatewayd.driver import Outcome, Receipt
+from gatewayd.engine.linefault import MOST_REASONS
 from gatewayd.engine.orders import SendOrder
+from gatewayd.errors import LineDown
 from gatewayd.model import AlarmReset, Priority
 from tests.engine.conftest import ADMIN, NURSE, PHONE_B, PHONE_C, WARD_PAGER, Box
+
+if TYPE_CHECKING:
+    import pytest
 
 
 async def test_a_dead_line_never_blocks_another(box: Box) -> None:
@@ -118,3 +126,35 @@ async def test_what_is_more_urgent_goes_first_when_a_device_may_send_again(box: 
     assert box.pager.started == []
     await box.passes(2)
     assert box.pager.texts == ["FIRE", "lunch menu"]
+
+
+async def test_another_reason_of_the_same_outage_is_logged_once(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    reasons = iter(["no such device", "the SIM wants a PIN", *["no such device", "the SIM wants a PIN"] * 5])
+
+    async def run() -> None:
+        raise LineDown(next(reasons, "a new one every time"))
+
+    box.phones.run = run  # type: ignore[method-assign]
+    box.phones.unplug()
+    await box.passes(60)
+    assert caplog.text.count("line phones is down: unplugged") == 1
+    assert caplog.text.count("line phones is still down: no such device") == 1
+    assert caplog.text.count("line phones is still down: the SIM wants a PIN") == 1
+
+
+async def test_reasons_that_change_without_end_do_not_fill_the_log(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = itertools.count()
+
+    async def run() -> None:
+        raise LineDown(f"error {next(numbers)}")
+
+    box.phones.run = run  # type: ignore[method-assign]
+    box.phones.unplug()
+    await box.passes(300)
+    assert caplog.text.count("is still down") == MOST_REASONS - 1
+    del box.phones.run
+    box.phones.plug_in()
+    await box.passes(30)
+    box.phones.unplug()
+    await box.passes(1)
+    assert caplog.text.count("line phones is down: unplugged") == 2
