@@ -19,6 +19,7 @@ from gatewayd.model import (
     Plan,
     Recorded,
     Step,
+    TextReceived,
 )
 from tests.engine.conftest import ADMIN, DOCTOR, NIGHT, NURSE, PHONE_B, PHONE_C, PLAN, SITE, WARD_PAGER, Box
 from tests.engine.sites import changed, recipient, resite
@@ -105,6 +106,26 @@ async def test_a_late_decline_of_an_earlier_step_hurries_nobody(box: Box) -> Non
     assert "declined by nurse" in box.journal()
 
 
+async def test_who_takes_an_alarm_without_a_plan_takes_it_for_all(box: Box) -> None:
+    both = Group(NIGHT, "both", (NURSE, WARD_PAGER))
+    await resite(box, changed(groups=(both,), definitions=recipient(NIGHT)))
+    box.pager.unplug()
+    await box.passes(0.01)
+    await box.activates("3-12")
+    await box.accepts(NURSE)
+    box.pager.plug_in()
+    await box.passes(60)
+    assert "ROOM 12" not in box.pager.texts
+
+
+async def test_who_takes_a_text_to_a_plan_takes_it_for_all(box: Box) -> None:
+    await box.engine.report("phones", TextReceived("2002", "COME", "ward-calls"))
+    await settle()
+    await box.accepts(NURSE)
+    await box.passes(3600)
+    assert [page.address for page in box.phones.pages] == ["2001"]
+
+
 # --- when nobody is reached -------------------------------------------------------------------------------------------
 
 
@@ -113,6 +134,24 @@ async def test_an_alarm_whose_only_page_fails_is_told_to_the_fallback(box: Box) 
     box.pager.outcomes = [Receipt(Outcome.REFUSED, "no such pager")]
     await box.activates("3-12")
     assert box.texts_of(ADMIN) == ["NOT DELIVERED: ROOM 12"]
+
+
+async def test_an_alarm_that_escalates_is_told_to_the_fallback_once_and_at_the_end(box: Box) -> None:
+    await resite(box, changed(plans=(Plan(PLAN, "p", (Step((WARD_PAGER,), 30.0),)),)))
+    box.pager.outcomes = [Receipt(Outcome.REFUSED, "no such pager")]
+    await box.activates("3-12")
+    assert box.texts_of(ADMIN) == []
+    await box.passes(31)
+    assert box.texts_of(ADMIN) == ["NOT ACCEPTED: ROOM 12"]
+
+
+async def test_a_step_adds_no_page_to_an_address_that_one_still_waits_for(box: Box) -> None:
+    await resite(box, changed(plans=(Plan(PLAN, "p", (Step((WARD_PAGER,), 30.0), Step((WARD_PAGER, NURSE), 60.0))),)))
+    box.pager.unplug()
+    await box.passes(0.01)
+    await box.activates("3-12")
+    await box.passes(31)
+    assert [page.line for page in box.pages(2)] == ["pager", "phones"]
 
 
 async def test_an_alarm_for_a_line_that_does_not_exist_goes_to_the_fallback(box: Box) -> None:
@@ -150,6 +189,7 @@ async def test_a_text_that_is_cut_says_so_in_the_journal(box: Box) -> None:
 async def test_cancel_sends_the_reset_text(box: Box) -> None:
     await box.activates("3-12")
     await box.engine.cancel(box.user(NURSE), box.event_of(NURSE))
+    assert "cancelled by nurse" in box.journal()
     await box.passes(3600)
     assert box.phones.texts == ["ROOM 12 #1", "RESET ROOM 12"]
     assert box.alarm().cancelled_by == NURSE

@@ -18,7 +18,7 @@ OTHER = st.tuples(st.sampled_from(["withdraw", "pop", "pass"]), ITEM, st.just(0)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(PUSH | OTHER, max_size=80))
+@given(st.lists(PUSH | OTHER, min_size=20, max_size=80))
 def test_the_queue_does_what_a_sorted_list_does(steps: list[tuple[str, int, int, int, int]]) -> None:
     queue: PriorityQueue[int] = PriorityQueue()
     model: dict[int, tuple[int, int, int, int]] = {}  # item → rank, age, order of arrival, due
@@ -68,7 +68,7 @@ AGENDA_STEP = st.tuples(st.sampled_from(["set", "forget", "take", "pass"]), ITEM
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(AGENDA_STEP, max_size=80))
+@given(st.lists(AGENDA_STEP, min_size=20, max_size=80))
 def test_the_agenda_does_what_a_dictionary_does(steps: list[tuple[str, int, int, int]]) -> None:
     agenda: Agenda[int] = Agenda()
     model: dict[int, int] = {}
@@ -100,6 +100,41 @@ def test_after_an_outage_the_most_urgent_deadline_is_taken_first() -> None:
     agenda.load([("low", 1.0, 4), ("fire", 3.0, 1), ("call", 2.0, 3), ("future", 99.0, 1)])
     assert agenda.take_due(10.0, 2) == ["fire", "call"]
     assert agenda.take_due(10.0, 2) == ["low"]
+
+
+def test_tidying_up_loses_nothing_that_is_still_queued() -> None:
+    queue: PriorityQueue[int] = PriorityQueue()
+    for item in range(4 * SMALL):
+        queue.push(item, 1, item, due=item % 2 * 1000.0)
+    for item in range(4 * SMALL):
+        if item % 8 > 1:
+            queue.withdraw(item)
+    kept = [item for item in range(4 * SMALL) if item % 8 <= 1]
+    assert len(queue._ready) + len(queue._waiting) < 4 * SMALL
+    assert [queue.pop(1000.0) for _ in kept] == kept
+    assert queue.pop(1000.0) is None
+
+
+def test_tidying_up_loses_no_deadline() -> None:
+    agenda: Agenda[int] = Agenda()
+    for item in range(4 * SMALL):
+        agenda.set(item, float(item))
+    assert agenda.take_due(SMALL - 1.0, 1) == [0]
+    for item in range(4 * SMALL):
+        if item % 8:
+            agenda.forget(item)
+    kept = list(range(8, 4 * SMALL, 8))
+    assert len(agenda._heap) + len(agenda._ripe) < 4 * SMALL
+    assert agenda.take_due(4.0 * SMALL, 4 * SMALL) == kept
+
+
+def test_the_agenda_keeps_nothing_of_deadlines_that_were_dropped() -> None:
+    agenda: Agenda[int] = Agenda()
+    for item in range(4 * SMALL):
+        agenda.set(item, 1000.0)
+    for item in range(4 * SMALL):
+        agenda.forget(item)
+    assert len(agenda._heap) <= SMALL
 
 
 def test_the_agenda_keeps_nothing_of_deadlines_that_move() -> None:

@@ -307,6 +307,22 @@ def test_what_no_route_covers_goes_to_the_fallback_with_its_raw_text() -> None:
     assert routing.match("panel", replace(CALL, fault=True), Directory(Site())).priority is Priority.HIGH
 
 
+@pytest.mark.parametrize(
+    ("defined", "reported", "expected"),
+    [
+        (Priority.EMERGENCY, Priority.LOW, Priority.EMERGENCY),
+        (Priority.LOW, Priority.EMERGENCY, Priority.LOW),
+        (None, Priority.HIGH, Priority.HIGH),
+        (None, None, Priority.NORMAL),
+    ],
+)
+def test_the_site_says_how_urgent_an_alarm_is_and_the_device_where_the_site_does_not(
+    defined: Priority | None, reported: Priority | None, expected: Priority
+) -> None:
+    site = Site(definitions=(AlarmDefinition(1, "call", NURSE, priority=defined),), routes=(Route(1, 1, 1),))
+    assert routing.match("panel", replace(CALL, priority=reported), Directory(site)).priority is expected
+
+
 # --- directory, supervision, bounds -----------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ def test_a_conversation_on_a_sound_bus_is_heard_without_our_half(
     assert (echo.errors, echo.missing) == (0, 0)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=30), st.floats(0, 2)), max_size=50))
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=30), st.floats(0, 2)), min_size=15, max_size=50))
 def test_nothing_that_arrives_makes_it_invent_bytes_or_grow(turns: list[tuple[bool, bytes, float]]) -> None:
     echo, now = Echo(BYTE), 0.0
     for ours, data, pause in turns:

@@ -207,7 +207,7 @@ WORDS += [b"2WAY\n", b"MCRE 1 \xe4\n", b"RTYP TEXT\n", b"EXPT 999999999999\n", b
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=30)), max_size=30), st.booleans())
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=30)), min_size=8, max_size=30), st.booleans())
 def test_any_bytes_end_in_replies_and_the_next_session_command_is_understood(chunks: list[bytes], stored: bool) -> None:  # noqa: FBT001
     session = new()
     for chunk in chunks:
