@@ -47,7 +47,7 @@ STATES = {
 # A person has had the word; whoever replied may still have to accept, and so may who was never reached.
 SETTLED = frozenset({MsgStatus.ACKNOWLEDGE, MsgStatus.CANCELALARM, MsgStatus.REPLIED, MsgStatus.QUEUED_DELETE})
 ACCEPTABLE = frozenset(MsgStatus) - (SETTLED - {MsgStatus.REPLIED})
-RETURNING = frozenset({"result.html"})
+RETURNING = frozenset({"result.html", "acted.html"})
 
 
 def envelope(api: str, reason: str) -> dict[str, object]:
@@ -82,7 +82,8 @@ def html_reply(operation: Operation, call: Call[Any], reply: Reply, place: Place
     if operation.decorate is not None:
         context.update(operation.decorate(call, reply))
     response = _page(operation.template, context, 200)
-    _refresh(response, operation, place, str(context["next"]))
+    if not context.get("next_stays"):  # somebody has to read it
+        _refresh(response, operation, place, str(context["next"]))
     return _finished(response, call)
 
 

@@ -64,7 +64,7 @@ TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 
 # The answers to forms: where the form is, which one, what is filled in first, and what its answer says.
 ANSWERS = [
-    (EVENTS, "#act", "", "Accept: done"),
+    (EVENTS, "#act", "", "You have accepted it"),
     ("/api/contacts/1/delete", "main form", "", "in use"),
     ("/api/contacts", "form.stack", "", "name: is missing"),
     ("/api/users/self/password", "main form", "form.elements.Password.value = 'short'", "old_password: is missing"),

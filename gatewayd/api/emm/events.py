@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -12,12 +13,13 @@ from gatewayd.api.emm.standing import standings
 from gatewayd.api.fields import Id  # noqa: TC001 - pydantic reads annotations at run time
 from gatewayd.api.operation import Call, Display, Operation, Params, operation
 from gatewayd.errors import NotAllowed, NotFound
+from gatewayd.model import MsgStatus
 from gatewayd.store.inbox import FILTERS, ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from gatewayd.model import MsgStatus, User
+    from gatewayd.model import User
 
 
 class InboxParams(ListParams):
@@ -136,9 +138,24 @@ def _action(
         name=f"events/{verb}",
         params=EventParams,
         reply=EventStatus,
-        display=Display(title=title),
+        display=Display(title=title, template="acted.html", decorate=partial(_outcome, title)),
     )
     return declare(handler)
+
+
+def _outcome(title: str, call: Call[EventParams], reply: EventStatus) -> Mapping[str, object]:
+    """Say what has become of it: who accepts what a colleague has taken already must not believe to be the one."""
+    shown: dict[str, object] = {"heading": f"{title}: done", "message": "", "next_stays": False}
+    item = call.engine.store.inbox.item(reply.id)
+    if item is None:
+        return shown
+    shown["message"] = item.message.text
+    if reply.status == MsgStatus.ACKNOWLEDGE:
+        standing = standings(call.engine, call.user.id, [to_event(item, call.engine.directory)])[reply.id]
+        shown["heading"] = "You have accepted it"
+        if standing.taker:
+            shown |= {"heading": f"{standing.taker} had accepted this before you", "next_stays": True}
+    return shown
 
 
 read = _action("E12", "read", "Mark as read", lambda call: call.engine.read)

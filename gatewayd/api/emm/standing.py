@@ -41,8 +41,9 @@ def standings(engine: Engine, owner: int, events: Iterable[Event]) -> dict[int, 
 
 
 def _who_stopped(engine: Engine, event: Event) -> int | None:
-    """Return who took a message that escalated; any other is taken by each of its readers alone."""
+    """Return who was the first to take a message that escalated; any other is taken by each of its readers alone."""
     if not event.current_cycle:
         return None
     readers = engine.store.inbox.of_message(event.message_id)
-    return next((one.user_id for one in readers if one.status is MsgStatus.ACKNOWLEDGE), None)
+    takers = [one for one in readers if one.status is MsgStatus.ACKNOWLEDGE]
+    return min(takers, key=lambda one: one.status_time).user_id if takers else None
