@@ -44,7 +44,8 @@ class Address:
         if not self.port:
             return ""
         scheme = "https" if self.tls else "http"
-        host = HERE if self.host in EVERYWHERE else self.host
+        here = "::1" if self.host == "::" else HERE  # which takes IPv6 alone
+        host = here if self.host in EVERYWHERE else self.host
         return f"{scheme}://[{host}]:{self.port}/" if ":" in host else f"{scheme}://{host}:{self.port}/"
 
 

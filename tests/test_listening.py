@@ -258,7 +258,8 @@ async def test_a_name_that_means_nothing_leaves_it_here(host: str, box: Box) -> 
     ("address", "url"),
     [
         (Address("127.0.0.1", 80), "http://127.0.0.1:80/"),
-        (Address("::", 80, tls=True), "https://127.0.0.1:80/"),
+        (Address("::", 80, tls=True), "https://[::1]:80/"),
+        (Address("0.0.0.0", 80), "http://127.0.0.1:80/"),
         (Address("fd00::1", 443, tls=True), "https://[fd00::1]:443/"),
     ],
 )

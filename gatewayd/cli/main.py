@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_user(commands)
     _add_store(commands)
+    _add_backup(commands)
     _add_simulate_device(commands)
     _add_ports(commands)
     _add_status(commands)
@@ -116,6 +117,16 @@ def _add_config(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _add_store(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "store", "store:check", "tell what the store holds and whether its file is sound")
+    _add_files(parser)
+    _add_json(parser)
+
+
+def _add_backup(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "copy the store into a new file, also while the gateway runs"
+    parser = _add(commands, "backup", "store:backup", text)
+    parser.add_argument(
+        "file", metavar="FILE", help="a new file; treat it like a password file"
+    )
     _add_files(parser)
     _add_json(parser)
 
