@@ -124,9 +124,7 @@ def _add_store(commands: Commands[argparse.ArgumentParser]) -> None:
 def _add_backup(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "copy the store into a new file, also while the gateway runs"
     parser = _add(commands, "backup", "store:backup", text)
-    parser.add_argument(
-        "file", metavar="FILE", help="a new file; treat it like a password file"
-    )
+    parser.add_argument("file", metavar="FILE", help="a new file; treat it like a password file")
     _add_files(parser)
     _add_json(parser)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import stat
 from collections import namedtuple
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +74,20 @@ def test_a_damaged_store_gives_no_copy(data: Path, target: Path) -> None:
     content[4096 : len(content) : 64] = b"\xff" * len(content[4096 : len(content) : 64])
     (data / FILE).write_bytes(content)
     with pytest.raises(StoreUnavailable):
+        back_up(data, target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_copy_that_is_not_sound_is_none(data: Path, target: Path) -> None:
+    open_store(data).close()
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        connection.executescript("""
+            CREATE TABLE odd (value);
+            INSERT INTO odd VALUES (-1);
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_master SET sql = 'CREATE TABLE odd (value CHECK (value > 0))' WHERE name = 'odd';
+        """)
+    with pytest.raises(StoreUnavailable, match="is damaged: CHECK constraint failed in odd"):
         back_up(data, target)
     assert list(target.parent.iterdir()) == []
 
