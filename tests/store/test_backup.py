@@ -81,13 +81,12 @@ def test_a_damaged_store_gives_no_copy(data: Path, target: Path) -> None:
 def test_a_copy_that_is_not_sound_is_none(data: Path, target: Path) -> None:
     open_store(data).close()
     with closing(sqlite3.connect(data / FILE)) as connection:
-        connection.executescript("""
-            CREATE TABLE odd (value);
-            INSERT INTO odd VALUES (-1);
-            PRAGMA writable_schema = ON;
-            UPDATE sqlite_master SET sql = 'CREATE TABLE odd (value CHECK (value > 0))' WHERE name = 'odd';
-        """)
-    with pytest.raises(StoreUnavailable, match="is damaged: CHECK constraint failed in odd"):
+        connection.execute("CREATE TABLE odd (value)")
+        connection.execute("INSERT INTO odd VALUES (NULL)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE odd (value NOT NULL)' WHERE name = 'odd'")
+        connection.commit()
+    with pytest.raises(StoreUnavailable, match="is damaged: NULL value in odd.value"):
         back_up(data, target)
     assert list(target.parent.iterdir()) == []
 
