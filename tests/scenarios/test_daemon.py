@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,30 @@ async def test_the_ready_file_of_the_demo_says_how_to_reach_everything(demo: tup
                 async with http.get(f"{told['url']}/api/users/self/events?f=json", headers=headers) as answer:
                     events = (await answer.json())["events"]
     assert events[0]["message"] == "ROOM 12 BED 1 NURSE CALL"
+
+
+async def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "150000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)  # noqa: FBT003 - as the library has it
+        process = await spawn(tmp_path, "--demo", "--port", "0", "--ready-file", str(tmp_path / "ready"))
+        try:
+            async with asyncio.timeout(START):
+                said = [await asyncio.get_running_loop().sock_recv(systemd, 200) for _ in range(6)]
+                process.terminate()
+                while said[-1] != b"STOPPING=1":
+                    said.append(await asyncio.get_running_loop().sock_recv(systemd, 200))
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+    assert said.count(b"READY=1") == 1
+    assert said.count(b"WATCHDOG=1") >= 3
+    assert any(state.startswith(b"STATUS=4 lines, http") for state in said)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
