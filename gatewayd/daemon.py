@@ -313,7 +313,7 @@ class Daemon:
             except OSError as error:
                 log.error("%s cannot be written: %s", self._options.ready_file, error.strerror)  # noqa: TRY400
         sdnotify.ready()
-        sdnotify.status(f"{len(self.engine.lines)} lines, {self.address.url}")
+        sdnotify.status(f"{len(self.engine.lines)} lines, {self.address.url or 'no console yet'}")
 
     def _write_ready_file(self, path: Path, login: tuple[str | None, str | None]) -> None:
         lines = {name: {"kind": line.kind, "port": line.port} for name, line in self.engine.lines.items()}

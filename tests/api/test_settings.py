@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONFIG = """
 [gateway]
+name = "House 3"
 data_dir = "{folder}/data"
 log_level = "error"
 [api]
@@ -99,6 +100,11 @@ async def test_A04_the_prefixes_and_names_of_the_settings_are_served(http: aioht
         assert await status(http, f"{prefix}/api/docs") == expected, prefix
     for host, expected in (("alarms.example", 200), ("Alarms.Example:99", 200), ("evil.example", 400)):
         assert await status(http, "/api/docs", Host=host) == expected, host
+
+
+async def test_the_box_shows_its_name(http: aiohttp.ClientSession) -> None:
+    async with http.get("/api/docs") as answer:
+        assert '<span class="box">House 3</span>' in await answer.text()
 
 
 async def test_a_cookie_is_for_secure_connections_where_the_settings_say_so(http: aiohttp.ClientSession) -> None:
