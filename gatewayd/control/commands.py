@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gatewayd.errors import Conflict, GatewayError, Invalid, LineDown, NotFound
+from gatewayd.validation import suggestion
 
 if TYPE_CHECKING:
     from gatewayd.engine.engine import Engine
@@ -24,7 +25,7 @@ STATUS: dict[type[GatewayError], int] = {Invalid: 400, NotFound: 404, Conflict: 
 async def commanded(engine: Engine, request: web.Request) -> web.Response:
     """Carry out `{"command", "seconds", "force"}` on a line; answer `{"answer": [line, …]}` or `{"error"}`."""
     try:
-        running = _line(engine, request.match_info["name"])
+        running = line_named(engine, request.match_info["name"])
         command, seconds, force = _understood(await _body(request))
         return web.json_response({"answer": await _run(running, command, seconds, force=force)})
     except GatewayError as error:
@@ -40,10 +41,11 @@ async def _run(running: RunningLine, command: str, seconds: float, *, force: boo
     return await driver.command(command, seconds, force=force)
 
 
-def _line(engine: Engine, name: str) -> RunningLine:
+def line_named(engine: Engine, name: str) -> RunningLine:
+    """Return a line. Raises NotFound, which says what was probably meant."""
     running = engine.lines.get(name)
     if running is None:
-        raise NotFound(f"there is no line {name[:64]!r}")
+        raise NotFound(f"there is no line {name[:64]!r}{suggestion(name[:64], engine.lines)}")
     return running
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientConnectionError, web
 
 from gatewayd.control import SOCKET, short_path, views
-from gatewayd.control.commands import commanded
+from gatewayd.control.commands import commanded, line_named
+from gatewayd.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +76,10 @@ class Control:
     async def _capture(self, request: web.Request) -> web.StreamResponse:
         """Answer with JSON lines: the header, then the pieces; with `?follow=1` for ever."""
         name = request.match_info["name"]
-        running = self._engine.lines.get(name)
-        if running is None:
-            return web.json_response({"error": f"there is no line {name[:64]!r}"}, status=404)
+        try:
+            running = line_named(self._engine, name)
+        except NotFound as error:
+            return web.json_response({"error": str(error)}, status=404)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         with suppress(ClientConnectionError):

@@ -94,7 +94,7 @@ async def test_a_follower_ends_with_the_gateway(tmp_path: Path) -> None:
 async def test_a_line_that_does_not_exist_is_named(tmp_path: Path) -> None:
     async with running(tmp_path) as box:
         code, _, err = await box.type("capture", "no/such line")
-        assert (code, err) == (1, "gatewayd: there is no line 'no/such line'\n")
+        assert (code, err) == (1, "gatewayd: there is no line 'no/such line'; known: gone, printer\n")
 
 
 class Slow:
