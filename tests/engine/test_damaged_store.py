@@ -14,7 +14,7 @@ from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.store import Query
 from gatewayd.store.database import FILE
 from gatewayd.store.storage import Disk
-from tests.engine.conftest import ADMIN, Box
+from tests.engine.conftest import ADMIN, NURSE, Box
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,14 +23,23 @@ if TYPE_CHECKING:
 GARBAGE = b"\xa5"
 
 
-def damage(data: Path, name: str) -> None:
-    """Overwrite the first page of a table or an index, as a card does that dies."""
+def damage(data: Path, name: str, content: bytes = b"") -> bytes:
+    """Overwrite the first page of a table or an index, as a card does that dies; return what stood there."""
     with closing(sqlite3.connect(data / FILE)) as connection:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
         root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
     with (data / FILE).open("r+b") as file:
         file.seek((root - 1) * size)
-        file.write(GARBAGE * size)
+        before = file.read(size)
+        file.seek((root - 1) * size)
+        file.write(content or GARBAGE * size)
+    return before
+
+
+def forget_pages(box: Box) -> None:
+    """Have everything read from the disk again."""
+    for connection in (box.store.writer.connection, box.store._reader.own):
+        connection.execute("PRAGMA shrink_memory")
 
 
 @pytest.fixture
@@ -40,8 +49,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Box]:
     await settle()
     await box.activates("3-11")
     await box.restart()
-    for connection in (box.store.writer.connection, box.store._reader.own):
-        connection.execute("PRAGMA shrink_memory")
+    forget_pages(box)
     yield box
     await box.stop()
 
@@ -79,6 +87,22 @@ async def test_what_can_still_be_read_of_a_damaged_store_can_be_answered_and_res
     assert box.pager.texts[-1] == "RESET ROOM 12"
     assert box.store.alarms.active_with_key("ward-panel", "3-11") is None
     assert box.store.alarms.listing(Query()).total == 2  # the new one, and the fault of the disk
+
+
+async def test_what_was_read_in_part_is_read_again_when_the_store_is_whole(started: Box) -> None:
+    box = started
+    whole = damage(box.data, "events")
+    with pytest.raises(NotDurable):
+        await box.activates("3-12")
+    with pytest.raises(NotDurable):
+        await box.text("2001", "OK #1")
+    damage(box.data, "events", whole)
+    forget_pages(box)
+    await box.passes(61)
+    assert box.store.storage.disk is Disk.SOUND
+    case = box.engine._core.case(1)
+    assert case is not None
+    assert [event.user_id for event in case.events] == [NURSE]
 
 
 async def test_people_are_told_once_that_an_escalation_cannot_go_on_because_it_cannot_be_read(started: Box) -> None:
@@ -123,8 +147,7 @@ async def test_a_query_that_is_wrong_is_no_fault_of_the_disk(box: Box) -> None:
 async def test_an_alarm_that_stood_before_the_damage_can_be_accepted_and_reset(box: Box, name: str) -> None:
     await box.activates("3-11", "ROOM 11")
     box.store._reader.own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for connection in (box.store.writer.connection, box.store._reader.own):
-        connection.execute("PRAGMA shrink_memory")
+    forget_pages(box)
     damage(box.data, name)
     with pytest.raises(NotDurable):
         await box.activates("3-12", "ROOM 12")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from gatewayd.clock import settle
+from gatewayd.driver import Progress
 from gatewayd.engine.orders import SendOrder
 from gatewayd.errors import NotDurable, StoreUnavailable
 from gatewayd.model import AlarmReset, PageState, Priority, Recorded, TextReceived
@@ -109,6 +110,30 @@ async def test_a_reset_ends_the_alarm_and_tells_who_was_paged(box: Box) -> None:
     await back(box)
     assert await box.resets("3-12") is Recorded.NOTED
     assert box.on_disk("SELECT COUNT(*) FROM alarms WHERE key = '3-12' AND cleared_time IS NULL") == 0
+
+
+async def test_an_alarm_that_is_cancelled_ends_and_that_is_confirmed_only_when_it_is_on_disk(box: Box) -> None:
+    box.disk.full = True
+    await refused(lambda: box.activates("3-12"))
+    await refused(lambda: box.engine.cancel_alarm(box.user(ADMIN), 1))
+    assert not box.alarm().is_active
+    assert box.pager.texts == ["ROOM 12", "RESET ROOM 12"]
+    await back(box)
+    assert box.on_disk(f"SELECT COUNT(*) FROM alarms WHERE id = 1 AND cancelled_by = {ADMIN}") == 1
+
+
+async def test_a_line_that_follows_its_reports_hears_only_what_is_on_disk(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Progress] = []
+    monkeypatch.setattr(box.engine.lines["ward-panel"], "tell", lambda news: heard.append(news.progress))
+    box.disk.full = True
+    await refused(lambda: box.activates("3-12"))
+    await refused(lambda: box.accepts(NURSE, 1))
+    assert heard == []
+    box.disk.full = False
+    await box.store.look(lambda anew: box.engine._core.settled(contradicted=anew))
+    assert (heard[0], heard[-1]) == (Progress.PAGED, Progress.ACCEPTED)
 
 
 async def test_a_reset_by_address_finds_what_is_owed(box: Box) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import math
 import os
@@ -80,6 +81,14 @@ async def test_a_quota_that_is_used_up_gives_the_reserve_back(kept: Store, quota
     assert state(kept) is Disk.SCARCE
     assert not kept.storage.reserve.is_laid()
     assert kept.alarms.get(1) is not None
+
+
+async def test_a_group_that_finds_room_in_the_reserve_is_written_once(kept: Store, quota: Quota) -> None:
+    quota.allowed = SIZE + MEBIBYTE // 2
+    before = kept.writer._connection.commits  # type: ignore[attr-defined]
+    await asyncio.gather(*(kept.record(samples.alarm(number)) for number in (1, 2, 3)))
+    assert kept.writer._connection.commits == before + 1  # type: ignore[attr-defined]
+    assert kept.alarms.get(3) is not None
 
 
 async def test_a_reserve_is_only_laid_where_as_much_stays_free_of_the_quota(kept: Store, quota: Quota) -> None:
