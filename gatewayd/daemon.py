@@ -180,7 +180,8 @@ class Daemon:
         data.mkdir(mode=0o750, parents=True, exist_ok=True)
         lock = DataLock(data)
         self._stack.callback(lock.release)
-        store = open_store(data, self._settings.gateway.disk_reserve * MEBIBYTE)
+        reserve = self._settings.gateway.disk_reserve * MEBIBYTE
+        store = open_store(data, reserve, was_killed=lock.was_killed)
         self._stack.callback(store.close)
         return store
 

@@ -39,7 +39,10 @@ class NewerDatabase(GatewayError):
 
 
 class DataLock:
-    """The lock of one data directory; holds the process id for whoever wants to signal the daemon."""
+    """The lock of one data directory; holds the process id for whoever wants to signal the daemon.
+
+    `was_killed`: the one who held it before did not end by itself.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,7 +50,9 @@ class DataLock:
             os.close(self._file)
             owner = running_daemon(data_dir)
             raise DataDirectoryBusy(f"another gatewayd (process {owner or 'unknown'}) already works on {data_dir}")
+        self.was_killed = False
         try:
+            self.was_killed = bool(os.pread(self._file, OWNER_LENGTH, 0).strip())
             os.pwrite(self._file, str(os.getpid()).encode().ljust(OWNER_LENGTH), 0)
         except OSError as error:  # commands will find nobody to signal, but alarms go their way
             log.error("the process id cannot be written to %s: %s", data_dir / LOCK, error)  # noqa: TRY400 - the error says it all

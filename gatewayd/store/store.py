@@ -44,13 +44,15 @@ ANCHOR = "anchor"
 FALLBACK = "fallback"
 LINE_IDS = "line_ids"
 NEXT_RECIPIENT = "next_recipient"
+NUMBERS_LEFT_OUT = 1_000  # as many new alarms and texts as are taken over while nothing can be stored
 
 
-def open_store(data_dir: Path, reserve: int = 0) -> Store:
+def open_store(data_dir: Path, reserve: int = 0, *, was_killed: bool = False) -> Store:
     """Open (and create or migrate) the store of a data directory. Raises StoreUnavailable, NewerDatabase.
 
-    `reserve` are the bytes to keep back for the day on which the disk is full; what a former run has kept back is used
-    where the store cannot be opened otherwise.
+    `was_killed`: whoever had it before may have given out numbers that are not on disk. `reserve` are the bytes to keep
+    back for the day on which the disk is full; what a former run has kept back is used where the store cannot be opened
+    otherwise.
     """
     kept = Reserve(data_dir / RESERVE, reserve)
     spare = Reserve(data_dir / SPARE, SPARE_SIZE if reserve else 0)
@@ -64,6 +66,8 @@ def open_store(data_dir: Path, reserve: int = 0) -> Store:
                 log.critical("%s; what was kept back for this is given back, and it is tried again", error)
     else:
         store = _opened(data_dir, storage)
+    if was_killed:
+        store.skip_numbers()
     if reserve:
         store.storage.lay_reserve()
         store.writer.spare_the_log(sparing=store.storage.disk is not Disk.SOUND)
@@ -101,6 +105,14 @@ class Store:
         self.changes = Changes(reader)
         self._ids = {table.row: itertools.count(self._last_id(table.name) + 1) for table in rows.SEQUENCED}
         self._ids[Notification] = itertools.count(self.changes.newest() + 1)
+
+    def skip_numbers(self) -> None:
+        """Leave out numbers that may have been told to people and never reached the disk.
+
+        An answer to the `#12` of before a kill must not be taken for one to another alarm.
+        """
+        for kind, numbers in self._ids.items():
+            self._ids[kind] = itertools.count(next(numbers) + NUMBERS_LEFT_OUT)
 
     def next_id(self, kind: type[Any]) -> int:
         """Return a fresh id for a row of this class."""

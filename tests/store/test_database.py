@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.errors import StoreUnavailable
+from gatewayd.model import Event, Message
 from gatewayd.store import DataDirectoryBusy, DataLock, NewerDatabase, database, open_store, running_daemon
+from gatewayd.store.owed import MOST_NEW
 from tests.store import samples
 
 if TYPE_CHECKING:
@@ -121,3 +123,30 @@ def test_whoever_asks_for_the_daemon_does_not_keep_it_from_starting(tmp_path: Pa
     timer.start()
     DataLock(tmp_path).release()
     timer.join()
+
+
+def test_a_lock_knows_whether_its_last_owner_ended_by_itself(tmp_path: Path) -> None:
+    first = DataLock(tmp_path)
+    assert not first.was_killed
+    os.close(first._file)  # as a kill does
+    second = DataLock(tmp_path)
+    assert second.was_killed
+    second.release()
+    third = DataLock(tmp_path)
+    assert not third.was_killed
+    third.release()
+
+
+async def test_a_number_that_may_have_been_told_before_a_kill_is_not_given_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    assert store.next_id(Message) == samples.MESSAGE.id
+    await store.record(samples.MESSAGE, samples.EVENT)
+    told = store.next_id(Message)
+    store.close()
+    after_a_kill = open_store(tmp_path, was_killed=True)
+    assert after_a_kill.next_id(Message) == told + MOST_NEW
+    assert after_a_kill.next_id(Event) == samples.EVENT.id + 1 + MOST_NEW
+    after_a_kill.close()
+    again = open_store(tmp_path)
+    assert again.next_id(Message) == told
+    again.close()
