@@ -20,7 +20,7 @@ from drivers.sip.mailroom import Mailroom, direct_target
 from drivers.sip.message import Request, printable
 from drivers.sip.outbound import Pager
 from drivers.sip.presence import Presence
-from drivers.sip.registrar import Limits, Registrar
+from drivers.sip.registrar import MAX_USERS, Limits, Registrar
 from drivers.sip.registrations import RETRY_AFTER
 from drivers.sip.trunk import Trunk
 from drivers.sip.uas import Policy, UserAgentServer
@@ -55,7 +55,7 @@ class Endpoint(Core[Event]):
         for host in settings.partners:
             self._crowd.meet(host)
         limits = (settings.min_expires, settings.max_expires, settings.default_expires, settings.stream_expires)
-        self.registrar = Registrar(Limits(*limits))
+        self.registrar = Registrar(Limits(*limits), max(MAX_USERS, len(settings.accounts)))
         self._authenticator = self._make_authenticator()
         self._uas = self._make_uas()
         self._pager = Pager(self.layer, outside.tokens, self.events.append)

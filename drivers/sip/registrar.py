@@ -7,6 +7,7 @@ or not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from drivers.sip.flow import UDP, Flow
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # A person has a few devices; beyond this the binding that ends first makes room (phones leave zombies behind), never
 # the one that is confirmed by the same answer.
 MAX_BINDINGS = 10
+# Users with bindings. Only where nobody is asked for a password could somebody register more; then those that have
+# ended make room.
+MAX_USERS = 5_000
 # RFC 3261 10.3 step 7 allows 423 only for requests below one hour.
 LONGEST_REFUSED = 3600
 MAX_URI = 512
@@ -109,6 +113,7 @@ class Registrar:
     """The bindings of every user."""
 
     limits: Limits = field(default_factory=Limits)
+    most: int = MAX_USERS
     _bindings: dict[str, Bindings] = field(default_factory=dict)
 
     def restore(self, saved: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
@@ -133,6 +138,18 @@ class Registrar:
             self._bindings[user] = bindings
         else:
             self._bindings.pop(user, None)
+
+    def make_room(self, user: str, now: float) -> tuple[str, ...]:
+        """Forget users whose bindings have ended, where one more is too many; return them. Raises Refusal."""
+        if user in self._bindings or len(self._bindings) < self.most:
+            return ()
+        ended = (name for name, known in self._bindings.items() if all(binding.expires <= now for binding in known))
+        gone = tuple(islice(ended, 2))
+        if not gone:
+            raise Refusal(503, {"retry-after": ["60"]})
+        for name in gone:
+            del self._bindings[name]
+        return gone
 
     def plan(self, user: str, request: Request, flow: Flow, now: float) -> Bindings:
         """Return the bindings that `user` has after `request`. Raises Refusal and Malformed."""

@@ -86,9 +86,10 @@ class Registrations:
         if after == before:
             self._list_bindings(admitted, now)
             return
+        forgotten = dict.fromkeys(map(memory_key, self._registrar.make_room(user, now)))
         self._saving[user] = _Saving(admitted, after)
         remembered = [binding.to_json() for binding in after] or None
-        self._emit(BindingsChanged(server.number, user, {memory_key(user): remembered}))
+        self._emit(BindingsChanged(server.number, user, {**forgotten, memory_key(user): remembered}))
 
     def saved(self, user: str, now: float, *, saved: bool) -> None:
         """Answer the registration of `user` that was on its way to the disk, then take the next one."""

@@ -31,6 +31,8 @@ SERVED_METHODS = frozenset({"MESSAGE", "REGISTER", "OPTIONS", "INVITE"})
 # Methods that exist but that nobody needs to ask of us; anything else is unheard of (501).
 OTHER_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"})
 _RIGHT, _TEXT = Verdict.RIGHT, Kind.TEXT  # to look a member up costs as much as a call, on Python 3.11
+# No user is called by a longer name.
+MAX_USER = 256
 # A name that holds one of these could pass for the address of somebody else.
 _IN_ADDRESSES = frozenset(":@")
 # What a registration may require: that the proxies on its way are remembered (RFC 3327).
@@ -186,6 +188,8 @@ class UserAgentServer:
             raise Refusal(403)
         if not self._policy.is_ours(to) or (self._policy.users and to.user not in self._policy.users) or not to.user:
             raise Refusal(404)
+        if not to.user.isprintable() or len(to.user) > MAX_USER:
+            raise Refusal(404)  # where everybody may register: nothing that the store could not hold
         self.registrations.take(admitted, now)
 
     # --- MESSAGE and INVITE -----------------------------------------------------------------------------------------

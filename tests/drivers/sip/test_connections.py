@@ -75,6 +75,11 @@ def test_a_phone_is_paged_on_the_connection_on_which_it_registered_however_long_
     assert site.outcomes() == [Outcome.RECEIVED]
 
 
+def test_an_answer_that_went_out_on_a_connection_is_not_kept(site: TcpSite) -> None:
+    """Nothing is repeated there: timer J is zero."""
+    assert site.gateway.layer.size == 0
+
+
 def test_a_connection_that_breaks_before_the_answer_leaves_open_whether_the_page_arrived(site: TcpSite) -> None:
     site.page()
     site.lose()

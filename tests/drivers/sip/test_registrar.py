@@ -263,6 +263,36 @@ def test_who_may_not_register_for_a_name_does_not_learn_whether_it_exists(user: 
     assert [each.status for each in refused] == [403]
 
 
+def sign_up(site: Site, user: str, *, saved: bool = True) -> list[int]:
+    """Register somebody where no passwords are asked for; return the statuses."""
+    own, before = f"<sip:{user}@gateway.local>", len(site.of(BindingsChanged))
+    contact = "<sip:x@10.0.0.9:5099>;expires=60"
+    data = request("REGISTER", "sip:gateway.local", b"", to=own, from_=f"{own};tag=x", contact=contact)
+    answers = site.hand_in(data)
+    for event in site.of(BindingsChanged)[before:]:
+        site.gateway.bindings_saved(event.transaction, site.net.now, saved=saved)
+    site.net.run()
+    return [answer.status for answer in answers or site.net.responses(("10.0.0.9", 5099))[-1:]]
+
+
+def test_where_everybody_may_register_no_more_are_kept_than_a_site_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.sip.protocol.MAX_USERS", 3)
+    site = Site(authenticate=False, accounts={})
+    assert [sign_up(site, user) for user in ("a", "b", "c", "d", "a")] == [[200], [200], [200], [503], [200]]
+    site.net.advance(61)
+    assert sign_up(site, "d") == [200]
+    assert site.of(BindingsChanged)[-1].changes.keys() == {"bindings/a", "bindings/b", "bindings/d"}
+    assert site.of(BindingsChanged)[-1].changes["bindings/a"] is None
+    assert sorted(site.gateway.registrar.users()) == ["c", "d"]
+
+
+@pytest.mark.parametrize("user", ["%00", "%FC", "J\udcfcrgen", "a" * 257])
+def test_nobody_registers_under_a_name_that_the_store_could_not_hold(user: str) -> None:
+    site = Site(authenticate=False, accounts={})
+    assert sign_up(site, user) == [404]
+    assert not site.of(BindingsChanged)
+
+
 def test_bindings_come_back_after_a_restart_and_unknown_users_do_not(desk: Desk) -> None:
     desk.register(f'{HERE};q=0.7;+sip.instance="<urn:uuid:1>"')
     remembered = dict(desk.site.of(BindingsChanged)[-1].changes)
