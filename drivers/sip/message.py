@@ -102,7 +102,7 @@ class Message(ABC):
         """CSeq number and method. Raises Malformed."""
         return parse_cseq(self.first("cseq"))
 
-    @property
+    @lazy
     def call_id(self) -> str:
         """The Call-ID, or empty."""
         values = self.headers.get("call-id")

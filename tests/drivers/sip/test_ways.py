@@ -39,6 +39,20 @@ def test_a_page_that_grows_too_large_by_its_credentials_goes_over_tcp(size: int)
     assert (site.of(ConnectionWanted) == [ConnectionWanted(FIRST, "TCP")]) is (site.first.of("MESSAGE") == [])
 
 
+def test_a_page_of_1300_bytes_is_a_datagram_and_one_of_1301_takes_a_connection() -> None:
+    """RFC 3261 18.1.1."""
+    sent, asked = set(), set()
+    for size in range(700, 1_000):
+        site = Site()
+        site.register()
+        site.gateway.send_page(page("x" * size), site.net.now)
+        site.net.run()
+        sent |= set(datagrams(site, PHONE))
+        asked.add((len(site.of(ConnectionWanted)), len(datagrams(site, PHONE))))
+    assert max(sent) == 1300
+    assert asked == {(0, 1), (1, 0)}
+
+
 def test_the_proxies_on_the_way_count_too() -> None:
     site = Site(authenticate=False)
     path = ", ".join(f"<sip:{'e' * 300}{number}.site;lr>" for number in range(4))
