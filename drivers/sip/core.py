@@ -58,6 +58,11 @@ class Core(ABC, Generic[EventT]):
         del peer
         return True
 
+    def hears(self, host: str, now: float) -> bool:
+        """Return whether there is time for a datagram of `host`."""
+        del host, now
+        return True
+
     def sent_by(self) -> str:
         """Return our host and port as Via says them."""
         return f"{host_of_uri(self.bound[0])}:{self.bound[1]}"
@@ -73,6 +78,8 @@ class Core(ABC, Generic[EventT]):
         """Take one datagram; from a foreign network, or of line ends only (a keep-alive), it is dropped."""
         if not self.allows(source):
             self.outside.count("foreign")
+        elif not self.hears(source[0], now):
+            self.outside.count("flooded")
         elif data.strip(b"\r\n\0"):
             self.layer.receive(data, datagram_flow(source), now)
 

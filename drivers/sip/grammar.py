@@ -28,7 +28,8 @@ MAX_LIST_ITEMS = 64
 
 # Longer values go the long way, which counts what it finds and does not look back, and are not remembered.
 MAX_PLAIN = 256
-# The same phones say the same things again: this many of each kind are known without parsing them, under 1 MB in all.
+# The same phones say the same things again: this many of each kind are known without parsing them, under 1 MB in all,
+# of hostile ones under 10.
 REMEMBERED = 512
 
 _HOP = re.compile(

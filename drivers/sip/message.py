@@ -104,7 +104,7 @@ class Message(ABC):
 
     @lazy
     def call_id(self) -> str:
-        """The Call-ID, or empty."""
+        """Return the Call-ID, or empty."""
         values = self.headers.get("call-id")
         return values[0] if values else ""
 

@@ -132,12 +132,9 @@ class Endpoint(Core[Event]):
             address = address.ipv4_mapped
         return host in self._settings.partners or any(address in network for network in self._networks)
 
-    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Take one datagram; where passwords are asked for, a flood from who has shown none is not looked at."""
-        if self._settings.authenticate and not self._crowd.hears(source[0], now):
-            self.outside.count("flooded")
-        else:
-            super().receive_datagram(data, source, now)
+    def hears(self, host: str, now: float) -> bool:
+        """Return whether a datagram is looked at: where passwords are asked for, no flood from who has shown none."""
+        return not self._settings.authenticate or self._crowd.hears(host, now)
 
     def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""

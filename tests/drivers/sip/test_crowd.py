@@ -67,6 +67,14 @@ def test_the_answer_of_whom_we_page_is_heard_in_a_flood(changes: dict[str, objec
     assert [done.receipt.outcome for done in site.of(PageDone)] == [Outcome.RECEIVED]
 
 
+def test_a_flood_from_a_foreign_network_takes_nobodys_place() -> None:
+    site = Site(networks=("10.0.0.0/24",))
+    for _ in range(20):
+        site.hand_in(request(), ("192.0.2.1", 5060))
+    assert flood(site) == 5
+    assert (site.counters["foreign"], site.counters["flooded"]) == (20, 15)
+
+
 def test_where_no_passwords_are_asked_for_nobody_is_a_stranger() -> None:
     site = Site(authenticate=False)
     flood(site)

@@ -148,6 +148,17 @@ def test_wrong_passwords_unknown_users_and_no_credentials_are_not() -> None:
     assert verdict(judge, credentials(judge.challenges(NOW), user="2999", password="")) is Verdict.WRONG
 
 
+def test_a_protection_that_nobody_offered_is_none() -> None:
+    judge = make()
+    challenges = judge.challenges(NOW)
+    nonce = challenges[0].partition('nonce="')[2].partition('"')[0]
+    asked = Asked("REGISTER", "sip:gateway.local", nonce, "auth-conf", "00000001", "cn")
+    right = digest("SHA-256", secret_hash("SHA-256", *SITE), asked)
+    [value] = credentials(challenges)
+    old = value.partition('response="')[2].partition('"')[0]
+    assert verdict(judge, [value.replace(old, right).replace("qop=auth", "qop=auth-conf")]) is Verdict.WRONG
+
+
 def test_a_nonce_lives_five_minutes_and_is_stale_after_that() -> None:
     judge = make()
     challenges = judge.challenges(NOW)

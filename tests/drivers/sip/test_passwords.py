@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from drivers.sip.brake import FREE_TRIES, LONGEST, MAX_SOURCES, WINDOW, Brake
 from drivers.sip.digest import Account, answer_challenge
-from drivers.sip.events import MessageReceived
+from drivers.sip.events import CallReceived, MessageReceived
 from tests.drivers.sip.net import PASSWORD, START, Site
 from tests.drivers.sip.samples import request
 from tests.drivers.sip.test_line_on_sockets import gateway, phone
@@ -81,6 +83,28 @@ def restarted(before: Site) -> Site:
     after.net.now = before.net.now + 10
     after.gateway.restore(before.gateway.things_to_keep(), after.net.now)
     return after
+
+
+def signed(site: Site, method: str, about: str = "sip:alarm@gateway.local", name: str = "2001") -> int:
+    """Send a request of 2001 under a name, its digest for a URI; return the status that is not a challenge."""
+    own = f"<sip:{name}@gateway.local>;tag=x"
+    [refused] = site.hand_in(request(method, body=b"", from_=own))
+    value = answer_challenge(refused.headers["www-authenticate"], Account("2001", PASSWORD), method, about, "c")
+    return site.hand_in(request(method, body=b"", from_=own, authorization=value))[0].status
+
+
+def test_nobody_calls_under_the_name_of_somebody_else() -> None:
+    site = Site(accept_by_call=True)
+    assert signed(site, "INVITE", name="2002") == 403
+    assert not site.of(CallReceived)
+
+
+@pytest.mark.parametrize(
+    ("about", "status"), [("sip:gateway.local", 603), ("sip:alarm@pbx.example", 401), ("sip:alarm@10.9.9.9", 401)]
+)
+def test_a_digest_for_another_domain_opens_no_door_here(about: str, status: int) -> None:
+    """RFC 8760 2.6: not the very same URI is asked for, but one that is served here."""
+    assert signed(Site(), "INVITE", about) == status
 
 
 def test_a_challenge_from_before_the_restart_still_counts() -> None:
