@@ -69,6 +69,7 @@ class GsmDriver(Driver):
         self._operator = Operator(line.clock)
         self._inbox = Inbox(line, self._attempts, self._tidings)
         self._outbox = Outbox(line, settings, self._attempts, self._tidings, self._ready)
+        self._recorder = Recorder(line)
         self._connection: Connection | None = None
 
     @property
@@ -127,7 +128,6 @@ class GsmDriver(Driver):
         self._attempts.tracker.load(self.line.memory.items(), self.line.clock.now())
         self._tidings.book.load(self.line.memory.items())
         self._tidings.standing.load(self.line.memory.items())
-        reason = LineDown("the line was stopped")
         try:
             await self._open(self._settings, adapter)
             self._connection = connection
@@ -136,18 +136,23 @@ class GsmDriver(Driver):
             async for event in adapter.events():
                 await self._handle_event(event, connection)
         except LineDown as error:
-            reason = error
+            self._lose(connection, error)
+            await self._recorder.rest()
             raise
         finally:
-            self._connection = None
-            self._take_leftovers(connection)
-            self._attempts.lost(connection, reason)
-            self._operator.lost(reason)
+            self._lose(connection, LineDown("the line was stopped"))
             await connection.close()
+
+    def _lose(self, connection: Connection, reason: LineDown) -> None:
+        """Take note that nothing more comes from a port, and end what waits for it."""
+        self._connection = None
+        self._take_leftovers(connection)
+        self._attempts.lost(connection, reason)
+        self._operator.lost(reason)
 
     def _connect(self) -> Connection:
         core = Modem(self._settings.profile(), self._outbox.follow)
-        return Connection(core, StreamAdapter(core, self.line.clock), Recorder(self.line))
+        return Connection(core, StreamAdapter(core, self.line.clock), self._recorder)
 
     async def _handle_event(self, event: GsmEvent, connection: Connection) -> None:
         match event:
@@ -185,10 +190,12 @@ class GsmDriver(Driver):
             self._rate()
 
     def _take_leftovers(self, connection: Connection) -> None:
-        """Take note of messages that were sent before the port was lost, or they would be sent again."""
+        """Take note of what came before the port was lost: what was sent must not be sent again."""
         for event in connection.core.leftovers():
             if isinstance(event, MessageSettled | PartSent):
                 self._handle_sending(event, connection)
+            elif isinstance(event, TextArrived | ReportArrived | PartArrived):
+                self._inbox.take(event, connection)
 
     def _rate(self) -> None:
         self._rated.degraded(self._tidings.weakness(self.line.clock.now()))

@@ -67,7 +67,7 @@ class Inbox:
         if self._attempts.may_mean(event.report):
             self._rest(event, connection, recorded)
             return
-        if not connection.recorder.put(
-            self._attempts.tracker.reported(event.report), recorded, self._attempts.tracker.changes()
-        ):
+        report, changes = self._attempts.tracker.reported(event.report), self._attempts.tracker.changes()
+        only_copy = isinstance(event.token, Passed)
+        if not connection.recorder.put(report, recorded, changes, only_copy=only_copy):
             connection.core.leave((event.token,))

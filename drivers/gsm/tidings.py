@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from drivers.gsm.age import dated
 from drivers.gsm.book import Book
 from drivers.gsm.coverage import Coverage
+from drivers.gsm.events import Passed
 from drivers.gsm.guard import WINDOW, Guard
 from drivers.gsm.selftest import MEMORY_KEY as SELFTEST_KEY
 from drivers.gsm.selftest import SelfTest
@@ -66,7 +67,9 @@ class Tidings:
         if not objection:
             sender = self.book.spelled(text.sender)
             words = dated(text.text, text.time, line.clock.wall(), self._stale_after)
-            return recorder.put(TextReceived(sender, words, reference=_reference(text)), recorded)
+            passed_on = any(isinstance(token, Passed) for token in text.tokens)
+            report = TextReceived(sender, words, reference=_reference(text))
+            return recorder.put(report, recorded, only_copy=passed_on)
         line.count("texts_held_back")
         line.log.warning("a text of %s is held back: %s", text.sender, objection)
         words = f"a text of {text.sender} is held back ({objection}): {text.text[:_SHOWN]}"
