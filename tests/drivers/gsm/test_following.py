@@ -333,3 +333,10 @@ async def test_a_modem_that_says_ok_while_its_line_is_ended_starts_nothing(caplo
     assert "a protocol failed" not in caplog.text
     site.driver._connection = connection
     assert (await first).outcome is Outcome.SENT
+
+
+async def test_what_is_kept_for_later_is_told_soon_although_messages_follow_one_another_faster() -> None:
+    pages = [page(f"PAGE {number}", f"+4917000000{number:02}", number) for number in range(2, 6)]
+    _, first = await begins(Queue(*pages), site := Site({"send_time": QUIET * 2 / 3}))
+    await site.clock.advance(QUIET * 2 / 3 + QUIET)
+    assert first.done()

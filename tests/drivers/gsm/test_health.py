@@ -190,3 +190,13 @@ async def test_sim_that_has_sent_all_that_it_may_says_for_how_long() -> None:
     await site.sends(page("x" * 200))
     await site.clock.advance(20)
     assert site.driver.held_back() == 40
+
+
+async def test_another_text_is_no_self_test_that_came_back() -> None:
+    site = Site(own_number="+491510000000", selftest_every=86_400, modem={"own_number": "+49151999"})
+    await site.start()
+    await site.clock.advance(130)
+    await site.modem.receives(ANNA, "OK #1")
+    await site.clock.advance(590)
+    assert site.line.texts == [(ANNA, "OK #1")]
+    assert site.line.faults == ["self-test: no message came back within 600 s"]

@@ -230,3 +230,16 @@ async def test_sim_that_was_too_busy_for_its_pin_gets_it_again_as_long_as_all_tr
     site.modem.state.unlocked, site.modem.state.tries = False, 3
     await site.start(within=5)
     assert site.line.ups == 1
+
+
+async def test_modem_is_told_not_to_speak_of_its_network_by_itself() -> None:
+    site = Site()
+    await site.start()
+    assert site.wrote.count(b"AT+CREG=0\r") == 1
+
+
+async def test_no_command_is_given_while_answers_to_earlier_calls_may_follow() -> None:
+    site = Site(modem={"latency": 1.2})
+    await site.start(within=60)
+    calls = site.wrote.split(b"ATE0")[0].count(b"AT\r") + site.wrote.split(b"ATE0")[0].count(b"ATV1Q0\r")
+    assert site.modem.state.interruptions == calls - 1

@@ -233,3 +233,25 @@ def test_modem_that_knows_one_reference_names_no_page() -> None:
     tracker = Tracker()
     assert [sent(tracker, str(number), [9]) for number in range(5)] == ["9/1234567", *[""] * 4]
     assert tracker.reported(report(9)) is None
+    assert tracker.reported(report(9, BERT)) is None
+
+
+def test_reference_is_forgotten_when_no_report_can_come_any_more() -> None:
+    tracker = Tracker(validity=600.0)
+    tracker.part_sent("1", ANNA, 7, 0.0)
+    tracker.part_sent("2", ANNA, 8, 600.0 + LATE - 1)
+    assert tracker.knows(report(7))
+    tracker.part_sent("3", ANNA, 9, 600.0 + LATE)
+    assert not tracker.knows(report(7))
+    assert tracker.knows(report(8))
+
+
+def test_report_with_a_damaged_number_means_nobody_where_it_could_mean_two() -> None:
+    tracker = Tracker()
+    own, _, other = sent(tracker, "1", [8]), sent(tracker, "2", [9]), sent(tracker, "3", [8], BERT)
+    damaged = report(8, "12")
+    found = tracker.reported(damaged)
+    assert found is not None
+    assert found.reference not in {own, other}
+    assert tracker.knows(report(8))
+    assert tracker.knows(report(8, BERT))

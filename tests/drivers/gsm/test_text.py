@@ -153,3 +153,10 @@ def test_number_that_is_none_is_refused(number: str) -> None:
 def test_subscriber_is_the_same_with_and_without_the_country() -> None:
     assert same_subscriber("+491701234567", "01701234567")
     assert not same_subscriber("+491701234567", "01701234568")
+
+
+def test_references_of_eight_and_of_sixteen_bits_are_kept_apart() -> None:
+    assembly: Reassembly[str] = Reassembly(60)
+    assembly.add(part(1, 2), "a", 0)
+    wide = Deliver(MOBILE, UserData(Coding.GSM7, b"A", Concat(1, 2, 2, wide=True).to_bytes()))
+    assert assembly.add(wide, "b", 0) == []
