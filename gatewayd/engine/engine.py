@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewayd.clock import sleep
 from gatewayd.driver import Outcome, Receipt
@@ -28,7 +28,7 @@ from gatewayd.errors import GatewayError, StoreUnavailable
 from gatewayd.model import EscalationState, JournalKind, Page, PageState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from gatewayd.clock import Clock
     from gatewayd.driver import Driver
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from gatewayd.store import Store
 
 log = logging.getLogger(__name__)
+
+RowT = TypeVar("RowT")
 
 MOST_AT_ONCE = 256  # escalations that are decided side by side: bounds the burst after an outage
 OWN_LINE = "gatewayd"  # where faults of the box itself come from
@@ -105,17 +107,26 @@ class Engine(Desk):
     def start(self) -> None:
         """Take up everything that the store holds, and open the lines."""
         self.reload_site()
-        for page in self.store.paging.queued():
+        for page in self._taken_up("pages that wait", self.store.paging.queued):
             line = self.lines.get(page.line)
             if line is None:
                 self._spawn(self._settle_orphan(page))
             else:
                 line.push(page)
-        self._core.agenda.load(self.store.paging.deadlines())
+        self._core.agenda.load(self._taken_up("escalations that go on", self.store.paging.deadlines))
         for line in self.lines.values():
             self._spawn(line.supervise())
         self.wake_at(self._core.agenda.next_due())
         self._watch_storage()
+
+    @staticmethod
+    def _taken_up(what: str, read: Callable[[], Iterable[RowT]]) -> list[RowT]:
+        """Return what `read` returns; where it is damaged nobody misses new alarms, and people are told."""
+        try:
+            return list(read())
+        except StoreUnavailable as error:
+            log.critical("%s are not taken up: %s", what, error)
+            return []
 
     def _watch_storage(self) -> None:
         keys = (supervision.STORAGE, supervision.STORAGE_DOWN)

@@ -97,9 +97,10 @@ class Storage:
 
     def cannot_read(self, error: Exception) -> None:
         """Note that something on the disk cannot be read."""
-        if self.changed is not None and isinstance(as_ours(error), DiskFault):
+        if isinstance(as_ours(error), DiskFault):
             self.unreadable = f"the store cannot be read: {error}"
-            self.changed()
+            if (changed := self.changed) is not None:
+                changed()
 
     def fail(self, error: Exception) -> None:
         """Note that the disk takes nothing."""

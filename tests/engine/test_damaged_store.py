@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +87,30 @@ async def test_what_can_still_be_read_of_a_damaged_store_can_be_answered_and_res
     assert box.pager.texts[-1] == "RESET ROOM 12"
     assert box.store.alarms.active_with_key("ward-panel", "3-11") is None
     assert box.store.alarms.listing(Query()).total == 2  # the new one, and the fault of the disk
+
+
+@pytest.mark.parametrize("name", ["pages", "pages_queued", "escalations", "escalations_running"])
+async def test_a_start_on_a_damaged_store_pages_what_comes_and_says_so(started: Box, name: str) -> None:
+    box = started
+    await box.stop()
+    damage(box.data, name)
+    box._open()
+    await settle()
+    with suppress(NotDurable):  # where the damage is not hit
+        await box.activates("3-12", "ROOM 13")
+    await box.passes(5)
+    assert box.pager.texts[-1] == "ROOM 13"
+    told = [text for text in box.texts_of(ADMIN) if text.startswith("gatewayd: Storage degraded")]
+    assert len(told) >= 1
+    assert all("malformed" in text for text in told)
+
+
+async def test_what_cannot_be_read_at_the_start_is_told_although_nothing_comes(started: Box) -> None:
+    await started.stop()
+    damage(started.data, "escalations")
+    started._open()
+    await started.passes(5)
+    assert started.store.alarms.active_with_key("gatewayd", "storage") is not None
 
 
 async def test_what_was_read_in_part_is_read_again_when_the_store_is_whole(started: Box) -> None:
