@@ -6,6 +6,7 @@ import gc
 
 import pytest
 
+from drivers.sip.answering import write_response
 from drivers.sip.attempt import Attempt, judge
 from drivers.sip.events import PageConfirmedLate, PageDone
 from drivers.sip.message import Response
@@ -96,6 +97,17 @@ def test_an_answer_after_the_deadline_confirms_the_page_late(site: Site) -> None
     [receipt] = receipts(site)
     assert receipt.outcome is Outcome.UNKNOWN
     assert site.of(PageConfirmedLate) == [PageConfirmedLate(receipt.reference, Outcome.RECEIVED)]
+
+
+def test_a_refusal_that_comes_late_is_not_tried_in_another_form(site: Site) -> None:
+    """The page is over: its user has perhaps accepted elsewhere by now."""
+    site.faults.plan("dead")
+    site.gateway.send_page(page(), site.net.now)
+    site.net.advance(9)
+    sent = site.net.requests(PHONE)
+    site.hand_in(write_response(sent[-1], 415, "t"), PHONE)
+    site.net.advance(1)
+    assert len(site.net.requests(PHONE)) == len(sent)
 
 
 def test_a_lost_datagram_is_repeated_and_shown_once(site: Site) -> None:

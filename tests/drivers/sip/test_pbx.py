@@ -169,6 +169,15 @@ def test_pauses_grow_to_a_minute_and_a_wish_of_the_pbx_is_kept() -> None:
     assert len(site.second.taken) < 9
 
 
+def test_the_pauses_between_two_rounds_double_up_to_a_minute() -> None:
+    site = PbxSite()
+    site.first.answers = [(403, {})] * 20
+    site.second.answers = [(403, {})] * 20
+    site.start()
+    site.net.advance(256)
+    assert sorted(set(site.net.times(FIRST, "REGISTER"))) == [0, 5, 15, 35, 75, 135, 195, 255]
+
+
 def test_a_pbx_that_asks_for_hours_of_quiet_gets_minutes() -> None:
     site = PbxSite()
     site.first.answers = [(503, {"retry-after": ["86400"]})]
@@ -239,8 +248,9 @@ def test_a_user_that_has_moved_is_followed_once(site: PbxSite) -> None:
 
 def test_a_phone_of_ours_sends_nobody_elsewhere(site: PbxSite) -> None:
     site.register()
-    site.phone.faults.plan("nak")
-    object.__setattr__(site.phone.settings, "refuse_with", 302)
+    layer = site.phone.layer
+    moved = {"contact": ["<sip:spy@10.0.0.66>"]}
+    layer._on_request = lambda asked, flow, _now: layer.reply(asked, flow, 302, moved)
     assert site.pages("2001").outcome is Outcome.REFUSED
     assert len(site.net.times(PHONE, "MESSAGE")) == 1
 
