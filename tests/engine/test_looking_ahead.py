@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewayd.clock import settle
+from gatewayd.engine import supervision
 from gatewayd.engine.attempts import SEND_LIMIT
 from gatewayd.engine.orders import SendOrder
 from gatewayd.model import Contact, PageState, Priority
@@ -279,3 +280,13 @@ async def test_the_tasks_of_a_line_count_what_was_taken(desk: Desk) -> None:
     first = await desk.begins("one", "two")
     desk.line.take(first.id)
     assert len(set(desk.line.tasks())) == 2
+
+
+async def test_what_a_driver_took_and_hangs_with_is_cut_with_its_line(desk: Desk) -> None:
+    first = await desk.begins("one", "two")
+    taken = desk.line.take(first.id)
+    assert taken is not None
+    desk.pager.unplug()
+    await desk.passes(supervision.back_off(1) + 0.01)
+    assert len(desk.line._attempts) == 0
+    assert [desk.recorded(page).detail for page in (first, taken)] == ["the line was lost while it was being sent"] * 2
