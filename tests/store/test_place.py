@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from gatewayd.errors import StoreUnavailable
 from gatewayd.store import open_store
 from gatewayd.store.database import FILE
 from gatewayd.store.faults import DiskFault
-from gatewayd.store.place import Place
+from gatewayd.store.place import LOOK_EVERY, Place
 from gatewayd.store.storage import Disk
 from tests.store import samples
 
@@ -57,7 +58,12 @@ async def test_nothing_is_acknowledged_that_goes_to_a_removed_file(
 
 
 @pytest.mark.parametrize("file", FILES)
-async def test_nothing_is_acknowledged_that_goes_to_a_replaced_file(kept: Store, house: Path, file: str) -> None:
+async def test_nothing_is_acknowledged_that_goes_to_a_replaced_file(
+    kept: Store, house: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.record(samples.alarm(2))
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + LOOK_EVERY)
     shutil.copy(house / file, house / "other")
     (house / "other").replace(house / file)
     with pytest.raises(StoreUnavailable, match="replaced while it was in use"):
