@@ -42,6 +42,7 @@ class Core(ABC, Generic[EventT]):
         self.bound = bound
         self.events: deque[EventT] = deque()
         self.layer = TransactionLayer(Surroundings(self.sent_by, outside.tokens, outside.count), self.on_request)
+        self.hears: Callable[[str, float], bool] = _everybody  # whether there is time for a datagram of a host
         self._idle_timeout = idle_timeout
         self._idle_check_planned = False
 
@@ -56,11 +57,6 @@ class Core(ABC, Generic[EventT]):
     def allows(self, peer: Address) -> bool:
         """Return whether `peer` is answered."""
         del peer
-        return True
-
-    def hears(self, host: str, now: float) -> bool:
-        """Return whether there is time for a datagram of `host`."""
-        del host, now
         return True
 
     def sent_by(self) -> str:
@@ -131,3 +127,9 @@ class Core(ABC, Generic[EventT]):
         self._idle_check_planned = False
         if self.layer.wires.connections:
             self._plan_idle_check(now)
+
+
+def _everybody(host: str, now: float) -> bool:
+    """Hear everybody."""
+    del host, now
+    return True

@@ -17,8 +17,8 @@ def unpack(body: bytes, encoding: str) -> bytes | None:
 
     Raises Malformed for what cannot be unpacked, with 413 for more than MAX_BODY bytes: a few may swell to gigabytes.
     """
-    name = encoding.strip().lower()
-    if name in {"", "identity"}:
+    name = encoding.strip().lower() if encoding else ""
+    if not name or name == "identity":
         return body
     if name not in _WINDOW:
         return None

@@ -52,6 +52,8 @@ class Endpoint(Core[Event]):
         self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.networks]
         self._allows_host = lru_cache(maxsize=256)(self._is_in_networks)
         self._crowd = Crowd()
+        if settings.authenticate:
+            self.hears = self._crowd.hears
         for host in settings.partners:
             self._crowd.meet(host)
         limits = (settings.min_expires, settings.max_expires, settings.default_expires, settings.stream_expires)
@@ -131,10 +133,6 @@ class Endpoint(Core[Event]):
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return host in self._settings.partners or any(address in network for network in self._networks)
-
-    def hears(self, host: str, now: float) -> bool:
-        """Return whether a datagram is looked at: where passwords are asked for, no flood from who has shown none."""
-        return not self._settings.authenticate or self._crowd.hears(host, now)
 
     def connection_made(self, wanted: ConnectionWanted, flow: Flow | None, now: float) -> None:
         """Take the connection that `ConnectionWanted` asked for; None when it could not be made."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Seconds for which a text may come again: 32 on each way that its phone or a proxy tries (timer F), three of them, and
 # a restart of ours. Later the same words under the same numbers are a person who calls for help once more.
 KNOWN_FOR = 120.0
+_NO_CREDENTIALS = ("",)
 # RFC 3261 20.26; other values mean nothing here.
 _PRIORITIES = {
     "emergency": Priority.EMERGENCY,
@@ -30,7 +31,7 @@ def reference_of(request: Request, user: str) -> str:
     phones count from the start anew after each boot: another text must never pass for a repetition, nor must the same
     one with an answer to a new challenge.
     """
-    digest = request.first("authorization").partition('response="')[2][:32]
+    digest = request.headers.get("authorization", _NO_CREDENTIALS)[0].partition('response="')[2][:32]
     name = f"{request.call_id}\n{request.from_.tag}\n{request.cseq[0]}\n{digest}\n"
     whole = name.encode("utf-8", "surrogateescape") + request.body
     return f"{blake2b(whole, digest_size=16).hexdigest()}.{user}"
@@ -46,7 +47,8 @@ def lifetime_of(request: Request) -> float | None:
 
     They count from now on: the clock of a phone, and so its Date, is not to be relied on.
     """
-    seconds = parse_delta(request.first("expires"))
+    said = request.first("expires")
+    seconds = parse_delta(said) if said else None
     return None if seconds is None else float(seconds)
 
 
