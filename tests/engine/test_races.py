@@ -57,6 +57,22 @@ async def test_a_failed_attempt_is_not_repeated_after_accept(box: Box) -> None:
     assert len(box.pager.started) == started == 1
 
 
+async def test_a_page_that_an_accept_takes_back_does_not_leave_while_that_is_being_written(box: Box) -> None:
+    box.pager.unplug()
+    await box.passes(0.01)
+    await box.activates("3-12")
+    box.store.writer._scheduled = True  # a disk that takes its time
+    accepting = asyncio.ensure_future(box.accepts(NURSE))
+    await settle()
+    box.pager.plug_in()
+    await box.passes(10)
+    was_up, before = box.engine.lines["pager"].is_up, len(box.pager.started)
+    box.store.writer._flush()
+    await accepting
+    await box.passes(3600)
+    assert (was_up, before, len(box.pager.started)) == (True, 0, 0)
+
+
 async def test_accept_and_the_end_of_the_wait_at_the_same_moment_page_nobody_more(box: Box) -> None:
     await box.activates("3-12")
     box.clock.time += 30.0
