@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewayd import sitefile
+from gatewayd.cli import control
 from gatewayd.cli.box import loaded, opened_store, tell_daemon
 from gatewayd.cli.output import Exit, complain, emit, say
 from gatewayd.errors import ConfigError, GatewayError, Invalid, NotFound, Problem
@@ -54,7 +55,7 @@ def import_site(arguments: argparse.Namespace) -> int:
 
 def export_site(arguments: argparse.Namespace) -> int:
     """Write the site as a file that `import` reads; with --json the same tables as JSON."""
-    with opened_store(loaded(arguments).settings.gateway.data_dir) as store:
+    with opened_store(control.data_dir(arguments)) as store:
         text = sitefile.dump(store.load_site())
     if arguments.file != STANDARD:
         _write_private(Path(arguments.file), text)
@@ -72,7 +73,7 @@ def set_password(arguments: argparse.Namespace) -> int:
     from gatewayd.engine.passwords import weakness
     from gatewayd.passwords import hash_password
 
-    data_dir = loaded(arguments).settings.gateway.data_dir
+    data_dir = control.data_dir(arguments)
     with opened_store(data_dir) as store:
         names = [user.name for user in store.load_site().users]
         if arguments.name not in names:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatewayd.cli.box import loaded
+from gatewayd.cli.control import data_dir
 from gatewayd.cli.output import Exit, emit, say
 from gatewayd.store.backup import back_up
 from gatewayd.store.inspection import inspect
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check(arguments: argparse.Namespace) -> int:
     """Inspect the store; fails when the file is damaged."""
-    found = inspect(loaded(arguments).settings.gateway.data_dir)
+    found = inspect(data_dir(arguments))
     if arguments.json:
         emit({"ok": not found.problems, **asdict(found)})
     else:
@@ -29,7 +29,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def backup(arguments: argparse.Namespace) -> int:
     """Copy the store into a new file, while the gateway runs or not."""
-    size = back_up(loaded(arguments).settings.gateway.data_dir, Path(arguments.file))
+    size = back_up(data_dir(arguments), Path(arguments.file))
     if arguments.json:
         emit({"ok": True, "file": arguments.file, "bytes": size})
     else:

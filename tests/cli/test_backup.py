@@ -18,3 +18,12 @@ def test_a_backup_is_a_store_from_which_people_can_be_exported(shell: Shell) -> 
     (shell.folder / "old").mkdir()
     (shell.folder / "copy.db").rename(shell.folder / "old" / "gatewayd.db")
     assert 'name = "anna"' in shell.type("export", *BOX, "--data", "old").out
+
+
+def test_whoever_names_the_data_directory_needs_no_configuration(shell: Shell) -> None:
+    shell.type("import", shell.write("site.toml", '[[user]]\nname = "anna"\n'), *BOX)
+    data = str(shell.folder / "data")
+    assert shell.type("backup", "copy.db", "--data", data).code == 0
+    assert shell.type("store", "--data", data).out.endswith("the file is sound\n")
+    assert 'name = "anna"' in shell.type("export", "--data", data).out
+    assert "cannot be read" in shell.type("backup", "other.db", "--config", "nowhere.toml").err
