@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from dataclasses import dataclass
@@ -169,8 +170,11 @@ class Listener:
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    """Return why, without what asyncio adds; what the resolver says has a negative number."""
-    number = getattr(error, "errno", None)
-    if isinstance(error, OSError) and number is not None and number > 0:
-        return os.strerror(number)
-    return getattr(error, "strerror", None) or "no name of a host"
+    """Return why, without what asyncio adds."""
+    if isinstance(error, UnicodeError):
+        return "no name of a host"
+    if error.errno is None:  # from Python 3.13 on that is how asyncio says that no address of the host is ours
+        return os.strerror(errno.EADDRNOTAVAIL)
+    if error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or "no name of a host"  # the words of the resolver, whose numbers are negative
