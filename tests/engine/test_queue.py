@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,7 +205,8 @@ async def test_who_gives_up_waiting_is_passed_over_also_when_his_turn_has_just_c
     assert len(locks) == 0
 
 
-async def test_a_turn_that_comes_together_with_its_cancellation_goes_to_the_next() -> None:
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_turn_that_comes_together_with_its_cancellation_is_passed_on(*, heard: bool) -> None:
     locks = KeyedLocks()
     mine = locks("a")
     await mine.__aenter__()
@@ -215,26 +217,12 @@ async def test_a_turn_that_comes_together_with_its_cancellation_goes_to_the_next
 
     cancelled = asyncio.create_task(wait())
     await asyncio.sleep(0)
-    await mine.__aexit__()
-    cancelled.cancel()
-    await asyncio.gather(cancelled, return_exceptions=True)
-    assert cancelled.cancelled()
-    assert len(locks) == 0
-
-
-async def test_who_gives_up_in_the_moment_in_which_the_key_is_passed_on_is_cancelled_and_nothing_else() -> None:
-    locks = KeyedLocks()
-    mine = locks("a")
-    await mine.__aenter__()
-
-    async def wait() -> None:
-        async with locks("a"):
-            raise AssertionError("the one who was cancelled went on")
-
-    cancelled = asyncio.create_task(wait())
-    await asyncio.sleep(0)
-    cancelled.cancel()
-    await mine.__aexit__()  # it has not heard yet
+    if heard:
+        await mine.__aexit__()
+        cancelled.cancel()
+    else:
+        cancelled.cancel()
+        await mine.__aexit__()  # it has not heard yet
     await asyncio.gather(cancelled, return_exceptions=True)
     assert cancelled.cancelled()
     assert len(locks) == 0
